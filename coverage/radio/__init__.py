@@ -1,0 +1,1 @@
+"""Propagation, antennas, link budget: how strong a signal is where."""

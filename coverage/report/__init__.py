@@ -1,0 +1,1 @@
+"""Map page, pictures, PDF and spreadsheets made from a run."""

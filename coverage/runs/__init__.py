@@ -1,0 +1,1 @@
+"""From input digests and parameters to a folder of results."""

@@ -1,0 +1,1 @@
+"""Use cases: the one place that pages, routes and commands call."""

@@ -1,0 +1,1 @@
+"""Streamlit app and HTTP routes."""
