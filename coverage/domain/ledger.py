@@ -75,6 +75,8 @@ class Site:
     planned_fy: int | None = None
     """Fiscal year (western) in which a site not yet in service is expected to start; for forecasts only."""
     cost_yen: int | None = None
+    closed_on: date | None = None
+    """First day off the air of a site that is 停止 or 廃止; None = unknown: then it is on the air in no year."""
     recorded_at: datetime | None = None
     """When the row became known (UTC, aware); None = from the beginning."""
 
