@@ -1,0 +1,34 @@
+"""The tree of commands. Each command's module holds its options and calls one use case."""
+
+from __future__ import annotations
+
+import typer
+
+from coverage.cli import exports, figures, runs, serving
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="携帯電話不感地域の見える化・整備数の集計・整備計画 / Mobile no-signal areas: map, count, plan",
+)
+app.command("run")(runs.run)
+app.command("runs")(runs.list_runs)
+app.command("publish")(runs.publish)
+app.command("sample")(runs.sample)
+app.command("count")(figures.count)
+app.command("indicators")(figures.indicators)
+app.command("export")(exports.export)
+app.command("serve")(serving.serve)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: bool = typer.Option(False, "--version", help="版を表示する / Print the version"),
+) -> None:
+    if version:
+        from coverage import __version__
+
+        typer.echo(f"coverage-gap-planner {__version__}")
+        raise typer.Exit()

@@ -1,0 +1,134 @@
+"""The folder of runs: what is there, which run is published, and writing one so that it is whole or absent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from coverage.errors import FileFormatError, NotFoundError, StorageError
+from coverage.runs.result import RunResult
+
+PUBLISHED = "published.json"
+CHECKSUMS = "SHA256SUMS"
+
+
+@contextmanager
+def writing(runs_folder: Path, run_id: str) -> Iterator[Path]:
+    """A private folder that becomes ``runs_folder/run_id`` when the block ends well, and vanishes when it does not.
+
+    An existing run of the same id is replaced in the last step only. :class:`StorageError` when the disk is full or
+    the folder may not be written.
+    """
+    part = runs_folder / f".{run_id}.{os.getpid()}.part"
+    final = runs_folder / run_id
+    try:
+        runs_folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        yield part
+        write_checksums(part)
+        old = runs_folder / f".{run_id}.{os.getpid()}.old"
+        if final.exists():
+            os.replace(final, old)
+        os.replace(part, final)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise StorageError(
+            "run-not-written",
+            f"計算結果を {runs_folder} に書けません（{error.strerror or error}）。空き容量と書き込み権限を確かめてください。",
+            f"The run cannot be written to {runs_folder} ({error.strerror or error}); check free space and permissions.",
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def write_checksums(folder: Path) -> None:
+    """``SHA256SUMS`` over every file below ``folder``, in the form that ``sha256sum -c`` reads."""
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != CHECKSUMS
+    ]
+    (folder / CHECKSUMS).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+
+
+def damaged_files(run: RunResult) -> list[str]:
+    """Names of files that are missing or do not match their checksum; empty when the run is sound."""
+    sums = run.folder / CHECKSUMS
+    if not sums.is_file():
+        return [CHECKSUMS]
+    bad: list[str] = []
+    for line in sums.read_text(encoding="utf-8").splitlines():
+        digest, name = line.split("  ", 1)
+        path = run.folder / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            bad.append(name)
+    return bad
+
+
+def list_runs(runs_folder: Path) -> list[RunResult]:
+    """Finished runs, by id. Folders that are no runs (work in progress, strangers) are passed over."""
+    if not runs_folder.is_dir():
+        return []
+    found: list[RunResult] = []
+    for folder in sorted(runs_folder.iterdir()):
+        if folder.name.startswith(".") or not (folder / "run.json").is_file():
+            continue
+        try:
+            found.append(RunResult.open(folder))
+        except FileFormatError:
+            # An older release's run: it stays on disk, and "run" makes a new one beside it.
+            continue
+    return found
+
+
+def open_run(runs_folder: Path, run_id: str) -> RunResult:
+    """A run by its id; :class:`NotFoundError` where there is none, also for an id that is no plain name."""
+    if not run_id.isalnum():
+        raise NotFoundError(
+            "run-not-found",
+            "その計算結果はありません。番号を確かめてください。",
+            "There is no such run; check the id.",
+        )
+    return RunResult.open(runs_folder / run_id)
+
+
+def published(runs_folder: Path) -> RunResult | None:
+    """The published run, or None where nothing was published yet or the published run was removed."""
+    pointer = runs_folder / PUBLISHED
+    if not pointer.is_file():
+        return None
+    try:
+        run_id = str(json.loads(pointer.read_text(encoding="utf-8"))["run_id"])
+    except (ValueError, KeyError, TypeError):
+        raise FileFormatError(
+            "published-unreadable",
+            f"{pointer} が壊れています。「coverage-gap publish」で公開し直してください。",
+            f"{pointer} is damaged; publish a run again with 'coverage-gap publish'.",
+        ) from None
+    try:
+        return open_run(runs_folder, run_id)
+    except NotFoundError:
+        return None
+
+
+def publish(runs_folder: Path, run_id: str, *, by: str, on: str) -> RunResult:
+    """Make a run the published one. ``on``: ISO date; ``by``: who decided."""
+    run = open_run(runs_folder, run_id)
+    bad = damaged_files(run)
+    if bad:
+        raise FileFormatError(
+            "run-damaged",
+            f"計算結果 {run_id} の {bad[0]} が壊れています。計算し直してから公開してください。",
+            f"{bad[0]} of run {run_id} is damaged; compute it again before publishing.",
+        )
+    text = json.dumps({"run_id": run_id, "published_on": on, "by": by}, ensure_ascii=False) + "\n"
+    part = runs_folder / f".{PUBLISHED}.{os.getpid()}.part"
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, runs_folder / PUBLISHED)
+    return run
