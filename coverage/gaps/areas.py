@@ -7,19 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Transformer
 from rasterio.features import shapes
 from rasterio.transform import Affine
 from scipy import ndimage
 from scipy.spatial import cKDTree
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import transform as transform_geometry
 from shapely.ops import unary_union
 
 from coverage.domain.grid import Grid
 from coverage.domain.ledger import District
 from coverage.domain.places import Settlement
+from coverage.domain.projection import geometry_to_lonlat
 from coverage.gaps.overlay import Overlay
 from coverage.gaps.population_coverage import UNSERVED
 
@@ -105,11 +104,10 @@ def _polygons(
     grid: Grid, label: NDArray[np.int32], mask: NDArray[np.bool_]
 ) -> dict[int, BaseGeometry]:
     """Outlines of the labelled pixels, lon/lat."""
-    to_lonlat = Transformer.from_crs(grid.epsg, 6668, always_xy=True).transform
     parts: dict[int, list[BaseGeometry]] = {}
     for outline, value in shapes(label, mask=mask, connectivity=4, transform=Affine(*grid.transform)):
         parts.setdefault(int(value), []).append(shape(outline))
-    return {k: transform_geometry(to_lonlat, unary_union(pieces)) for k, pieces in parts.items()}
+    return {k: geometry_to_lonlat(unary_union(pieces), grid.epsg) for k, pieces in parts.items()}
 
 
 class _NearestName:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Transformer
 from rasterio.features import rasterize
 from rasterio.transform import Affine
-from shapely.ops import transform as transform_geometry
 
 from coverage.domain.ledger import District
+from coverage.domain.projection import geometry_to_plane, lonlat_to_plane
 from coverage.gaps.overlay import Overlay
 from coverage.gaps.population_coverage import SERVED, UNKNOWN
 
@@ -42,9 +41,8 @@ def district_pixels(overlay: Overlay, district: District) -> NDArray[np.int64]:
     unit of the ministry's coverage rule. Empty where the district lies off the grid.
     """
     grid = overlay.grid
-    to_plane = Transformer.from_crs(6668, grid.epsg, always_xy=True).transform
     if district.geometry.geom_type == "Point":
-        x, y = to_plane(district.geometry.x, district.geometry.y)
+        x, y = (float(v) for v in lonlat_to_plane(district.geometry.x, district.geometry.y, grid.epsg))
         if not grid.contains(x, y):
             return np.zeros(0, dtype=np.int64)
         row, col = grid.row_col(x, y)
@@ -58,7 +56,7 @@ def district_pixels(overlay: Overlay, district: District) -> NDArray[np.int64]:
         pixels = (rr + r0) * grid.cols + (cc + c0)
     else:
         burnt = rasterize(
-            [(transform_geometry(to_plane, district.geometry), 1)],
+            [(geometry_to_plane(district.geometry, grid.epsg), 1)],
             out_shape=grid.shape,
             transform=Affine(*grid.transform),
             fill=0,

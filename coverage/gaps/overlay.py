@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Transformer
 from rasterio.features import rasterize
 from rasterio.transform import Affine
-from shapely.ops import transform as transform_geometry
 
 from coverage.domain import mesh
 from coverage.domain.grid import Grid
 from coverage.domain.places import Municipality
 from coverage.domain.population import PopulationMesh
+from coverage.domain.projection import geometry_to_plane, lonlat_to_plane, plane_to_lonlat
 from coverage.errors import RegionError
 
 
@@ -117,8 +116,7 @@ def build_overlay(grid: Grid, municipalities: Sequence[Municipality], population
 
 
 def _rasterise(grid: Grid, municipalities: Sequence[Municipality]) -> NDArray[np.int16]:
-    to_plane = Transformer.from_crs(6668, grid.epsg, always_xy=True).transform
-    shapes = ((transform_geometry(to_plane, m.geometry), i) for i, m in enumerate(municipalities))
+    shapes = ((geometry_to_plane(m.geometry, grid.epsg), i) for i, m in enumerate(municipalities))
     burnt: NDArray[np.int16] = rasterize(
         shapes, out_shape=grid.shape, transform=Affine(*grid.transform), fill=-1, dtype="int16"
     )
@@ -128,8 +126,7 @@ def _rasterise(grid: Grid, municipalities: Sequence[Municipality]) -> NDArray[np
 def pixel_lonlat(grid: Grid, flat: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(lon, lat) in degrees of the centres of pixels given by flat index."""
     x, y = grid.xy(flat // grid.cols, flat % grid.cols)
-    lon, lat = Transformer.from_crs(grid.epsg, 6668, always_xy=True).transform(x, y)
-    return np.asarray(lon), np.asarray(lat)
+    return plane_to_lonlat(x, y, grid.epsg)
 
 
 def _mesh_digits(population: PopulationMesh) -> int:
@@ -229,9 +226,9 @@ def _cells(
 
 def _centre_pixels(grid: Grid, rows: PopulationMesh) -> NDArray[np.int64]:
     lat, lon = mesh.centre(rows.mesh_code)
-    x, y = Transformer.from_crs(6668, grid.epsg, always_xy=True).transform(lon, lat)
-    col = np.floor((np.asarray(x) - grid.x0_m) / grid.cell_m).astype(np.int64)
-    row = np.floor((grid.y0_m - np.asarray(y)) / grid.cell_m).astype(np.int64)
+    x, y = lonlat_to_plane(lon, lat, grid.epsg)
+    col = np.floor((x - grid.x0_m) / grid.cell_m).astype(np.int64)
+    row = np.floor((grid.y0_m - y) / grid.cell_m).astype(np.int64)
     outside = (row < 0) | (row >= grid.rows) | (col < 0) | (col >= grid.cols)
     if np.any(outside):
         code = int(rows.mesh_code[np.flatnonzero(outside)[0]])

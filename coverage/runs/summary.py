@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pyproj import Transformer
 
 from coverage.domain.ledger import District
 from coverage.domain.places import Municipality, Shelter
+from coverage.domain.projection import lonlat_to_plane
 from coverage.gaps.districts import DistrictPrediction
 from coverage.gaps.overlay import Overlay
 from coverage.gaps.population_coverage import UNKNOWN, UNSERVED, PopulationCoverage, population_coverage
@@ -68,11 +68,10 @@ class ShelterCounter:
 
     def __init__(self, overlay: Overlay, shelters: Sequence[Shelter]) -> None:
         grid = overlay.grid
-        to_plane = Transformer.from_crs(6668, grid.epsg, always_xy=True).transform
         self._codes: list[str] = []
         pixels: list[int] = []
         for shelter in shelters:
-            x, y = to_plane(shelter.lon, shelter.lat)
+            x, y = (float(v) for v in lonlat_to_plane(shelter.lon, shelter.lat, grid.epsg))
             row, col = grid.row_col(x, y)
             self._codes.append(shelter.municipality_code)
             pixels.append(row * grid.cols + col if grid.contains(x, y) else -1)
