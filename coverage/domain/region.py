@@ -175,6 +175,8 @@ class LayerRecord:
     licence: str
     credit: str
     estimated: bool = False
+    notes: tuple[tuple[str, str], ...] = ()
+    """What the reader left out or repaired, one (Japanese, English) sentence each."""
 
 
 @dataclass(frozen=True)
