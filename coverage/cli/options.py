@@ -13,7 +13,7 @@ Region = Annotated[
 ]
 Layers = Annotated[
     Path | None,
-    typer.Option("--layers", help="レイヤーの置き場所（既定は地域フォルダー） / Where the layers lie (default: the region's folder)"),
+    typer.Option("--layers", "--layers-root", help="レイヤーの置き場所（既定は地域フォルダー） / Where the layers lie (default: the region's folder)"),
 ]
 Runs = Annotated[Path | None, typer.Option("--runs", help="計算結果の置き場所 / Folder of the runs")]
 Json = Annotated[bool, typer.Option("--json", help="最後の行に JSON を一つ書く / Print one JSON object as the last line")]
