@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from coverage import __version__
 from coverage.domain import fiscal
-from coverage.domain.grid import Grid, Window
+from coverage.domain.grid import Grid
 from coverage.domain.ledger import District
 from coverage.domain.projection import geometry_to_plane, plane_to_lonlat
 from coverage.domain.region import RegionData
@@ -25,6 +25,8 @@ from coverage.gaps.impact import impact_of_site
 from coverage.gaps.overlay import Overlay, build_overlay
 from coverage.gaps.population_coverage import signal_state
 from coverage.gaps.statement import Statement, statement
+from coverage.radio.best_server import BestServer, server_index, whole
+from coverage.radio.footprint import Footprint
 from coverage.runs import documents, model_card, tables
 from coverage.runs.counting import CountTables, count_tables
 from coverage.runs.digest import RUN_ID_DIGITS, run_digest
@@ -32,7 +34,7 @@ from coverage.runs.folder import damaged_files, writing
 from coverage.runs.geopackage import write_geopackage
 from coverage.runs.rasters import rounded_level, write_cog
 from coverage.runs.result import ANY_OPERATOR, RunResult
-from coverage.runs.signal import BestSignal, lay_over, on_air_rows
+from coverage.runs.signal import lay_over, on_air_rows
 from coverage.runs.summary import ShelterCounter, add_counts, coverage_rows, register_figures
 
 Progress = Callable[[float, str], None]
@@ -42,8 +44,8 @@ Finisher = Callable[[RunResult], None]
 class Footprints(Protocol):
     """Levels of single cells (antennas); computed before or on demand, in any number of processes."""
 
-    def level(self, index: int) -> tuple[Window, NDArray[np.float32]]:
-        """Window and RSRP (dBm; NaN = NO DATA on the way, −200 = out of range) of cell ``index``."""
+    def __getitem__(self, index: int) -> Footprint:
+        """The footprint of cell ``index``."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class YearResult:
     operator_rows: list[dict[str, Any]]
     areas: list[NoSignalArea]
     predictions: dict[str, DistrictPrediction]
-    signal: BestSignal | None
+    signal: BestServer | None
     """Of the latest year only."""
 
 
@@ -99,7 +101,7 @@ def execute(
     overlay = build_overlay(data.terrain.grid, data.municipalities, data.population)
     counted = count_tables(data)
     cells = radio(data, lambda fraction, text: progress(0.05 + 0.55 * fraction, text))
-    servers = tuple(sorted({site_id for site_id, _, _ in cells.keys}))
+    servers = server_index(site_id for site_id, _, _ in cells.keys)
     judged = statement(data.config.operators)
     with writing(runs_folder, run_id) as folder:
         builder = _Builder(data, overlay, counted, cells, servers, judged, folder)
@@ -162,12 +164,12 @@ class _Builder:
         overlay: Overlay,
         counted: CountTables,
         cells: CellSet,
-        servers: tuple[str, ...],
+        servers: dict[str, int],
         judged: Statement,
         folder: Path,
     ) -> None:
         self.data, self.overlay, self.counted, self.cells = data, overlay, counted, cells
-        self.servers, self.judged, self.folder = servers, judged, folder
+        self.servers, self.server_of, self.judged, self.folder = tuple(servers), servers, judged, folder
         self.grid: Grid = overlay.grid
         self.region_code = data.config.prefecture_code
         self.edge = data.config.ladder.edge_dbm
@@ -175,13 +177,12 @@ class _Builder:
         self.indices_of: dict[tuple[str, str, str], list[int]] = {}
         for i, key in enumerate(cells.keys):
             self.indices_of.setdefault(key, []).append(i)
-        self.server_of = {site_id: i for i, site_id in enumerate(servers)}
         self.shelters = ShelterCounter(overlay, data.shelters)
         self.districts = _latest_rows(data.ledger.districts)
         self.district_pixels = [district_pixels(overlay, d) for d in self.districts]
-        self._operator_cache: dict[str, tuple[frozenset[int], BestSignal]] = {}
+        self._operator_cache: dict[str, tuple[frozenset[int], BestServer]] = {}
 
-    def operator_signal(self, operator: str, indices: Sequence[int]) -> BestSignal:
+    def operator_signal(self, operator: str, indices: Sequence[int]) -> BestServer:
         """Best signal of one operator from the given cells; kept from the year before when nothing changed."""
         wanted = frozenset(indices)
         cached = self._operator_cache.get(operator)
@@ -191,10 +192,9 @@ class _Builder:
         if cached is not None and cached[0] < wanted and not published:
             best, todo = cached[1], wanted - cached[0]
         else:
-            best, todo = BestSignal(self.grid), wanted
+            best, todo = BestServer.empty(whole(self.grid)), wanted
         for index in sorted(todo, key=lambda i: self.cells.keys[i]):
-            window, level = self.cells.footprints.level(index)
-            best.add(window, level, self.server_of[self.cells.keys[index][0]])
+            best.add(self.cells.footprints[index], self.server_of[self.cells.keys[index][0]])
         if published:
             best = _only_where_published(best, self.grid, published, self.edge)
         self._operator_cache[operator] = (wanted, best)
@@ -217,8 +217,8 @@ class _Builder:
         any_rows: list[dict[str, Any]] = []
         any_state: NDArray[np.uint8] | None = None
         for operator, signal in signals.items():
-            level = signal.finished(self.no_data, self.edge)
-            self._write_rasters(fy, operator, level, signal.server)
+            level, server = signal.finished(no_data=self.no_data, edge_dbm=self.edge)
+            self._write_rasters(fy, operator, level, server)
             state = signal_state(level, self.edge)
             table = coverage_rows(
                 self.overlay, state, self.data.municipalities,
@@ -308,7 +308,7 @@ def _latest_rows(districts: Sequence[District]) -> list[District]:
     return list(latest.values())
 
 
-def _only_where_published(best: BestSignal, grid: Grid, published: Sequence[Any], edge_dbm: float) -> BestSignal:
+def _only_where_published(best: BestServer, grid: Grid, published: Sequence[Any], edge_dbm: float) -> BestServer:
     """An operator's own polygons replace computed reach: at least the signal edge inside, nothing outside."""
     from rasterio.features import rasterize
     from rasterio.transform import Affine
@@ -317,11 +317,11 @@ def _only_where_published(best: BestSignal, grid: Grid, published: Sequence[Any]
         [(geometry_to_plane(p.geometry, grid.epsg), 1) for p in published],
         out_shape=grid.shape, transform=Affine(*grid.transform), fill=0, dtype="uint8",
     ).astype(np.bool_)  # fmt: skip
-    empty = BestSignal(grid)
-    np.copyto(best.level_dbm, np.maximum(best.level_dbm, np.float32(edge_dbm)), where=inside)
-    for name in ("level_dbm", "second_dbm", "server"):
-        np.copyto(getattr(best, name), getattr(empty, name), where=~inside)
-    best.blocked[:] = False
+    empty = BestServer.empty(whole(grid), k=best.k)
+    np.copyto(best.level_dbm[0], np.maximum(best.level_dbm[0], np.float32(edge_dbm)), where=inside)
+    np.copyto(best.level_dbm, empty.level_dbm, where=~inside)
+    np.copyto(best.server, empty.server, where=~inside)
+    best.blocked[:] = 0
     return best
 
 
@@ -347,29 +347,32 @@ def _write_tables(builder: _Builder, years: Sequence[YearResult]) -> None:
     tables.write_csv(folder / "indicators.csv", rows, columns)
 
 
-def _sole_people(builder: _Builder, signal: BestSignal) -> dict[str, float | None]:
+def _sole_people(builder: _Builder, signal: BestServer) -> dict[str, float | None]:
     """Residents whom no other site would serve, for each site on the air in the latest year."""
     people = builder.overlay.people_of_pixel()
     sole = (
-        (signal.level_dbm >= builder.edge) & (signal.second_dbm < builder.edge) & builder.overlay.inside
+        (signal.level_dbm[0] >= builder.edge) & (signal.level_dbm[1] < builder.edge) & builder.overlay.inside
     )
-    sums = np.bincount(signal.server[sole], weights=people[sole], minlength=len(builder.servers))
+    owner = signal.server[0][sole]
+    # Published polygons give signal without naming a site.
+    named = owner < len(builder.servers)
+    sums = np.bincount(owner[named], weights=people[sole][named], minlength=len(builder.servers))
     active = set(np.unique(signal.server).tolist())
     return {site_id: float(sums[i]) if i in active else None for i, site_id in enumerate(builder.servers)}
 
 
-def _gain_people(builder: _Builder, signal: BestSignal, active: set[str]) -> dict[str, float]:
+def _gain_people(builder: _Builder, signal: BestServer, active: set[str]) -> dict[str, float]:
     """Residents whom each site not on the air would newly serve if it alone were added."""
     gains: dict[str, float] = {}
     for site_id, cells in _cells_by_site(builder.cells).items():
         if site_id in active:
             continue
-        best = BestSignal(builder.grid)
+        best = BestServer.empty(whole(builder.grid), k=1)
         for index in cells:
-            window, level = builder.cells.footprints.level(index)
-            best.add(window, level, 0)
-        whole = Window(0, 0, *builder.grid.shape)
-        gains[site_id] = impact_of_site(builder.overlay, signal.level_dbm, whole, best.level_dbm, builder.edge).people
+            best.add(builder.cells.footprints[index], 0)
+        gains[site_id] = impact_of_site(
+            builder.overlay, signal.level_dbm[0], whole(builder.grid), best.level_dbm[0], builder.edge
+        ).people
     return gains
 
 

@@ -1,22 +1,18 @@
-"""Signal of one fiscal year: the best level per operator and for "any", and who gives it.
-
-Footprints arrive one at a time, in the order of site ids, so that ties go to the smaller id and the memory is that of
-the rasters alone.
-"""
+"""Who is on the air in a fiscal year, and "at least one operator" from the operators' best servers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coverage.domain import fiscal
-from coverage.domain.grid import Grid, Window
+from coverage.domain.grid import Grid
 from coverage.domain.ledger import Ledger, Site, SiteOperator, Status
-from coverage.runs.result import NO_SERVER, OUT_OF_RANGE_DBM
+from coverage.radio.best_server import BestServer, whole
+from coverage.radio.footprint import OUT_OF_RANGE_DBM
 
 
 def on_air(site: Site, row: SiteOperator, day: date) -> bool:
@@ -39,60 +35,30 @@ def on_air_rows(ledger: Ledger, day: date) -> list[tuple[Site, SiteOperator]]:
     return sorted(rows, key=lambda pair: (pair[0].site_id, pair[1].operator, pair[1].band or ""))
 
 
-@dataclass
-class BestSignal:
-    """Best and second-best site per pixel.
+def lay_over(parts: Iterable[BestServer], grid: Grid) -> BestServer:
+    """"At least one operator": best and second-best site over several operators (each with k ≥ 2).
 
-    ``level_dbm``: float32 RSRP, −200 where no site reaches; ``server``: uint16 index of the best site, 65535 = none;
-    ``second_dbm``: best level from any *other* site; ``blocked``: a hole in the terrain hid at least one site.
+    A mast that two operators share is one site: it never is its own runner-up.
     """
-
-    grid: Grid
-    level_dbm: NDArray[np.float32] = field(init=False)
-    second_dbm: NDArray[np.float32] = field(init=False)
-    server: NDArray[np.uint16] = field(init=False)
-    blocked: NDArray[np.bool_] = field(init=False)
-
-    def __post_init__(self) -> None:
-        shape = self.grid.shape
-        self.level_dbm = np.full(shape, OUT_OF_RANGE_DBM, dtype=np.float32)
-        self.second_dbm = np.full(shape, OUT_OF_RANGE_DBM, dtype=np.float32)
-        self.server = np.full(shape, NO_SERVER, dtype=np.uint16)
-        self.blocked = np.zeros(shape, dtype=np.bool_)
-
-    def add(self, window: Window, level_dbm: NDArray[np.float32], server: int) -> None:
-        """Lay one cell's footprint (shape of ``window``; NaN = NO DATA on the way) over what is there."""
-        rows, cols = window.slices
-        best, second = self.level_dbm[rows, cols], self.second_dbm[rows, cols]
-        owner, blocked = self.server[rows, cols], self.blocked[rows, cols]
-        blocked |= np.isnan(level_dbm)
-        new = np.where(np.isnan(level_dbm), np.float32(OUT_OF_RANGE_DBM), level_dbm)
-        other = owner != server
-        wins = new > best
-        # The loser of the two becomes the runner-up, but only against another site: cells of one mast are one server.
-        np.copyto(second, np.where(wins, best, np.maximum(second, new)), where=other)
-        owner[wins] = server
-        np.copyto(best, new, where=wins)
-
-    def finished(self, no_data: NDArray[np.bool_], edge_dbm: float) -> NDArray[np.float32]:
-        """Levels with NaN where nothing can be said: no terrain, or no signal found while a hole hid a site."""
-        level = self.level_dbm.copy()
-        level[no_data | (self.blocked & (level < edge_dbm))] = np.nan
-        return level
-
-
-def lay_over(parts: Iterable[BestSignal], grid: Grid) -> BestSignal:
-    """"At least one operator": the best of several operators' best signals."""
-    whole = BestSignal(grid)
+    merged = BestServer.empty(whole(grid), k=2)
     for part in parts:
-        other = part.server != whole.server
-        wins = part.level_dbm > whole.level_dbm
-        runner_up = np.maximum(
-            np.where(wins & other, whole.level_dbm, whole.second_dbm),
-            np.where(~wins & other, part.level_dbm, part.second_dbm),
-        )
-        np.copyto(whole.second_dbm, runner_up)
-        np.copyto(whole.server, part.server, where=wins)
-        np.copyto(whole.level_dbm, part.level_dbm, where=wins)
-        whole.blocked |= part.blocked
-    return whole
+        for rank in range(2):
+            _insert(merged, part.level_dbm[rank], part.server[rank])
+        merged.blocked += part.blocked
+    return merged
+
+
+def _insert(into: BestServer, level: NDArray[np.float32], server: NDArray[np.uint16]) -> None:
+    (l0, l1), (s0, s1) = into.level_dbm, into.server
+    valid = level > OUT_OF_RANGE_DBM
+    first, second = valid & (server == s0), valid & (server == s1)
+    np.maximum(l0, level, out=l0, where=first)
+    beats = valid & ~first & ((level > l0) | ((level == l0) & (server < s0)))
+    behind = valid & ~first & ~beats & (second | (level > l1) | ((level == l1) & (server < s1)))
+    np.copyto(l1, l0, where=beats)
+    np.copyto(s1, s0, where=beats)
+    np.copyto(l0, level, where=beats)
+    np.copyto(s0, server, where=beats)
+    np.copyto(l1, np.maximum(l1, level), where=behind & second)
+    np.copyto(l1, level, where=behind & ~second)
+    np.copyto(s1, server, where=behind)

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coverage.domain.grid import Grid, Window
+from coverage.domain.grid import Grid
 from coverage.domain.ledger import DatePrecision, Ledger, Site, SiteOperator, Status
+from coverage.radio.best_server import BestServer, whole
+from coverage.radio.footprint import Footprint
 from coverage.runs.result import NO_SERVER
-from coverage.runs.signal import BestSignal, lay_over, on_air, on_air_rows
+from coverage.runs.signal import lay_over, on_air, on_air_rows
 
 GRID = Grid(6674, 0.0, 100.0, 10.0, 4, 5)
-WHOLE = Window(0, 0, 4, 5)
 
 
 def _site(status=Status.IN_SERVICE, closed_on=None, site_id="S1"):
@@ -72,59 +73,33 @@ def _reference(levels, servers):
 
 
 @settings(max_examples=60)
-@given(st.integers(0, 10_000), st.lists(st.integers(0, 3), min_size=1, max_size=7))
-def test_best_and_second_best_equal_a_pixel_by_pixel_count(seed, servers):
-    rng = np.random.default_rng(seed)
-    servers = sorted(servers)
-    # Few distinct levels, so that ties are common.
-    levels = [rng.choice([-200, -120, -110, -100, -90], GRID.shape).astype(np.float32) for _ in servers]
-    signal = BestSignal(GRID)
-    for level, server in zip(levels, servers, strict=True):
-        signal.add(WHOLE, level, server)
-    best, owner, second = _reference(levels, servers)
-    assert (signal.level_dbm == best).all()
-    assert (signal.server == owner).all()
-    assert (signal.second_dbm == second).all()
-
-
-@settings(max_examples=60)
-@given(st.integers(0, 10_000))
-def test_operators_laid_over_each_other_equal_all_cells_at_once(seed):
+@given(st.integers(0, 10_000), st.booleans())
+def test_operators_laid_over_each_other_equal_all_cells_at_once(seed, ties):
     rng = np.random.default_rng(seed)
     parts, levels, servers = [], [], []
     for _ in range(3):
-        part = BestSignal(GRID)
+        part = BestServer.empty(whole(GRID))
         for server in range(4):
-            # Distinct levels: between operators a tie goes to the first operator, within one to the first site.
-            level = rng.permutation(np.linspace(-150, -60, 20)).reshape(GRID.shape) + rng.random()
-            level = level.astype(np.float32)
-            part.add(WHOLE, level, server)
+            values = [-200, -120, -110, -100] if ties else np.linspace(-150, -60, 200)
+            level = rng.choice(values, GRID.shape).astype(np.float32)
+            part.add(Footprint(whole(GRID), level), server)
             levels.append(level)
             servers.append(server)
         parts.append(part)
-    whole = lay_over(parts, GRID)
+    merged = lay_over(parts, GRID)
     best, owner, second = _reference(levels, servers)
-    assert (whole.level_dbm == best.astype(np.float32)).all()
-    assert (whole.server == owner).all()
-    assert (whole.second_dbm == second.astype(np.float32)).all()
+    assert (merged.level_dbm[0] == best).all()
+    assert (merged.server[0] == owner).all()
+    assert (merged.level_dbm[1] == second).all()
 
 
-def test_hole_leaves_doubt_only_where_no_signal_was_found():
-    signal = BestSignal(GRID)
-    behind_hole = np.full(GRID.shape, np.nan, dtype=np.float32)
-    signal.add(WHOLE, behind_hole, 0)
-    strong = np.full((4, 2), -80.0, dtype=np.float32)
-    weak = np.full((4, 1), -130.0, dtype=np.float32)
-    signal.add(Window(0, 0, 4, 2), strong, 1)
-    signal.add(Window(0, 2, 4, 1), weak, 1)
-    no_terrain = np.zeros(GRID.shape, dtype=np.bool_)
-    no_terrain[0, 0] = True
-    level = signal.finished(no_terrain, -115.0)
-    assert np.isnan(level[0, 0])
-    assert level[1, 0] == -80.0
-    assert np.isnan(level[:, 2:]).all()
-
-
-def test_out_of_range_is_no_signal_and_not_no_data():
-    level = BestSignal(GRID).finished(np.zeros(GRID.shape, dtype=np.bool_), -115.0)
-    assert (level == -200.0).all()
+def test_doubt_of_any_operator_is_doubt_of_all():
+    hidden = BestServer.empty(whole(GRID))
+    hidden.add(Footprint(whole(GRID), np.full(GRID.shape, np.nan, dtype=np.float32)), 0)
+    clear = BestServer.empty(whole(GRID))
+    level = np.full(GRID.shape, -130.0, dtype=np.float32)
+    level[0] = -90.0
+    clear.add(Footprint(whole(GRID), level), 1)
+    found, _ = lay_over([hidden, clear], GRID).finished(no_data=np.zeros(GRID.shape, dtype=bool), edge_dbm=-115.0)
+    assert (found[0] == -90.0).all()
+    assert np.isnan(found[1:]).all()
