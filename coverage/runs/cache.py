@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import logging
 import os
 import secrets
 import struct
+import sys
+import time
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +38,18 @@ log = logging.getLogger(__name__)
 FOOTPRINT_REVISION: Final = 1
 """Raise when a change in the model or in footprints alters levels without a new product version."""
 
-_MAGIC: Final = b"CGPFOOT1"
-_HEADER: Final = struct.Struct("<8s32s4qQ32s")
-"""magic, key, window (row0, col0, rows, cols), payload length, SHA-256 over all of these and the payload."""
+BAND_ROWS: Final = 64
+"""Rows of the run's grid in one band of a footprint file; bands begin at multiples of it, for all footprints alike."""
+
+_MAGIC: Final = b"CGPFOOT2"
+_HEADER: Final = struct.Struct("<8s32s4q32s")
+"""magic, key, window (row0, col0, rows, cols), SHA-256 over these and the table of bands."""
+_BAND: Final = struct.Struct("<Q32s")
+"""Length of a band's payload and SHA-256 over key, band number and payload."""
 
 _SUFFIX: Final = ".footprint"
 _COMPRESSION_LEVEL: Final = 1
+_MOST: Final = 1 << 24
 
 
 def terrain_digest(terrain: Terrain) -> str:
@@ -86,24 +95,50 @@ class FootprintCache:
 
     def read(self, key: str) -> Footprint | None:
         """The footprint, or None where it is absent or was damaged (then it is logged and removed)."""
+        return self._read(key, None)
+
+    def read_rows(self, key: str, row0: int, row1: int) -> Footprint | None:
+        """At least the rows ``row0 … row1`` of the grid, as far as the footprint has them; only they are read and checked.
+
+        None as in :meth:`read`. The window may be empty.
+        """
+        return self._read(key, (row0, row1))
+
+    def _read(self, key: str, rows: tuple[int, int] | None) -> Footprint | None:
         path = self.path(key)
         try:
-            data = path.read_bytes()
+            with path.open("rb") as stream:
+                return _decode(stream, key, rows)
         except FileNotFoundError:
+            return None
+        except ValueError as error:
+            self._discard(key, path, str(error))
             return None
         except OSError as error:
             raise _unreadable(path, error) from error
-        try:
-            return _decode(data, key)
-        except ValueError as error:
-            log.warning("footprint cache: %s is damaged (%s); it is removed and computed again", path.name, error)
-            self.damaged.append(key)
-            path.unlink(missing_ok=True)
-            return None
 
-    def holds(self, key: str) -> bool:
-        """Whether a sound footprint is there; reads and checks it whole."""
-        return self.read(key) is not None
+    def has(self, key: str) -> bool:
+        """Whether a file of the right key and length is there. Its content is checked when it is read."""
+        path = self.path(key)
+        try:
+            with path.open("rb") as stream:
+                _, bands = _header(stream, key)
+                expected = stream.tell() + sum(length for _, length, _ in bands)
+                if os.fstat(stream.fileno()).st_size != expected:
+                    raise ValueError("cut short or too long")
+        except FileNotFoundError:
+            return False
+        except ValueError as error:
+            self._discard(key, path, str(error))
+            return False
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        return True
+
+    def _discard(self, key: str, path: Path, why: str) -> None:
+        log.warning("footprint cache: %s is damaged (%s); it is removed and computed again", path.name, why)
+        self.damaged.append(key)
+        path.unlink(missing_ok=True)
 
     def write(self, key: str, footprint: Footprint) -> None:
         """Keep a footprint. Raises StorageError where the disk is full or the folder cannot be written."""
@@ -130,7 +165,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as stream:
             stream.write(data)
-        os.replace(temporary, path)
+        _replace(temporary, path)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -141,6 +176,18 @@ def write_atomically(path: Path, data: bytes) -> None:
         ) from error
 
 
+def _replace(temporary: Path, path: Path) -> None:
+    for attempt in range(10):
+        try:
+            os.replace(temporary, path)
+            return
+        except PermissionError:
+            # Windows refuses to replace a file that somebody is reading at this moment.
+            if sys.platform != "win32" or attempt == 9:
+                raise
+            time.sleep(0.05)
+
+
 def _unreadable(path: Path, error: OSError) -> StorageError:
     return StorageError(
         "cache-not-readable",
@@ -149,37 +196,75 @@ def _unreadable(path: Path, error: OSError) -> StorageError:
     )
 
 
+def _band_rows(window: Window) -> list[tuple[int, int]]:
+    """Rows (within the window) of each band, cut at multiples of BAND_ROWS of the grid."""
+    cuts = range((window.row0 // BAND_ROWS + 1) * BAND_ROWS, window.row0 + window.rows, BAND_ROWS)
+    edges = [0, *(cut - window.row0 for cut in cuts), window.rows]
+    return list(itertools.pairwise(edges))
+
+
 def _encode(footprint: Footprint, key: str) -> bytes:
     window = footprint.window
-    payload = zlib.compress(_shuffled(footprint.level_dbm), _COMPRESSION_LEVEL)
-    fields = (_MAGIC, bytes.fromhex(key), window.row0, window.col0, window.rows, window.cols, len(payload))
-    return _HEADER.pack(*fields, _checksum(fields, payload)) + payload
+    own_key = bytes.fromhex(key)
+    table, payloads = b"", []
+    for number, (top, bottom) in enumerate(_band_rows(window)):
+        payload = zlib.compress(_shuffled(footprint.level_dbm[top:bottom]), _COMPRESSION_LEVEL)
+        table += _BAND.pack(len(payload), _band_sum(own_key, number, payload))
+        payloads.append(payload)
+    fields = (_MAGIC, own_key, window.row0, window.col0, window.rows, window.cols)
+    return b"".join((_HEADER.pack(*fields, _header_sum(fields, table)), table, *payloads))
 
 
-def _decode(data: bytes, key: str) -> Footprint:
-    """Raises ValueError with the reason."""
+def _header(stream: BinaryIO, key: str) -> tuple[Window, list[tuple[tuple[int, int], int, bytes]]]:
+    """Window and bands (rows, payload length, checksum). Raises ValueError with the reason."""
+    data = stream.read(_HEADER.size)
     if len(data) < _HEADER.size:
-        raise ValueError("empty" if not data else "cut short")
-    *fields, checksum = _HEADER.unpack_from(data)
-    magic, own_key, row0, col0, rows, cols, length = fields
+        raise ValueError("cut short" if data else "empty")
+    *fields, checksum = _HEADER.unpack(data)
+    magic, own_key, row0, col0, rows, cols = fields
     if magic != _MAGIC:
         raise ValueError("not a footprint")
-    payload = data[_HEADER.size :]
-    if len(payload) != length:
-        raise ValueError("cut short")
-    if checksum != _checksum(tuple(fields), payload):
+    if not (0 <= row0 <= _MOST and 0 <= col0 <= _MOST and 0 <= rows <= _MOST and 0 <= cols <= _MOST):
+        raise ValueError("checksum differs")
+    window = Window(row0, col0, rows, cols)
+    spans = _band_rows(window)
+    table = stream.read(_BAND.size * len(spans))
+    if checksum != _header_sum(tuple(fields), table):
         raise ValueError("checksum differs")
     if own_key != bytes.fromhex(key):
         raise ValueError("belongs to another key")
-    try:
-        planes = zlib.decompress(payload)
-    except zlib.error as error:
-        raise ValueError(str(error)) from error
-    return Footprint(Window(row0, col0, rows, cols), _unshuffled(planes, rows, cols))
+    return window, [(span, *_BAND.unpack_from(table, i * _BAND.size)) for i, span in enumerate(spans)]
 
 
-def _checksum(fields: tuple[object, ...], payload: bytes) -> bytes:
-    digest = hashlib.sha256(_HEADER.pack(*fields, b""))
+def _decode(stream: BinaryIO, key: str, wanted: tuple[int, int] | None) -> Footprint:
+    """Raises ValueError with the reason."""
+    window, bands = _header(stream, key)
+    parts: list[NDArray[np.float32]] = []
+    first = 0
+    for number, ((top, bottom), length, checksum) in enumerate(bands):
+        if wanted is not None and not (window.row0 + top < wanted[1] and window.row0 + bottom > wanted[0]):
+            stream.seek(length, os.SEEK_CUR)
+            continue
+        payload = stream.read(length)
+        if len(payload) != length:
+            raise ValueError("cut short")
+        if checksum != _band_sum(bytes.fromhex(key), number, payload):
+            raise ValueError("checksum differs")
+        if not parts:
+            first = top
+        parts.append(_unshuffled(zlib.decompress(payload), bottom - top, window.cols))
+    if wanted is None and stream.read(1):
+        raise ValueError("too long")
+    level = np.concatenate(parts) if parts else np.empty((0, window.cols), dtype=np.float32)
+    return Footprint(Window(window.row0 + first, window.col0, level.shape[0], window.cols), level)
+
+
+def _header_sum(fields: tuple[object, ...], table: bytes) -> bytes:
+    return hashlib.sha256(_HEADER.pack(*fields, b"") + table).digest()
+
+
+def _band_sum(own_key: bytes, number: int, payload: bytes) -> bytes:
+    digest = hashlib.sha256(own_key + number.to_bytes(8, "little"))
     digest.update(payload)
     return digest.digest()
 
