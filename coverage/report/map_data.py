@@ -1,0 +1,422 @@
+"""What a run says, in the shape that the map page shows: one plain record, small enough to travel inside the page."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+import shapely
+from shapely.geometry import mapping, shape
+from shapely.geometry.base import BaseGeometry
+
+from coverage.domain.fiscal import first_day, fiscal_year, label, last_day, short_label
+from coverage.domain.ledger import Status
+from coverage.gaps.classes import OUTSIDE_CLASS
+from coverage.report.pictures import around, class_pixels, data_uri, grid_of, hillshade, mercator_frame, rgb, year_stack
+from coverage.report.wording import Texts, report_texts
+from coverage.runs.result import ANY_OPERATOR, RunResult
+
+RAMP: Final = ("#fffdf5", "#fee6b8", "#fdc777", "#f3953c", "#d2601a", "#9a3412")
+"""People unserved, few to many: one hue growing darker, readable without colour vision and in a grey print."""
+
+SHAPES: Final = ("circle", "square", "triangle", "diamond", "inverted", "hexagon")
+SHARED: Final = {"shape": "pentagon", "colour": "#1d2a35"}
+"""Sign of a site with more than one operator."""
+
+MAX_AREAS: Final = 900
+"""Outlines on one page; beyond it the smallest by people are left out and the page says from how many people on."""
+
+_BEFORE_SERVICE = {Status.CANDIDATE, Status.PLANNED, Status.GRANT_DECIDED, Status.UNDER_CONSTRUCTION}
+_ENDED = {Status.SUSPENDED, Status.CLOSED}
+
+
+@dataclass(frozen=True)
+class MapData:
+    """``page`` is the JSON of the page without its GeoJSON layers; the layers are FeatureCollections in lon/lat."""
+
+    page: dict[str, Any]
+    municipalities: dict[str, Any]
+    areas: dict[str, Any]
+    districts: dict[str, Any]
+    sites: list[dict[str, Any]] = field(default_factory=list)
+    relief: bytes = b""
+
+
+def map_data(run: RunResult, lang: str, *, plans: bool) -> MapData:
+    """Collect everything the map of ``run`` shows, in ``lang`` ("ja" or "en").
+
+    ``plans``: with the sites that have not been in service yet. They are the operators' plans and not public.
+    """
+    texts = report_texts(lang)
+    meta = run.meta
+    grid = grid_of(meta["grid"])
+    frame = mercator_frame(grid, max_pixels=1000)
+    shapes = _boundaries(run)
+    places = _places(run, shapes, texts)
+    areas, smallest = _areas(run)
+    shown = [value for place in places.values() if place["code"] != run.region_code for value in _unserved(place)]
+    page = {
+        "lang": texts.lang,
+        "runId": run.run_id,
+        "regionCode": run.region_code,
+        "years": run.fiscal_years,
+        "yearLabels": [texts("timeline.end_of", year=_long_label(fy, texts.lang)) for fy in run.fiscal_years],
+        "shortLabels": [short_label(fy) if texts.lang == "ja" else f"FY{fy % 100:02d}" for fy in run.fiscal_years],
+        "estimated": bool(meta["estimated"]),
+        "plans": plans,
+        "computable": meta["computable"],
+        "reason": meta["computable_reason"][texts.lang],
+        "operators": _operators(meta["operators"], texts.lang),
+        "shared": SHARED,
+        "classes": _classes(meta["ladder"]["classes"], texts),
+        "breaks": nice_breaks(shown, len(RAMP) - 1),
+        "ramp": list(RAMP),
+        "places": places,
+        "frame": frame.corners,
+        "view": _view(shapes.values()),
+        "around": "#{:02x}{:02x}{:02x}".format(*around(run.folder / "rasters" / "terrain.tif")),
+        "stacks": _stacks(run),
+        "credits": _credits(meta["layers"], texts),
+        "model": _model(meta, texts, smallest),
+        "texts": {**texts.below("map"), **_common(texts)},
+    }
+    relief = hillshade(run.folder / "rasters" / "terrain.tif", frame, grid, land=list(shapes.values()))
+    return MapData(
+        page=page,
+        municipalities=_collection(_boundary_features(shapes)),
+        areas=_collection(areas),
+        districts=_collection(_districts(run)),
+        sites=[site for site in _sites(run, texts) if plans or site["phase"] != "planned"],
+        relief=relief,
+    )
+
+
+def nice_breaks(values: Sequence[float], steps: int) -> list[int]:
+    """``steps`` rising class edges: 1 (below it: nobody), then 10, 20, 50, … about evenly spread on a logarithmic
+    scale up to the largest value."""
+    top = max([v for v in values if math.isfinite(v)], default=0.0)
+    series = [m * 10**e for e in range(1, 9) for m in (1, 2, 5)]
+    usable = [edge for edge in series if edge < max(top, series[steps - 1])]
+    picks = np.floor(np.linspace(0, len(usable) - 1, steps - 1) + 0.5).astype(int)
+    return [1, *(int(usable[i]) for i in picks)]
+
+
+def _common(texts: Texts) -> dict[str, str]:
+    """Units and short words that several outputs share."""
+    return {name: texts[name] for name in texts if name.startswith(("unit.", "estimated.", "not_computable.", "status."))}
+
+
+def _long_label(fy: int, lang: str) -> str:
+    return f"{label(fy, lang)}（{fy}）" if lang == "ja" else f"{label(fy, lang)}"
+
+
+def _collection(features: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "FeatureCollection", "features": list(features)}
+
+
+def _feature(geometry: BaseGeometry, properties: dict[str, Any], decimals: int = 5) -> dict[str, Any]:
+    return {"type": "Feature", "properties": properties, "geometry": _rounded(mapping(geometry), decimals)}
+
+
+def _rounded(value: Any, decimals: int) -> Any:
+    if isinstance(value, float):
+        return round(value, decimals)
+    if isinstance(value, (list, tuple)):
+        return [_rounded(v, decimals) for v in value]
+    if isinstance(value, dict):
+        return {key: _rounded(v, decimals) for key, v in value.items()}
+    return value
+
+
+def _boundaries(run: RunResult) -> dict[str, BaseGeometry]:
+    """Boundaries by code, from the summary of the latest year."""
+    document = run.geojson("municipalities")
+    return {
+        str(f["properties"]["municipality_code"]): shape(f["geometry"])
+        for f in document["features"]
+        if f["geometry"] is not None
+    }
+
+
+def _boundary_features(shapes: dict[str, BaseGeometry]) -> list[dict[str, Any]]:
+    """Boundaries made coarser together, so that neighbours keep one common line."""
+    geometries = np.array(list(shapes.values()), dtype=object)
+    west, south, east, north = shapely.total_bounds(geometries)
+    tolerance = max(east - west, north - south) / 2500.0
+    coarse = shapely.coverage_simplify(geometries, tolerance)
+    return [
+        _feature(geometry if not geometry.is_empty else shapes[code], {"code": code}, 4)
+        for code, geometry in zip(shapes, coarse, strict=True)
+    ]
+
+
+def _view(shapes: Iterable[BaseGeometry]) -> list[list[float]]:
+    west, south, east, north = (float(v) for v in shapely.total_bounds(np.array(list(shapes), dtype=object)))
+    return [[south, west], [north, east]]
+
+
+def _label_point(geometry: BaseGeometry) -> list[float]:
+    """[lat, lon] in the middle of the largest part."""
+    parts = shapely.get_parts(geometry)
+    largest = max(parts, key=lambda part: float(part.area))
+    west, south, east, north = largest.bounds
+    circle = shapely.maximum_inscribed_circle(largest, tolerance=max(east - west, north - south) / 100.0)
+    centre = shapely.get_point(circle, 0)
+    return [round(float(centre.y), 4), round(float(centre.x), 4)]
+
+
+def _number(value: Any, decimals: int = 1) -> float | int | None:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    rounded = round(float(value), decimals)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+def _places(run: RunResult, shapes: dict[str, BaseGeometry], texts: Texts) -> dict[str, dict[str, Any]]:
+    """Figures by code, operator ("any" first) and year; the whole region under its two-digit code."""
+    places: dict[str, dict[str, Any]] = {}
+    for record in run.municipalities.to_dict("records"):
+        code = str(record["municipality_code"])
+        name = _region_name(run, texts.lang) if code == run.region_code else str(record["name"])
+        place = places.setdefault(code, {"code": code, "name": name, "short": name.split("郡", 1)[-1] or name, "by": {}})
+        if code in shapes and "at" not in place:
+            place["at"] = _label_point(shapes[code])
+        place["by"].setdefault(ANY_OPERATOR, []).append(
+            {
+                "population": _number(record["population"]),
+                "unserved": _number(record["unserved_people_area"]),
+                "coverage": _number(record["coverage_area"], 5),
+                "unserved_km2": _number(record["unserved_area_km2"]),
+                "shelters": _number(record["shelters"]),
+                "unserved_shelters": _number(record["unserved_shelters"]),
+                "registered": _number(record["districts_registered"]),
+                "register_people": _number(record["register_people"]),
+                "sites": _number(record["sites_in_service"]),
+            }
+        )
+    for record in run.operators.to_dict("records"):
+        places[str(record["municipality_code"])]["by"].setdefault(str(record["operator"]), []).append(
+            {
+                "population": _number(record["population"]),
+                "unserved": _number(record["unserved_people_area"]),
+                "coverage": _number(record["coverage_area"], 5),
+                "unserved_km2": _number(record["unserved_area_km2"]),
+                "sites": _number(record["sites_in_service"]),
+            }
+        )
+    return dict(sorted(places.items(), key=lambda item: -shapes[item[0]].area if item[0] in shapes else -1e9))
+
+
+def _unserved(place: dict[str, Any]) -> list[float]:
+    return [float(v["unserved"]) for v in place["by"][ANY_OPERATOR] if v["unserved"] is not None]
+
+
+def _region_name(run: RunResult, lang: str) -> str:
+    return str(run.meta["region"][f"name_{lang}"])
+
+
+def _operators(operators: Sequence[dict[str, Any]], lang: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": o["id"],
+            "name": o[f"name_{lang}"],
+            "colour": o["colour"],
+            "shape": SHAPES[i % len(SHAPES)],
+        }
+        for i, o in enumerate(operators)
+    ]
+
+
+def _classes(classes: Sequence[dict[str, Any]], texts: Texts) -> list[dict[str, Any]]:
+    """Colour, name and range of each class. The lowest (no signal) is drawn too: it is what the map is about."""
+    out = []
+    upper: float | None = None
+    for c in classes:
+        lower = c.get("min_dbm")
+        if lower is not None:
+            span = texts("map.legend.at_least", level=_minus(lower))
+        else:
+            span = texts("map.legend.under", level=_minus(upper if upper is not None else 0.0))
+        out.append(
+            {"name": c[f"name_{texts.lang}"], "colour": c["colour"], "range": span, "rgba": [*rgb(c["colour"]), 255]}
+        )
+        upper = lower
+    return out
+
+
+def _minus(level: float) -> str:
+    return f"{level:g}".replace("-", "−")
+
+
+def _stacks(run: RunResult) -> dict[str, Any]:
+    """One packed picture per operator and one for "any"."""
+    grid = grid_of(run.meta["grid"])
+    frame = mercator_frame(grid, max_pixels=1000)
+    out: dict[str, Any] = {}
+    for operator in [ANY_OPERATOR, *run.operator_ids]:
+        years = [class_pixels(run.raster("class", fy, operator), frame, grid) for fy in run.fiscal_years]
+        if all(bool((y == OUTSIDE_CLASS).all()) for y in years):
+            continue
+        stack = year_stack(years)
+        out[operator] = {"picture": data_uri(stack.picture), "rows": stack.rows}
+    return out
+
+
+def _areas(run: RunResult) -> tuple[list[dict[str, Any]], float]:
+    """No-signal areas with the years they stand in; an area that did not change is one feature. Also the number of
+    people from which areas are shown (0.0 where all are)."""
+    grid = grid_of(run.meta["grid"])
+    tolerance = 0.75 * grid.cell_m / 111_000.0
+    found: dict[str, dict[str, Any]] = {}
+    for fy in run.fiscal_years:
+        for item in run.geojson("region", fy)["features"]:
+            p = item["properties"]
+            if p.get("kind") != "no_signal_area":
+                continue
+            key = json.dumps([item["geometry"], round(float(p["people"]))], sort_keys=True)
+            if key in found:
+                found[key]["years"].append(fy)
+                continue
+            found[key] = {"years": [fy], "geometry": item["geometry"], "properties": p}
+    order = sorted(found.values(), key=lambda f: -float(f["properties"]["people"]))
+    shown = order[:MAX_AREAS]
+    smallest = float(shown[-1]["properties"]["people"]) if len(order) > MAX_AREAS else 0.0
+    features = []
+    for item in shown:
+        p = item["properties"]
+        geometry = shapely.simplify(shape(item["geometry"]), tolerance)
+        features.append(
+            _feature(
+                geometry,
+                {
+                    "years": item["years"],
+                    "code": p["municipality_code"],
+                    "people": _number(p["people"]),
+                    "households": _number(p.get("households")),
+                    "km2": _number(p.get("area_km2"), 2),
+                    "near": p.get("nearest_settlement") or "",
+                    "districts": "、".join(p.get("district_ids") or []),
+                },
+                4,
+            )
+        )
+    return features, smallest
+
+
+def _districts(run: RunResult) -> list[dict[str, Any]]:
+    """Districts of the register with the years at whose end they stand on it."""
+    geometry_of = {
+        str(f["properties"]["district_id"]): shape(f["geometry"])
+        for fy in run.fiscal_years
+        for f in run.geojson("region", fy)["features"]
+        if f["properties"].get("kind") == "district" and f["geometry"] is not None
+    }
+    features = []
+    for record in run.districts.to_dict("records"):
+        geometry = geometry_of.get(str(record["district_id"]))
+        years = [
+            fy
+            for fy in run.fiscal_years
+            if (_day(record["designated_on"]) or date.min) <= last_day(fy) < (_day(record["resolved_on"]) or date.max)
+        ]
+        if geometry is None or not years:
+            continue
+        features.append(
+            _feature(
+                geometry,
+                {
+                    "years": years,
+                    "code": str(record["municipality_code"]),
+                    "name": _text(record["name"]),
+                    "people": _number(record["population"]),
+                    "households": _number(record["households"]),
+                    "designated": _text(record["designated_on"]),
+                    "resolved": _text(record["resolved_on"]),
+                    "declined": bool(record["declined"]),
+                },
+                5,
+            )
+        )
+    return features
+
+
+def _day(value: Any) -> date | None:
+    text = _text(value)
+    return date.fromisoformat(text) if text else None
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value)
+
+
+def _sites(run: RunResult, texts: Texts) -> list[dict[str, Any]]:
+    """One record per physical site with its operators, first years and counting verdict."""
+    sites: dict[str, dict[str, Any]] = {}
+    for record in run.sites.to_dict("records"):
+        site_id = str(record["site_id"])
+        status = str(record["status"])
+        site = sites.get(site_id)
+        if site is None:
+            planned = _number(record["planned_fy"])
+            counted = _number(record["counted_fy"])
+            site = sites[site_id] = {
+                "at": [round(float(record["lat"]), 5), round(float(record["lon"]), 5)],
+                "id": site_id,
+                "name": _text(record["name"]),
+                "code": _text(record["municipality_code"]),
+                "status": texts["site_status." + Status(status).name.lower()],
+                "phase": "planned" if status in _BEFORE_SERVICE else "ended" if status in _ENDED else "on",
+                "height": _number(record["height_m"]),
+                "planned": label(int(planned), texts.lang) if planned is not None else "",
+                "counted": None if counted is None else int(counted),
+                "countedLabel": "" if counted is None else label(int(counted), texts.lang),
+                "verdict": _text(record[f"verdict_{texts.lang}"]),
+                "operators": [],
+            }
+        since = _day(record["in_service_date"])
+        operator = _text(record["operator"])
+        if operator:
+            site["operators"].append(
+                {
+                    "id": operator,
+                    "since": _text(record["in_service_date"]),
+                    "from": None if since is None else fiscal_year(since),
+                    "until": _last_year(record, status),
+                }
+            )
+    return list(sites.values())
+
+
+def _last_year(record: dict[str, Any], status: str) -> int | None:
+    """Last fiscal year at whose end a closed site was still on the air; None while it is not closed."""
+    if status not in _ENDED:
+        return None
+    closed = _day(record.get("closed_on"))
+    if closed is None:
+        return first_day(1926).year
+    return fiscal_year(closed) - 1
+
+
+def _credits(layers: Sequence[dict[str, Any]], texts: Texts) -> list[str]:
+    lines = []
+    for layer in layers:
+        name = texts["layer_name." + layer["layer"]] if f"layer_name.{layer['layer']}" in texts else str(layer["layer"])
+        mark = texts["estimated.mark"] if layer.get("estimated") else ""
+        lines.append(
+            texts("map.credit", layer=name + mark, credit=layer["credit"], edition=layer["edition"], licence=layer["licence"])
+        )
+    return lines
+
+
+def _model(meta: dict[str, Any], texts: Texts, smallest: float) -> list[str]:
+    card = meta["model_card"]
+    lines = [texts("map.model", model=card["model"], ladder=card["ladder_id"], location=card["location_percent"])]
+    if smallest > 0.0:
+        lines.append(texts("map.areas_from", n=math.floor(smallest)))
+    lines.append(texts("map.run", run=meta["run_id"]))
+    return lines

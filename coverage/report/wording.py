@@ -1,0 +1,69 @@
+"""Words on screen and paper, from one TOML file per language.
+
+A file is nested tables of sentences; ``texts["map.legend.title"]`` names one by its path. Placeholders are those of
+``str.format``. A missing name raises KeyError at once: a page with a hole in it is a defect, not a fallback.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+LANGUAGES: Final = ("ja", "en")
+DEFAULT_LANGUAGE: Final = "ja"
+
+_REPORT_TEXTS = Path(__file__).resolve().parent / "texts"
+
+
+class Texts(Mapping[str, str]):
+    """All sentences of one language, by dotted name."""
+
+    def __init__(self, lang: str, sentences: Mapping[str, str]) -> None:
+        self.lang = lang
+        self._sentences = dict(sentences)
+
+    def __getitem__(self, name: str) -> str:
+        return self._sentences[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sentences)
+
+    def __len__(self) -> int:
+        return len(self._sentences)
+
+    def __call__(self, name: str, **values: object) -> str:
+        """The sentence with its placeholders filled."""
+        return self._sentences[name].format(**values) if values else self._sentences[name]
+
+    def below(self, prefix: str) -> dict[str, str]:
+        """Sentences below ``prefix``, by the rest of their name; for handing to a page's script."""
+        start = prefix + "."
+        return {name[len(start) :]: text for name, text in self._sentences.items() if name.startswith(start)}
+
+
+def language(wanted: str | None) -> str:
+    """``wanted`` if the product speaks it, else Japanese."""
+    return wanted if wanted in LANGUAGES else DEFAULT_LANGUAGE
+
+
+@lru_cache
+def load_texts(folder: Path, lang: str) -> Texts:
+    """The sentences of ``folder/<lang>.toml``."""
+    with (folder / f"{lang}.toml").open("rb") as file:
+        return Texts(lang, dict(_flat(tomllib.load(file), "")))
+
+
+def report_texts(lang: str) -> Texts:
+    """Words of the map page and the printed reports."""
+    return load_texts(_REPORT_TEXTS, language(lang))
+
+
+def _flat(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", str(value)
