@@ -13,7 +13,6 @@ from typing import Any, Final
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely.geometry.base import BaseGeometry
 
 from coverage.errors import FileFormatError
 
@@ -91,16 +90,6 @@ def lonlat_point(lon: float, lat: float, crs: int) -> tuple[float, float]:
 
     x, y = Transformer.from_crs(crs, 4326, always_xy=True).transform(lon, lat)
     return float(x), float(y)
-
-
-def plane(geometry: BaseGeometry, epsg: int) -> BaseGeometry:
-    """A longitude, latitude geometry in metres (x east, y north) of the projected system ``epsg``."""
-    from pyproj import Transformer
-
-    transformer = Transformer.from_crs(6668, epsg, always_xy=True)
-    moved = shapely.transform(geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))
-    assert isinstance(moved, BaseGeometry)
-    return moved
 
 
 def _transformed(geometries: NDArray[Any], crs: int | str, name: str) -> NDArray[Any]:

@@ -133,6 +133,14 @@ class Options:
         shown = [str(c) for c in choices]
         raise self._wrong(key, value, "・".join(shown) or "整数", " or ".join(shown) or "a whole number")
 
+    def number(self, key: str, default: float | None = None) -> float | None:
+        value = self._take(key, default)
+        if value is None:
+            return None
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        raise self._wrong(key, value, "数", "a number")
+
     def flag(self, key: str, default: bool = False) -> bool:
         value = self._take(key, default)
         if isinstance(value, bool):

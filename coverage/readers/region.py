@@ -186,7 +186,6 @@ class _Loading:
             municipalities=municipalities,
             settlements=settlements,
             prefecture_code=self.config.prefecture_code,
-            plane_epsg=self.config.plane_epsg,
             mergers=self.config.municipality_mergers,
         )
         self.records.append(

@@ -138,6 +138,15 @@ def records(text: str, *, name: str) -> Iterable[tuple[int, list[str]]]:
             yield number, cells
 
 
+def located(problem: InputError, *, name: str, row: int, column: str) -> FileFormatError:
+    """The same error with file, row and column in front of its sentences; ``code`` stays."""
+    return FileFormatError(
+        problem.code,
+        f"「{name}」の {row} 行目・列「{column}」: {problem.ja}",
+        f"Row {row}, column '{column}' of '{name}': {problem.en}",
+    )
+
+
 def parse_table(data: bytes, *, name: str) -> Table:
     """A CSV table from its bytes; every cell is text, blanks around it removed, nothing else changed.
 
