@@ -277,5 +277,7 @@ def _shuffled(level: NDArray[np.float32]) -> bytes:
 
 def _unshuffled(data: bytes, rows: int, cols: int) -> NDArray[np.float32]:
     planes = np.frombuffer(data, dtype=np.uint8).reshape(4, rows * cols)
-    level: NDArray[np.float32] = np.ascontiguousarray(planes.T).view("<f4").reshape(rows, cols).astype(np.float32, copy=False)
+    level: NDArray[np.float32] = (
+        np.ascontiguousarray(planes.T).view("<f4").reshape(rows, cols).astype(np.float32, copy=False)
+    )
     return level

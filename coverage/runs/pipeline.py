@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,8 @@ from coverage.gaps.overlay import Overlay, build_overlay
 from coverage.gaps.population_coverage import signal_state
 from coverage.gaps.statement import Statement, statement
 from coverage.radio.best_server import BestServer, server_index, whole
-from coverage.radio.footprint import Footprint
 from coverage.runs import documents, model_card, tables
+from coverage.runs.cellset import CellSet
 from coverage.runs.counting import CountTables, count_tables
 from coverage.runs.digest import RUN_ID_DIGITS, run_digest
 from coverage.runs.folder import damaged_files, writing
@@ -39,23 +39,6 @@ from coverage.runs.summary import ShelterCounter, add_counts, coverage_rows, reg
 
 Progress = Callable[[float, str], None]
 Finisher = Callable[[RunResult], None]
-
-
-class Footprints(Protocol):
-    """Levels of single cells (antennas); computed before or on demand, in any number of processes."""
-
-    def __getitem__(self, index: int) -> Footprint:
-        """The footprint of cell ``index``."""
-
-
-@dataclass(frozen=True)
-class CellSet:
-    """The antennas of the region: for each, the site and operator it belongs to, and its footprint."""
-
-    keys: tuple[tuple[str, str, str], ...]
-    """(site_id, operator, band) of each cell; several sectors of one band share a key."""
-    footprints: Footprints
-    model_card: dict[str, Any]
 
 
 Radio = Callable[[RegionData, Progress], CellSet]
@@ -174,9 +157,6 @@ class _Builder:
         self.region_code = data.config.prefecture_code
         self.edge = data.config.ladder.edge_dbm
         self.no_data = np.isnan(data.terrain.height_m)
-        self.indices_of: dict[tuple[str, str, str], list[int]] = {}
-        for i, key in enumerate(cells.keys):
-            self.indices_of.setdefault(key, []).append(i)
         self.shelters = ShelterCounter(overlay, data.shelters)
         self.districts = _latest_rows(data.ledger.districts)
         self.district_pixels = [district_pixels(overlay, d) for d in self.districts]
@@ -194,7 +174,7 @@ class _Builder:
         else:
             best, todo = BestServer.empty(whole(self.grid)), wanted
         for index in sorted(todo, key=lambda i: self.cells.keys[i]):
-            best.add(self.cells.footprints[index], self.server_of[self.cells.keys[index][0]])
+            best.add(self.cells.footprint(index), self.server_of[self.cells.keys[index][0]])
         if published:
             best = _only_where_published(best, self.grid, published, self.edge)
         self._operator_cache[operator] = (wanted, best)
@@ -207,7 +187,7 @@ class _Builder:
         by_operator: dict[str, list[int]] = {op: [] for op in config.operators}
         sites_of: dict[str, set[str]] = {op: set() for op in [*config.operators, ANY_OPERATOR]}
         for site, row in rows:
-            by_operator[row.operator] += self.indices_of[site.site_id, row.operator, row.band or ""]
+            by_operator[row.operator] += self.cells.by_key[site.site_id, row.operator, row.band or ""]
             sites_of[row.operator].add(site.site_id)
             sites_of[ANY_OPERATOR].add(site.site_id)
         signals = {op: self.operator_signal(op, by_operator[op]) for op in config.operators}
@@ -364,23 +344,16 @@ def _sole_people(builder: _Builder, signal: BestServer) -> dict[str, float | Non
 def _gain_people(builder: _Builder, signal: BestServer, active: set[str]) -> dict[str, float]:
     """Residents whom each site not on the air would newly serve if it alone were added."""
     gains: dict[str, float] = {}
-    for site_id, cells in _cells_by_site(builder.cells).items():
+    for site_id, cells in builder.cells.by_site.items():
         if site_id in active:
             continue
         best = BestServer.empty(whole(builder.grid), k=1)
         for index in cells:
-            best.add(builder.cells.footprints[index], 0)
+            best.add(builder.cells.footprint(index), 0)
         gains[site_id] = impact_of_site(
             builder.overlay, signal.level_dbm[0], whole(builder.grid), best.level_dbm[0], builder.edge
         ).people
     return gains
-
-
-def _cells_by_site(cells: CellSet) -> dict[str, list[int]]:
-    grouped: dict[str, list[int]] = {}
-    for index, (site_id, _, _) in enumerate(cells.keys):
-        grouped.setdefault(site_id, []).append(index)
-    return grouped
 
 
 def _meta(builder: _Builder, digest: str, run_id: str) -> dict[str, Any]:

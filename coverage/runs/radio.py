@@ -1,0 +1,81 @@
+"""From the ledger's sites to footprints: which cells a run needs, what stood in for missing values, and the work itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from coverage.domain import fiscal
+from coverage.domain.ledger import Status
+from coverage.domain.region import RegionData
+from coverage.radio.footprint import Cell, cells_of, defaults_summary
+from coverage.runs.cellset import CellSet
+from coverage.runs.executors import Executor, ProcessExecutor, SerialExecutor, available_cores
+from coverage.runs.footprints import compute_footprints
+from coverage.runs.signal import on_air_rows
+
+Progress = Callable[[float, str], None]
+_FUTURE = {Status.CANDIDATE, Status.PLANNED, Status.GRANT_DECIDED, Status.UNDER_CONSTRUCTION}
+
+
+def radio_engine(
+    *, work_folder: Path, workers: int = 0, executor: Executor | None = None
+) -> Callable[[RegionData, Progress], CellSet]:
+    """The radio of a run. ``workers``: processes, 0 = every core, 1 = serial; ``executor`` wins over it.
+
+    ``work_folder`` keeps footprints between runs: only changed sites are computed again.
+    """
+
+    def radio(data: RegionData, progress: Progress) -> CellSet:
+        chosen = executor or _executor(workers)
+        cells, card = _cells(data)
+
+        def report(fraction: float, seconds_left: float | None) -> None:
+            left = "" if seconds_left is None else f"（残り {seconds_left:.0f} 秒）"
+            progress(fraction, f"電波 / signal{left}")
+
+        with chosen as running:
+            prints = compute_footprints(
+                data.terrain, cells, data.config.radio, work=work_folder, executor=running, report=report
+            )
+        keys = tuple((cell.site_id, cell.operator, cell.band) for cell in cells)
+        return CellSet(keys, prints.footprint, card)
+
+    return radio
+
+
+def _executor(workers: int) -> Executor:
+    cores = available_cores() if workers == 0 else workers
+    return SerialExecutor() if cores == 1 else ProcessExecutor(cores)
+
+
+def _cells(data: RegionData) -> tuple[list[Cell], dict[str, Any]]:
+    """Cells of every site that is on the air in some year of the run or may be one day, and the model card's part."""
+    wanted = {
+        (site.site_id, row.operator)
+        for fy in data.config.fiscal_years
+        for site, row in on_air_rows(data.ledger, fiscal.last_day(fy))
+    }
+    future = {site.site_id for site in data.ledger.sites if site.status in _FUTURE}
+    rows = [
+        row
+        for row in data.ledger.site_operators
+        if (row.site_id, row.operator) in wanted or row.site_id in future
+    ]
+    cells, defaults = cells_of(
+        data.ledger.sites, rows, data.config.operators, epsg=data.terrain.grid.epsg
+    )
+    card = {
+        "model": _MODEL_NAMES[data.config.radio.model],
+        "model_id": data.config.radio.model,
+        "cells": len(cells),
+        "defaults_used": defaults_summary(defaults),
+    }
+    return cells, card
+
+
+_MODEL_NAMES = {
+    "p1812": "ITU-R P.1812-8",
+    "free-space": "自由空間 / free space (ITU-R P.525)",
+}
