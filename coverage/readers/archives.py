@@ -82,6 +82,24 @@ def open_archive(path: Path) -> Iterator[Archive]:
         yield Archive(zipped, path.name)
 
 
+def only_member(path: Path, *suffixes: str) -> tuple[str, bytes]:
+    """(name, bytes) of a plain file, or of the only member of a zip that ends in one of ``suffixes``.
+
+    Raises FileFormatError "archive-one-member" where the zip holds none or several.
+    """
+    if not is_zip(path):
+        return path.name, read_bytes(path)
+    with open_archive(path) as archive:
+        members = archive.with_suffix(*suffixes)
+        if len(members) != 1:
+            raise FileFormatError(
+                "archive-one-member",
+                f"「{path.name}」の中の {'・'.join(suffixes)} ファイルは {len(members)} 個です。一つだけの zip を置いてください。",
+                f"'{path.name}' holds {len(members)} files of type {', '.join(suffixes)}; use a zip with exactly one.",
+            )
+        return f"{path.name}/{PurePosixPath(members[0]).name}", archive.read(members[0])
+
+
 def is_zip(path: Path) -> bool:
     """Whether the file begins as a zip does."""
     try:

@@ -20,7 +20,7 @@ from coverage.domain.municipality_code import is_prefecture, is_valid
 from coverage.domain.places import Municipality
 from coverage.domain.projection import geometry_to_plane
 from coverage.domain.region import LayerConfig
-from coverage.errors import FileFormatError, RegionError
+from coverage.errors import FileFormatError, InputError, RegionError
 from coverage.readers.archives import is_zip, open_archive
 from coverage.readers.features import Feature, FeatureTable
 from coverage.readers.jpgis import parse_n03_gml
@@ -153,6 +153,34 @@ def bounds_of(municipalities: Sequence[Municipality]) -> tuple[float, float, flo
         )
     west, south, east, north = shapely.total_bounds([m.geometry for m in municipalities])
     return float(west), float(south), float(east), float(north)
+
+
+class Locator:
+    """Municipality of a position, by the boundaries. Prepared once, asked many times."""
+
+    def __init__(self, municipalities: Sequence[Municipality]) -> None:
+        self._codes = [m.code for m in municipalities]
+        self._tree = shapely.STRtree([m.geometry for m in municipalities])
+
+    def __call__(self, lat: float, lon: float) -> str:
+        """The code of the municipality that holds the point. Raises InputError "position-outside-region"."""
+        code = self.nearest(lat, lon, within_deg=0.0)
+        if code is None:
+            raise InputError(
+                "position-outside-region",
+                f"位置 {lat:.5f}, {lon:.5f} はどの市区町村の境界にも入りません。位置を確かめるか市区町村コードを書いてください。",
+                f"The position {lat:.5f}, {lon:.5f} lies in no municipality; check it or state the municipality code.",
+            )
+        return code
+
+    def nearest(self, lat: float, lon: float, *, within_deg: float) -> str | None:
+        """As a call, but also for points up to ``within_deg`` degrees away: quays and the blunt coast of a
+        simplified outline. None where there is no municipality so near; ties go to the smaller code."""
+        point = shapely.Point(lon, lat)
+        hits = self._tree.query(point, predicate="intersects")
+        if not len(hits) and within_deg > 0:
+            hits = self._tree.query_nearest(point, max_distance=within_deg)
+        return min((self._codes[int(i)] for i in hits), default=None)
 
 
 def outline_of(municipalities: Iterable[Municipality]) -> BaseGeometry:

@@ -108,17 +108,22 @@ def read_census(path: Path, *, codes: Collection[str]) -> Census:
 
 
 def read_dense_districts(
-    path: Path, *, code_field: str | None = None, population_field: str = "JINKO"
+    path: Path, *, code_field: str | None = None, population_field: str | None = None
 ) -> tuple[DenseDistrict, ...]:
-    """DID polygons. The code is ``code_field``, or KEN + CITY as e-Stat writes it ("24" and "201").
+    """DID polygons with their residents.
 
-    Raises FileFormatError "column-missing", "did-value", and what the vector formats raise.
+    By default the attributes of KSJ A16 (A16_002 code, A16_005 residents) or of e-Stat (KEN "24" + CITY "201", JINKO),
+    whichever the file has. Raises FileFormatError "column-missing", "did-value", and what the vector formats raise.
     """
     table = read_features(path)
+    if "A16_002" in table.columns:
+        code_field, population_field = code_field or "A16_002", population_field or "A16_005"
+    population_field = population_field or "JINKO"
     table.require(population_field, *((code_field,) if code_field else ("KEN", "CITY")))
     found = []
     for feature in table.features:
-        code = feature.text(code_field) if code_field else feature.text("KEN").zfill(2) + feature.text("CITY").zfill(3)
+        own = feature.text(code_field) if code_field else f"{feature.text('KEN'):0>2}{feature.text('CITY'):0>3}"
+        code = plain(own).zfill(5)
         try:
             residents = feature.integer(population_field)
         except ValueError:

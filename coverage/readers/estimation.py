@@ -142,7 +142,7 @@ def estimate_layer(
     """
     digits = options.integer("digits", 10, choices=(9, 10)) or 10
     code_field = options.text("did_code_field")
-    population_field = options.text("did_population_field", "JINKO") or "JINKO"
+    population_field = options.text("did_population_field")
     options.finish()
     tables = [p for p in layer.paths if p.lower().endswith(".csv")]
     polygons = [p for p in layer.paths if not p.lower().endswith(".csv")]

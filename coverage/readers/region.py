@@ -52,7 +52,6 @@ _NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "districts": ("sites",),
     "actuals": ("sites",),
 }
-_NEEDS_FOR_ESTIMATE: Final = ("settlements",)
 
 
 def load_region(
@@ -101,7 +100,9 @@ def _closure(config: RegionConfig, wanted: set[str]) -> set[str]:
     for name in wanted:
         closed.update(_NEEDS.get(name, ()))
     if "population" in closed and config.layers.population.format == "estimate":
-        closed.update(_NEEDS_FOR_ESTIMATE)
+        closed.add("settlements")
+    if "sites" in closed and config.layers.sites.format == "opencellid":
+        closed.add("boundaries")  # such sites have no municipality of their own
     return closed
 
 
