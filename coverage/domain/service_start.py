@@ -1,0 +1,104 @@
+"""When a site first went into service: the first operator's date, as exactly as it is known (product rules 2 and 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from coverage.domain.fiscal import fiscal_year, last_possible_day
+from coverage.domain.known_ledger import EVER_IN_SERVICE
+from coverage.domain.ledger import DatePrecision, Site, SiteOperator
+
+
+class StartState(StrEnum):
+    """Whether a site has a service start that the count can use."""
+
+    STARTED = "started"
+    NOT_IN_SERVICE = "not-in-service"
+    """Its status has not reached 供用中."""
+    NO_DATE = "no-service-date"
+    AFTER_VALID_ON = "after-valid-on"
+    YEAR_ONLY = "year-only"
+    """Only a calendar year is known, and it straddles two fiscal years."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStart:
+    """``day`` is the last day that the precision allows; None unless started (or after ``valid_on``)."""
+
+    state: StartState
+    day: date | None = None
+    precision: DatePrecision = DatePrecision.DAY
+
+    @property
+    def fiscal_year(self) -> int | None:
+        return fiscal_year(self.day) if self.day is not None else None
+
+    @property
+    def first_possible_day(self) -> date | None:
+        """The first day that the precision allows."""
+        if self.day is None:
+            return None
+        if self.precision is DatePrecision.MONTH:
+            return self.day.replace(day=1)
+        if self.precision is DatePrecision.FISCAL_YEAR:
+            return date(fiscal_year(self.day), 4, 1)
+        return self.day
+
+
+def has_been_in_service(site: Site) -> bool:
+    """Whether the life-cycle has reached 供用中 (停止 and 廃止 come after it)."""
+    return site.status in EVER_IN_SERVICE
+
+
+def service_start(
+    members: Iterable[Site], rows: Iterable[SiteOperator], *, valid_on: date | None
+) -> ServiceStart:
+    """Service start of one physical site.
+
+    ``members`` are its ledger rows (one, unless a person said that two are one mast), ``rows`` their operators. A
+    grant decision or a completion never dates a site; only operators' service dates do. A row with a bare calendar
+    year leaves the start open if it could lie in an earlier fiscal year than every better date.
+    """
+    served = {site.site_id for site in members if has_been_in_service(site)}
+    if not served:
+        return ServiceStart(StartState.NOT_IN_SERVICE)
+    dated = [(row.in_service_date, row.date_precision) for row in rows if row.site_id in served]
+    best: tuple[date, DatePrecision] | None = None
+    years: list[int] = []
+    for day, precision in dated:
+        if day is None:
+            continue
+        if precision is DatePrecision.YEAR:
+            years.append(day.year)
+            continue
+        known = (last_possible_day(day, precision), precision)
+        # Of two equal days the more exact one is kept, whatever the order of the rows.
+        if best is None or (known[0], _EXACTNESS[precision]) < (best[0], _EXACTNESS[best[1]]):
+            best = known
+    if years and (best is None or fiscal_year(date(min(years), 1, 1)) < fiscal_year(best[0])):
+        return ServiceStart(StartState.YEAR_ONLY, date(min(years), 12, 31), DatePrecision.YEAR)
+    if best is None:
+        return ServiceStart(StartState.NO_DATE)
+    if valid_on is not None and best[0] > valid_on:
+        return ServiceStart(StartState.AFTER_VALID_ON, *best)
+    return ServiceStart(StartState.STARTED, *best)
+
+
+def in_operation(site: Site, start: ServiceStart, day: date | None) -> bool:
+    """Whether the site is on the air on ``day`` (None = now). 停止 and 廃止 without a date count as off the air."""
+    if start.day is None or start.state is StartState.NOT_IN_SERVICE or (day is not None and start.day > day):
+        return False
+    if site.status.value == "供用中":
+        return True
+    return day is not None and site.closed_on is not None and day < site.closed_on
+
+
+_EXACTNESS = {
+    DatePrecision.DAY: 0,
+    DatePrecision.MONTH: 1,
+    DatePrecision.FISCAL_YEAR: 2,
+    DatePrecision.YEAR: 3,
+}
