@@ -8,6 +8,7 @@ Terrain reaches the workers as memory-mapped files under ``work/terrain/<digest>
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -47,9 +48,15 @@ class FootprintTask:
 def compute_one(task: FootprintTask) -> float:
     """Compute a footprint and put it into the cache; returns the seconds it took."""
     began = time.perf_counter()
-    found = footprint(shared_terrain(task.terrain_folder), task.cell, task.radio)
-    FootprintCache(Path(task.cache_folder)).write(task.key, found)
+    _make(task)
     return time.perf_counter() - began
+
+
+def _make(task: FootprintTask) -> Footprint:
+    ground = shared_terrain(task.terrain_folder)
+    found = footprint(ground.terrain, task.cell, task.radio, zones=ground.zones)
+    FootprintCache(Path(task.cache_folder)).write(task.key, found)
+    return found
 
 
 @dataclass(frozen=True)
@@ -77,11 +84,11 @@ class FootprintSet:
         return found.window, found.level_dbm
 
     def footprint(self, number: int) -> Footprint:
-        return self.cache.read(self.keys[number]) or self._again(number)
+        return self.cache.read(self.keys[number]) or _make(self.task(number))
 
     def rows(self, number: int, row0: int, row1: int) -> Footprint:
         """At least those rows of the grid that the footprint has between ``row0`` and ``row1``."""
-        return self.cache.read_rows(self.keys[number], row0, row1) or self._again(number)
+        return self.cache.read_rows(self.keys[number], row0, row1) or _make(self.task(number))
 
     def task(self, number: int) -> FootprintTask:
         return FootprintTask(
@@ -91,12 +98,6 @@ class FootprintSet:
             self.cells[number],
             self.radio,
         )
-
-    def _again(self, number: int) -> Footprint:
-        task = self.task(number)
-        found = footprint(shared_terrain(task.terrain_folder), task.cell, task.radio)
-        self.cache.write(task.key, found)
-        return found
 
 
 def compute_footprints(
@@ -136,12 +137,24 @@ def compute_footprints(
 
 # --- Terrain that processes share ------------------------------------------------------------------------------------
 
+
+@dataclass(frozen=True)
+class Ground:
+    """What workers map: the terrain, and its radio-climatic zones (None where there is no sea)."""
+
+    terrain: Terrain
+    zones: NDArray[np.uint8] | None
+
+
 _LAYERS = ("height_m", "sea", "clutter_m")
-_loaded: tuple[str, Terrain] | None = None
+_loaded: tuple[str, Ground] | None = None
 
 
 def publish_terrain(terrain: Terrain, work: Path, digest: str) -> Path:
-    """Put terrain where workers can map it; returns its folder. Raises StorageError."""
+    """Put terrain and zones where workers can map them; returns their folder. Raises StorageError.
+
+    ``digest``: of the terrain (:func:`coverage.runs.cache.terrain_digest`). What is there already is checked.
+    """
     folder = work / "terrain" / digest
     if folder.is_dir():
         if _is_sound(folder, digest):
@@ -155,11 +168,15 @@ def publish_terrain(terrain: Terrain, work: Path, digest: str) -> Path:
             layer = getattr(terrain, name)
             if layer is not None:
                 np.save(temporary / f"{name}.npy", layer)
+        zones = _zones(terrain)
+        if zones is not None:
+            np.save(temporary / "zones.npy", zones)
         head = {
             "grid": asdict(terrain.grid),
             "surface_model": terrain.surface_model,
             "source": terrain.source,
             "source_step_m": None if np.isnan(terrain.source_step_m) else terrain.source_step_m,
+            "zones_sha256": _sha256(zones),
         }
         (temporary / "terrain.json").write_text(json.dumps(head, ensure_ascii=False), encoding="utf-8")
         os.replace(temporary, folder)
@@ -175,24 +192,24 @@ def publish_terrain(terrain: Terrain, work: Path, digest: str) -> Path:
     return folder
 
 
-def shared_terrain(folder: str) -> Terrain:
+def shared_terrain(folder: str) -> Ground:
     """The published terrain, mapped; the last one stays open in this process."""
     global _loaded
     if _loaded is None or _loaded[0] != folder:
-        _loaded = (folder, _open_terrain(Path(folder)))
+        _loaded = (folder, _open_terrain(Path(folder))[0])
     return _loaded[1]
 
 
-def _open_terrain(folder: Path) -> Terrain:
+def _open_terrain(folder: Path) -> tuple[Ground, str]:
     head = json.loads((folder / "terrain.json").read_text(encoding="utf-8"))
     layers: dict[str, Any] = {}
-    for name in _LAYERS:
+    for name in (*_LAYERS, "zones"):
         path = folder / f"{name}.npy"
         # Copy-on-write, not read-only: compiled code has one type for arrays that may be written and another for those
         # that may not, and nobody writes anyway.
         layers[name] = np.asarray(np.load(path, mmap_mode="c")) if path.is_file() else None
     step = head["source_step_m"]
-    return Terrain(
+    terrain = Terrain(
         grid=Grid(**head["grid"]),
         height_m=layers["height_m"],
         sea=layers["sea"],
@@ -201,13 +218,25 @@ def _open_terrain(folder: Path) -> Terrain:
         source=head["source"],
         source_step_m=float("nan") if step is None else step,
     )
+    return Ground(terrain, layers["zones"]), head["zones_sha256"]
 
 
 def _is_sound(folder: Path, digest: str) -> bool:
     try:
-        return terrain_digest(_open_terrain(folder)) == digest
+        ground, zones_sha256 = _open_terrain(folder)
+        return terrain_digest(ground.terrain) == digest and _sha256(ground.zones) == zones_sha256
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def _zones(terrain: Terrain) -> NDArray[np.uint8] | None:
+    from coverage.radio.zones import climatic_zones  # scipy: late
+
+    return climatic_zones(terrain)
+
+
+def _sha256(layer: NDArray[np.uint8] | None) -> str:
+    return "" if layer is None else hashlib.sha256(np.ascontiguousarray(layer).tobytes()).hexdigest()
 
 
 def cells_in_rows(prints: FootprintSet, numbers: Sequence[int], row0: int, row1: int) -> Iterator[int]:

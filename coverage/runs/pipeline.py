@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from coverage.gaps.statement import Statement, statement
 from coverage.radio.best_server import BestServer, server_index, whole
 from coverage.runs import documents, model_card, tables
 from coverage.runs.cellset import CellSet
-from coverage.runs.counting import CountTables, count_tables
+from coverage.runs.counting import CountTables, current_ledger, predicted_people
 from coverage.runs.digest import RUN_ID_DIGITS, run_digest
 from coverage.runs.folder import damaged_files, writing
 from coverage.runs.geopackage import write_geopackage
@@ -82,8 +82,9 @@ def execute(
     _check_layers(data)
     progress(0.0, "重ね合わせ / overlay")
     overlay = build_overlay(data.terrain.grid, data.municipalities, data.population)
-    counted = count_tables(data)
+    history, data = data, replace(data, ledger=current_ledger(data.ledger))
     cells = radio(data, lambda fraction, text: progress(0.05 + 0.55 * fraction, text))
+    counted = CountTables(history, predicted_people(data, overlay, cells))
     servers = server_index(site_id for site_id, _, _ in cells.keys)
     judged = statement(data.config.operators)
     with writing(runs_folder, run_id) as folder:
