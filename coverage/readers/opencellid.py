@@ -16,11 +16,11 @@ import io
 import json
 import math
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from coverage.domain.fiscal import last_possible_day, tokyo_date
 from coverage.domain.ledger import DatePrecision, Ledger, Site, SiteOperator, Status
@@ -163,17 +163,16 @@ def read_cells(path: Path) -> Iterator[Cell]:
     data = read_bytes(path)
     if data.lstrip()[:1] == b"{":
         raise _refused(path.name, data)
-    if data[:2] == b"\x1f\x8b":
-        stream: IO[bytes] = gzip.open(io.BytesIO(data), "rb")
-    elif path.suffix.lower() == ".gz" or not data.strip():
+    packed = data[:2] == b"\x1f\x8b"
+    if not packed and (path.suffix.lower() == ".gz" or not data.strip()):
         raise FileFormatError(
             "opencellid-not-gzip",
             f"「{path.name}」は gzip ではありません。トークンを確かめ、ダウンロードし直してください。",
             f"'{path.name}' is not gzip; check the token and download it again.",
         )
-    else:
-        stream = io.BytesIO(data)
-    reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8", newline=""))
+    raw = io.BytesIO(data)
+    lines: Iterable[str] = io.TextIOWrapper(gzip.GzipFile(fileobj=raw) if packed else raw, "utf-8", newline="")
+    reader = csv.reader(lines)
     number = 0
     while True:
         try:
