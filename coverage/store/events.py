@@ -1,0 +1,157 @@
+"""What is written: a change as an upload states it, and the event that it becomes.
+
+One table ``<kind>_event`` per kind (coverage/store/tables.py). All share the same envelope:
+
+``key``          the record's identity, built from the key columns
+``version``      1, 2, 3 … per key; what ``expected_version`` is compared with
+``tx``           the row of the audit chain (``audit.seq``) that wrote it
+``valid_from``   the event says what holds from this day on, until an event of a higher version says otherwise
+``known_tx``     the audit row since which the facts that the count reads have stood unchanged
+``known_since``  for history taken over from an older ledger: when that ledger recorded it
+``deleted``      the record does not exist from ``valid_from`` on
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from coverage.store.canonical import canonical_json, instant_text, plain_json, sha256_hex
+from coverage.store.columns import BEGINNING, Column, Kind, Table, join_key
+from coverage.store.tables import LEDGER_KINDS, TABLES, UPLOAD_KINDS, ever_in_service
+from coverage.store.values import from_json
+
+__all__ = [
+    "BEGINNING",
+    "LEDGER_KINDS",
+    "TABLES",
+    "UPLOAD_KINDS",
+    "Change",
+    "Column",
+    "EventRow",
+    "Kind",
+    "Table",
+    "change_of",
+    "ever_in_service",
+    "join_key",
+    "json_values",
+    "kind_of",
+]
+
+_KIND_OF_RECORD = {table.record: kind for kind, table in TABLES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one row of an upload states about one record: only the columns that it states.
+
+    A column that is absent keeps its value; a column stated as None is emptied. ``row`` is the row's number in the
+    file (from 0), carried along so that the difference can point at it.
+    """
+
+    kind: Kind
+    values: Mapping[str, Any]
+    valid_from: date | None = None
+    row: int | None = None
+    known_since: datetime | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """For the stored records of a staged upload."""
+        out: dict[str, Any] = {
+            "kind": self.kind.value,
+            "values": json_values(TABLES[self.kind].plain(self.values)),
+        }
+        if self.valid_from is not None:
+            out["valid_from"] = self.valid_from.isoformat()
+        if self.row is not None:
+            out["row"] = self.row
+        if self.known_since is not None:
+            out["known_since"] = instant_text(self.known_since)
+        return out
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Change:
+        table = TABLES[Kind(data["kind"])]
+        values = {name: from_json(table.by_name[name].kind, value) for name, value in data["values"].items()}
+        day, since = data.get("valid_from"), data.get("known_since")
+        return cls(
+            table.kind,
+            values,
+            valid_from=date.fromisoformat(day) if day else None,
+            row=data.get("row"),
+            known_since=datetime.fromisoformat(since) if since else None,
+        )
+
+
+def change_of(
+    record: Any,
+    *,
+    fields: Sequence[str] | None = None,
+    valid_from: date | None = None,
+    row: int | None = None,
+    known_since: datetime | None = None,
+) -> Change:
+    """A record of the ledger as a change. ``fields``: the columns that the file states (None = all of them)."""
+    kind = kind_of(record)
+    names = [f.name for f in dataclasses.fields(record) if f.name in TABLES[kind].by_name]
+    stated = names if fields is None else [n for n in names if n in set(fields) | set(TABLES[kind].key)]
+    return Change(kind, {n: getattr(record, n) for n in stated}, valid_from, row, known_since)
+
+
+def kind_of(record: Any) -> Kind:
+    """The kind of a record. Raises TypeError for anything that the store has no table for."""
+    kind = _KIND_OF_RECORD.get(type(record))
+    if kind is None:
+        raise TypeError(f"the store keeps no records of type {type(record).__name__}")
+    return kind
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One row of an event table."""
+
+    kind: Kind
+    key: str
+    version: int
+    tx: int
+    valid_from: date
+    known_tx: int
+    known_since: datetime | None
+    deleted: bool
+    values: Mapping[str, Any] = field(repr=False)
+
+    def sha256(self) -> str:
+        """SHA-256 of the row's canonical JSON: what the audit row's ``after_sha256`` is made of."""
+        return sha256_hex(
+            canonical_json(
+                {
+                    "kind": self.kind.value,
+                    "key": self.key,
+                    "version": self.version,
+                    "tx": self.tx,
+                    "valid_from": self.valid_from.isoformat(),
+                    "known_tx": self.known_tx,
+                    "known_since": None if self.known_since is None else instant_text(self.known_since),
+                    "deleted": self.deleted,
+                    "values": json_values(self.values),
+                }
+            )
+        )
+
+
+def json_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values as JSON: dates ISO, geometries as hexadecimal WKB."""
+    out: dict[str, Any] = {}
+    for name, value in values.items():
+        if value is None or isinstance(value, str | int | float):
+            out[name] = value
+        elif isinstance(value, bytes):
+            out[name] = value.hex()
+        elif isinstance(value, date):
+            out[name] = value.isoformat()
+        else:
+            out[name] = plain_json(value, where=name)
+    return out
