@@ -1,1 +1,1 @@
-"""The append-only ledger in SQLite or PostGIS."""
+"""The ledger's store: append-only bitemporal events under a hash chain, in SQLite or PostGIS (docs/ledger.md)."""

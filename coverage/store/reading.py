@@ -99,6 +99,11 @@ class Reading(ABC):
     def _read(self) -> AbstractContextManager[Session]:
         """A read-only transaction: every query in it sees the same state."""
 
+    @property
+    @abstractmethod
+    def schema_version(self) -> int:
+        """Number of the last migration that the database has."""
+
     @abstractmethod
     def _missing_guards(self, session: Session) -> list[str]:
         """Names of triggers against UPDATE and DELETE that should be there and are not."""
@@ -229,7 +234,7 @@ class Reading(ABC):
     def counts(self) -> Mapping[str, int]:
         """Rows of every table: what a restored backup is compared with."""
         with self._read() as session:
-            names = [t.name for t in TABLES.values()] + ["audit", "content"]
+            names = [t.name for t in self._tables()] + ["audit", "content"]
             return {name: int(session.all(f"SELECT COUNT(*) FROM {name}")[0][0]) for name in sorted(names)}
 
     # the chain -----------------------------------------------------------------------------------------------
@@ -272,8 +277,8 @@ class Reading(ABC):
         with self._read() as session:
             digests = RowDigests()
             wanted: set[str] = set()
-            for kind, table in TABLES.items():
-                columns = [column for k, column in CONTENT_COLUMNS if k is kind]
+            for table in self._tables():
+                columns = [column for kind, column in CONTENT_COLUMNS if kind is table.kind]
                 for_content = read_events(session, table, "", {})
                 if columns:
                     rows = list(for_content)
@@ -290,6 +295,10 @@ class Reading(ABC):
         return AuditReport(head, entries, digests.rows, contents, len(anchored), tuple(findings))
 
     # inside --------------------------------------------------------------------------------------------------
+    def _tables(self) -> list[Table]:
+        """The event tables that a database of this schema has."""
+        return [table for table in TABLES.values() if table.since <= self.schema_version]
+
     def _read_times(self, session: Session) -> Times:
         known, head = self._times, read_head(session)
         if known is None or known.last > head.seq:

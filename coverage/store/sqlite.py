@@ -162,8 +162,11 @@ class SqliteStore(Imports, Journal, People):
                 applied = self._retry(lambda: _applied(connection, self.label))
                 todo = pending(MIGRATIONS, applied, label=self.label)
                 version = max(applied, default=0)
+                if not applied and not migrate:
+                    raise _empty(self.label)
                 if not migrate or not todo:
-                    if todo:
+                    # A backup of an older schema is read as it is; nothing that writes may work on one.
+                    if todo and not self._read_only:
                         raise _schema_old(self.label, version)
                     return version
                 if not applied:
@@ -435,6 +438,14 @@ def _storage_error(path: Path, problem: sqlite3.DatabaseError) -> CoverageGapErr
             f"The ledger {name} is damaged; stop using it and restore a backup.",
         )
     return _busy(name) if _is_busy(problem) else None
+
+
+def _empty(label: str) -> FileFormatError:
+    return FileFormatError(
+        "not-a-ledger",
+        f"{label} は空で、台帳ではありません。ファイルを確かめてください。",
+        f"{label} is empty and not a ledger; check the file.",
+    )
 
 
 def _schema_old(label: str, version: int) -> StorageError:
