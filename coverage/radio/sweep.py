@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -17,15 +18,16 @@ from coverage.domain.grid import Grid, Window
 from coverage.domain.region import RadioConfig
 from coverage.domain.terrain import Terrain
 from coverage.errors import InputError, OutsideTerrainError
-from coverage.radio import freespace, p1812
+from coverage.radio import freespace
+from coverage.radio.diffraction import Polarisation
 from coverage.radio.p1812 import MIN_RANGE_KM, check_radio_inputs, location_sigma_db
 from coverage.radio.path_geometry import Profile
 from coverage.radio.sweep_area import Fan, Layers, read_back, sweep_rays
-from coverage.radio.sweep_formulas import Constants, Tables, make_constants, make_tables
+from coverage.radio.sweep_formulas import make_constants, make_tables
 from coverage.radio.sweep_kernels import new_workspace, sweep_profile
 
 MAX_STEP_M: Final = 100.0
-"""Rays are sampled at the grid's step, but no coarser than this: the shortest path needs points between its ends."""
+"""No ray is sampled coarser than this: the shortest path needs points between its ends."""
 _RINGS: Final = 6
 """Rays are thinned to every 2^5-th at the most."""
 
@@ -47,13 +49,16 @@ def area_loss_db(
     radius_m: float,
     radio: RadioConfig,
     zones: NDArray[np.uint8] | None = None,
+    step_m: float | None = None,
     workers: int = 1,
 ) -> AreaLoss:
     """Basic transmission loss, float32 dB, of every pixel within ``radius_m`` (plane distance) of a mast.
 
     ``x_m``, ``y_m`` on the terrain's grid; ``antenna_height_m`` above ground. ``zones`` as
     :func:`coverage.radio.zones.climatic_zones` gives them for this terrain (make them once for many masts); None is
-    inland everywhere. Clutter is ``terrain.clutter_m``. Location variability refers to squares of the grid's cell
+    inland everywhere. Clutter is ``terrain.clutter_m``. ``step_m`` is the spacing of the samples along a ray and of
+    the rays at the rim; by default the grid's cell, or the source's own spacing where that is coarser (what lies
+    between its samples is interpolation, not terrain), never above 100 m. Location variability refers to squares of the grid's cell
     (50–1000 m). Pixels nearer than 0.25 km are free space with a transition (docs/radio.md). ``workers`` threads
     share the rays; their number does not change a bit of the result.
 
@@ -85,8 +90,11 @@ def area_loss_db(
     ground = mast_ground_m(terrain, x_m, y_m)
     window = grid.window_around(x_m, y_m, radius_m)
     if radio.model == "free-space":
-        return AreaLoss(window, _free_space(terrain, window, x_m, y_m, ground + antenna_height_m, frequency_mhz, radius_m, radio))
-    step_m = grid.cell_m / math.ceil(grid.cell_m / MAX_STEP_M)
+        return AreaLoss(
+            window,
+            _free_space(terrain, window, x_m, y_m, ground + antenna_height_m, frequency_mhz, radius_m, radio),
+        )
+    step_m = _ray_step_m(terrain, step_m)
     fan = _fan(grid, x_m, y_m, radius_m, step_m)
     constants = make_constants(
         step_km=step_m / 1000.0,
@@ -137,7 +145,7 @@ def ray_loss_db(
     rx_height_m: float,
     latitude_deg: float,
     latitude_slope: float = 0.0,
-    polarisation: p1812.Polarisation = "vertical",
+    polarisation: Polarisation = "vertical",
     location_percent: float = 50.0,
     location_sigma_db: float = 0.0,
     delta_n: float = 45.0,
@@ -215,7 +223,12 @@ def mast_ground_m(terrain: Terrain, x_m: float, y_m: float) -> float:
     r1, c1 = min(r0 + 1, grid.rows - 1), min(c0 + 1, grid.cols - 1)
     fr, fc = row - r0, col - c0
     h = terrain.height_m
-    corners = ((r0, c0, (1 - fr) * (1 - fc)), (r0, c1, (1 - fr) * fc), (r1, c0, fr * (1 - fc)), (r1, c1, fr * fc))
+    corners = (
+        (r0, c0, (1 - fr) * (1 - fc)),
+        (r0, c1, (1 - fr) * fc),
+        (r1, c0, fr * (1 - fc)),
+        (r1, c1, fr * fc),
+    )
     ground = sum(float(h[r, c]) * weight for r, c, weight in corners if weight > 0.0)
     if math.isnan(ground):
         raise OutsideTerrainError(
@@ -235,7 +248,7 @@ def _fan(grid: Grid, x_m: float, y_m: float, radius_m: float, step_m: float) -> 
     row, col = _pixel(grid, x_m, y_m)
     steps = max(math.ceil(radius_m / step_m), math.ceil(1000.0 * MIN_RANGE_KM / step_m)) + 1
     coarsest = 1 << (_RINGS - 1)
-    rays = coarsest * max(1, math.ceil(2.0 * math.pi * radius_m / grid.cell_m / coarsest))
+    rays = coarsest * max(1, math.ceil(8.0 * radius_m / max(step_m, grid.cell_m) / coarsest))
     near_step = max(2, math.ceil(1000.0 * MIN_RANGE_KM / step_m - 1e-9))
     # Rays that are odd multiples of 2^j are evaluated from the step on where the rays evaluated so far would be more
     # than a cell apart; the coarsest ones from the start.
@@ -268,6 +281,21 @@ def _latitude(grid: Grid, x_m: float, y_m: float) -> tuple[float, float, float]:
     return latitudes[0], (latitudes[2] - latitudes[1]) / 2.0, (latitudes[4] - latitudes[3]) / 2.0
 
 
+def _ray_step_m(terrain: Terrain, step_m: float | None) -> float:
+    """The step given, or else the coarser of the grid's cell and the source's own spacing, but at most 100 m."""
+    if step_m is None:
+        cell = terrain.grid.cell_m
+        own = max(cell, terrain.source_step_m) if math.isfinite(terrain.source_step_m) else cell
+        return own / math.ceil(own / MAX_STEP_M)
+    if not 1.0 <= step_m <= MAX_STEP_M:
+        raise InputError(
+            "step-out-of-range",
+            f"断面の刻みが {step_m:g} m です。1～{MAX_STEP_M:g} m の値にしてください。",
+            f"the profile step is {step_m:g} m; give a value from 1 to {MAX_STEP_M:g} m.",
+        )
+    return float(step_m)
+
+
 def _layers(terrain: Terrain, zones: NDArray[np.uint8] | None) -> Layers:
     absent_clutter = np.zeros((1, 1), dtype=np.float32)
     absent_zones = np.zeros((1, 1), dtype=np.uint8)
@@ -283,7 +311,7 @@ def _layers(terrain: Terrain, zones: NDArray[np.uint8] | None) -> Layers:
 def _parts(total: int, count: int) -> list[tuple[int, int]]:
     """``total`` split into at most ``count`` neighbouring ranges."""
     edges = np.linspace(0, total, min(count, total) + 1).astype(int)
-    return [(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [(int(a), int(b)) for a, b in pairwise(edges)]
 
 
 def _free_space(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from coverage._jit import njit
+from coverage.radio.kernel import kernel
 from coverage.radio.sweep_formulas import Constants, Tables
 from coverage.radio.sweep_kernels import Workspace, new_workspace, sweep_profile
 
@@ -50,7 +50,7 @@ class Fan(NamedTuple):
     """Latitude of the mast, and its change per km northward and eastward on the grid."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _read_ray(layers: Layers, fan: Fan, d_row: float, d_col: float, w: Workspace) -> int:
     """Sample the terrain outward into ``w``; returns the last step before the first NO DATA (−1: none at all).
 
@@ -90,7 +90,7 @@ def _read_ray(layers: Layers, fan: Fan, d_row: float, d_col: float, w: Workspace
     return fan.steps
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def sweep_rays(
     first_ray: int, last_ray: int, layers: Layers, fan: Fan, c: Constants, t: Tables, loss: NDArray[np.float32],
     near_excess: NDArray[np.float32],
@@ -112,7 +112,9 @@ def sweep_rays(
         last = _read_ray(layers, fan, -north * fan.cells_a_step, east * fan.cells_a_step, w)
         if last >= 2:
             slope = fan.latitude_north * north + fan.latitude_east * east
-            sweep_profile(last, layers.has_clutter, layers.has_zones, fan.latitude, slope, first, c, t, w, out)
+            sweep_profile(
+                last, layers.has_clutter, layers.has_zones, fan.latitude, slope, first, c, t, w, out
+            )
         for k in range(first, fan.steps + 1):
             loss[j, k] = out[k] if 2 <= k <= last else np.nan
         if first <= fan.near_step:
@@ -124,7 +126,7 @@ def sweep_rays(
                 near_excess[j] = out[k] - free
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _stride(fan: Fan, k: int) -> int:
     """Spacing of the rays that were evaluated at step ``k``."""
     stride = 1
@@ -134,7 +136,7 @@ def _stride(fan: Fan, k: int) -> int:
     return stride
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _around(values: NDArray[np.float32], fan: Fan, stride: int, turn: float) -> tuple[int, int, float]:
     """The two evaluated rays around ``turn`` (in rays), and the weight of the second."""
     position = turn / stride
@@ -149,7 +151,7 @@ def _around(values: NDArray[np.float32], fan: Fan, stride: int, turn: float) -> 
     return first, second, weight
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def read_back(
     first_row: int, last_row: int, row0: int, col0: int, radius_cells: float, layers: Layers, fan: Fan, c: Constants,
     mast_amsl: float, loss: NDArray[np.float32], near_excess: NDArray[np.float32], out: NDArray[np.float32],

@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from coverage._jit import njit
 from coverage.radio.diffraction import LAND_GROUND, SEA_GROUND, Polarisation
+from coverage.radio.kernel import kernel
 from coverage.radio.p1812 import (
     EARTH_RADIUS_BETA_KM,
     inverse_normal,
@@ -26,6 +26,7 @@ FloatArray = NDArray[np.float64]
 
 _FLOOR_RATIO: Final = 10.0**0.1
 _LN10: Final = math.log(10.0)
+_LOG_1_6: Final = math.log(1.6)
 _DB: Final = 20.0 / _LN10
 
 
@@ -136,7 +137,7 @@ def make_constants(
 def make_tables(c: Constants, n: int, *, n0: float, latitude_deg: float, latitude_reach_deg: float) -> Tables:
     """Tables for steps 0…n. The mast stands at ``latitude_deg``; no path's centre is further than
     ``latitude_reach_deg`` from it."""
-    d = np.arange(n + 1) * c.step_km
+    d: FloatArray = np.arange(n + 1, dtype=np.float64) * c.step_km
     far = np.maximum(d, 1e-3 * c.step_km)
     log_f_half = c.log_f - math.log10(2.0)
     loss_f = 25.0 * c.log_f - 2.5 * log_f_half**2  # (45)
@@ -157,7 +158,8 @@ def make_tables(c: Constants, n: int, *, n0: float, latitude_deg: float, latitud
         # A_p falls as β rises (docs/radial-sweep.md), and μ2, μ3 ≤ 1, so that the largest β0 bounds it from below.
         ducting_floor_db=np.array(
             [
-                time_distribution_db(c.log_p, log_beta0_most, float(x), float(y)) + c.gamma_d * 1e3 * float(x) / c.a_e_km
+                time_distribution_db(c.log_p, log_beta0_most, float(x), float(y))
+                + c.gamma_d * 1e3 * float(x) / c.a_e_km
                 for x, y in zip(d, d_113, strict=True)
             ]
         ),
@@ -174,14 +176,14 @@ def _log_mu1(d_tm: FloatArray, tau: FloatArray) -> FloatArray:
     return logs
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def log_mu1_mixed(d_tm: float, tau: float) -> float:
     """log10 μ1 of equation (2)."""
-    total = 10.0 ** (-d_tm / (16.0 - 6.6 * tau)) + 10.0 ** (-5.0 * (0.496 + 0.354 * tau))
-    return min(0.2 * math.log10(total), 0.0)
+    total = math.exp(-_LN10 * d_tm / (16.0 - 6.6 * tau)) + math.exp(-5.0 * _LN10 * (0.496 + 0.354 * tau))
+    return min(0.2 / _LN10 * math.log(total), 0.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def log_beta0(log_mu1: float, latitude: float) -> float:
     """log10 β0 of equations (4), (5); ``latitude`` not negative."""
     if latitude <= 70.0:
@@ -189,16 +191,16 @@ def log_beta0(log_mu1: float, latitude: float) -> float:
     return math.log10(4.17) + 1.3 * log_mu1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def time_distribution_db(log_p: float, log_beta: float, length: float, d_113: float) -> float:
     """A(p) of equations (53), (53a)."""
     log_ratio = log_p - log_beta
-    gamma = 1.076 / (2.0058 - log_beta) ** 1.012
-    gamma *= math.exp(-(9.51 - 4.8 * log_beta + 0.198 * log_beta * log_beta) * d_113)
-    return -12.0 + (1.2 + 3.7e-3 * length) * log_ratio + 12.0 * 10.0 ** (gamma * log_ratio)
+    exponent = (9.51 - 4.8 * log_beta + 0.198 * log_beta * log_beta) * d_113
+    gamma = 1.076 * math.exp(-1.012 * math.log(2.0058 - log_beta) - exponent)
+    return -12.0 + (1.2 + 3.7e-3 * length) * log_ratio + 12.0 * math.exp(_LN10 * gamma * log_ratio)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def bullington_from_nu(nu: float, length: float) -> float:
     """Knife edge and Bullington's empirical addition. Equations (12), (21)."""
     if nu <= -0.78:
@@ -208,7 +210,7 @@ def bullington_from_nu(nu: float, length: float) -> float:
     return edge + (1.0 - math.exp(edge * (-1.0 / 6.0))) * (10.0 + 0.02 * length)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def bullington_obstructed_nu(
     length: float, h_ts: float, h_rs: float, steepest_t: float, steepest_r: float, nu_scale: float
 ) -> float:
@@ -218,7 +220,7 @@ def bullington_obstructed_nu(
     return height * nu_scale * math.sqrt(length / (d_bp * (length - d_bp)))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def smooth_nu(i: int, k: int, step: float, bulge: float, h_te: float, h_re: float) -> float:
     """ν/nu_scale over the smooth Earth at step ``i`` of ``k``. Equation (15) with g = 0."""
     length = k * step
@@ -228,8 +230,10 @@ def smooth_nu(i: int, k: int, step: float, bulge: float, h_te: float, h_re: floa
     return (bulge * product - (h_te * d2 + h_re * d1) / length) * math.sqrt(length / product)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def smooth_bullington_db(k: int, step: float, bulge: float, h_te: float, h_re: float, nu_scale: float) -> float:
+@kernel
+def smooth_bullington_db(
+    k: int, step: float, bulge: float, h_te: float, h_re: float, nu_scale: float
+) -> float:
     """Bullington loss of the equivalent smooth path over steps 1…k−1 (§4.3.4), without a walk.
 
     The slopes c·(D−d) − h/d are concave in d, so that the best step is beside the continuous optimum sqrt(h/c).
@@ -281,7 +285,7 @@ def smooth_bullington_db(k: int, step: float, bulge: float, h_te: float, h_re: f
     return bullington_from_nu(best * nu_scale, length)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def height_gain_db(b: float) -> float:
     """G(Y) of equation (34) without its floor."""
     if b > 2.0:
@@ -289,44 +293,44 @@ def height_gain_db(b: float) -> float:
     return _DB * math.log(b + 0.1 * b * b * b)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def first_term_db(length: float, h_te: float, h_re: float, radius: float, f_third: float, ground_k: float) -> float:
-    """First term of the spherical-Earth series over one ground. Equations (29)–(36), logarithms merged."""
-    radius_third = radius ** (1.0 / 3.0)
+@kernel
+def first_term_db(
+    length: float, h_te: float, h_re: float, radius_third: float, f_third: float, ground_k: float
+) -> float:
+    """First term of the spherical-Earth series over one ground, dB. Equations (29)–(36), logarithms merged.
+
+    ``radius_third`` is the cube root of the effective Earth radius in km.
+    """
     k = ground_k / (radius_third * f_third)
     k2 = k * k
     beta = (1.0 + k2 * (1.6 + 0.67 * k2)) / (1.0 + k2 * (4.5 + 1.53 * k2))  # (30)
-    x = 21.88 * beta * f_third / (radius_third * radius_third) * length  # (31)
+    log_x = math.log(21.88 * beta * f_third / (radius_third * radius_third) * length)  # (31)
     scale = 0.9575 * beta * beta * f_third * f_third / radius_third
     b_t, b_r = scale * h_te, scale * h_re  # (32), (35)
-    loss = 0.0
-    inside = 1.0
-    if x >= 1.6:
-        loss += 17.6 * x - 11.0  # (33)
-        inside = 1.0 / math.sqrt(x)
+    if log_x >= _LOG_1_6:
+        loss = 17.6 * math.exp(log_x) - 11.0 - 0.5 * _DB * log_x  # (33)
     else:
-        loss += 5.6488 * x**1.425
-        inside = x
+        loss = 5.6488 * math.exp(1.425 * log_x) + _DB * log_x
     if k > 2.0:
         # Only over the sea, at VHF and short range, can the floor of (34) lie above 8.9 dB.
         floor_db = 2.0 + _DB * math.log(k)
-        loss -= max(height_gain_db(b_t), floor_db) + max(height_gain_db(b_r), floor_db)
-        return loss + _DB * math.log(inside)
+        return loss - max(height_gain_db(b_t), floor_db) - max(height_gain_db(b_r), floor_db)
     floor = _FLOOR_RATIO * k
+    gain = 1.0
     if b_t > 2.0:
         loss += 8.0 - 17.6 * math.sqrt(b_t - 1.1)
-        inside *= math.sqrt(math.sqrt(b_t - 1.1))
+        gain /= math.sqrt(math.sqrt(b_t - 1.1))
     else:
-        inside /= max(b_t + 0.1 * b_t * b_t * b_t, floor)
+        gain *= max(b_t + 0.1 * b_t * b_t * b_t, floor)
     if b_r > 2.0:
         loss += 8.0 - 17.6 * math.sqrt(b_r - 1.1)
-        inside *= math.sqrt(math.sqrt(b_r - 1.1))
+        gain /= math.sqrt(math.sqrt(b_r - 1.1))
     else:
-        inside /= max(b_r + 0.1 * b_r * b_r * b_r, floor)
-    return loss + _DB * math.log(inside)
+        gain *= max(b_r + 0.1 * b_r * b_r * b_r, floor)
+    return loss - _DB * math.log(gain)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def spherical_db(
     length: float, h_te: float, h_re: float, bulge: float, omega: float, f_third: float, land_k: float,
     sea_k: float, required_scale: float,
@@ -343,7 +347,9 @@ def spherical_db(
         m = 0.5 * bulge * length * length / height_sum  # (24e)
         cosine = 1.5 * (h_te - h_re) / height_sum * math.sqrt(3.0 * m / ((m + 1.0) * (m + 1.0) * (m + 1.0)))
         cosine = min(1.0, max(-1.0, cosine))
-        b = 2.0 * math.sqrt((m + 1.0) / (3.0 * m)) * math.cos(math.pi / 3.0 + math.acos(cosine) / 3.0)  # (24c)
+        b = (
+            2.0 * math.sqrt((m + 1.0) / (3.0 * m)) * math.cos(math.pi / 3.0 + math.acos(cosine) / 3.0)
+        )  # (24c)
         d1 = 0.5 * length * (1.0 + b)
         d2 = length - d1
         clearance = ((h_te - bulge * d1 * d1) * d2 + (h_re - bulge * d2 * d2) * d1) / length  # (23)
@@ -352,15 +358,16 @@ def spherical_db(
             return 0.0
         share = 1.0 - clearance / required
         radius = 500.0 * (length / root_sum) ** 2  # (26)
+    radius_third = math.exp(math.log(radius) / 3.0)
     loss = 0.0
     if omega < 1.0:
-        loss += (1.0 - omega) * first_term_db(length, h_te, h_re, radius, f_third, land_k)
+        loss += (1.0 - omega) * first_term_db(length, h_te, h_re, radius_third, f_third, land_k)
     if omega > 0.0:
-        loss += omega * first_term_db(length, h_te, h_re, radius, f_third, sea_k)  # (28)
+        loss += omega * first_term_db(length, h_te, h_re, radius_third, f_third, sea_k)  # (28)
     return share * loss if loss > 0.0 else 0.0  # (27)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def site_shielding_db(theta: float, horizon: float, f_third: float, f_root: float) -> float:
     """A_st, A_sr of equation (48)."""
     excess = theta - 0.1 * horizon
@@ -369,7 +376,7 @@ def site_shielding_db(theta: float, horizon: float, f_third: float, f_root: floa
     return _DB * math.log(1.0 + 0.361 * excess * f_root * math.sqrt(horizon)) + 0.264 * excess * f_third
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def duct_coupling_db(coast: float, horizon: float, omega: float, antenna_amsl: float) -> float:
     """A_ct, A_cr of equation (49)."""
     if omega < 0.75 or coast > horizon or coast > 5.0:
@@ -377,7 +384,7 @@ def duct_coupling_db(coast: float, horizon: float, omega: float, antenna_amsl: f
     return -3.0 * math.exp(-0.25 * coast * coast) * (1.0 + math.tanh(0.07 * (50.0 - antenna_amsl)))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def inverse_normal_of_percent(log_percent: float) -> float:
     """I(x) for x = 10^log_percent / 100 ≤ 0.5. Equations (96a), (97); limited at 1e-6."""
     t = math.sqrt(2.0 * _LN10 * min(2.0 - log_percent, 6.0))

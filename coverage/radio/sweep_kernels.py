@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from coverage._jit import njit
+from coverage.radio.kernel import kernel
 from coverage.radio.path_geometry import NO_COAST_KM
 from coverage.radio.sweep_formulas import (
     Constants,
@@ -30,10 +30,8 @@ from coverage.radio.sweep_formulas import (
     time_distribution_db,
 )
 from coverage.radio.sweep_hull import (
-    Hull,
     extreme_along,
     line_of_sight_peak,
-    new_hull,
     push,
     tangent_from_receiver,
 )
@@ -42,31 +40,36 @@ FloatArray = NDArray[np.float64]
 
 _SEA = 1
 _INLAND = 4
+_LN10 = math.log(10.0)
 _LOG_50 = math.log10(50.0)
 _INSIGNIFICANT_DB = 55.0
 """A mechanism that is weaker by this much changes the sum of equation (63) by less than 3e-11 dB."""
 
 
 class Workspace(NamedTuple):
-    """Arrays that one thread reuses from ray to ray, for profiles of up to ``height.size`` points."""
+    """Arrays that one thread reuses from ray to ray, for profiles of up to ``height.size`` points.
+
+    The hulls are pairs of rows (distance km, height m): of bare ground less c_e·d² (e), of ground with clutter less
+    c_e·d² (g) and less c_β·d² (b), and of bare ground as it is, for the effective heights (v).
+    """
 
     height: FloatArray
     clutter: FloatArray
     zone: NDArray[np.uint8]
     flat_e: FloatArray
-    """Bare ground less c_e·d²."""
     flat_g: FloatArray
-    """Ground with clutter less c_e·d²."""
     flat_b: FloatArray
-    """Ground with clutter less c_β·d²."""
-    hull_e: Hull
-    hull_g: Hull
-    hull_b: Hull
-    hull_level: Hull
-    """Of the bare ground as it is, for the effective heights (89a)–(89c)."""
+    e_d: FloatArray
+    e_y: FloatArray
+    g_d: FloatArray
+    g_y: FloatArray
+    b_d: FloatArray
+    b_y: FloatArray
+    v_d: FloatArray
+    v_y: FloatArray
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def new_workspace(points: int) -> Workspace:
     """Room for rays of ``points`` points, both ends included."""
     return Workspace(
@@ -76,105 +79,73 @@ def new_workspace(points: int) -> Workspace:
         np.empty(points),
         np.empty(points),
         np.empty(points),
-        new_hull(points),
-        new_hull(points),
-        new_hull(points),
-        new_hull(points),
+        np.empty(points),
+        np.empty(points),
+        np.empty(points),
+        np.empty(points),
+        np.empty(points),
+        np.empty(points),
+        np.empty(points),
+        np.empty(points),
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _actual_bullington_db(
-    hull: Hull, flattened: FloatArray, c: Constants, bulge: float, length: float, h_ts: float, h_rs: float,
-    steepest_flat: float,
-) -> float:  # fmt: skip
-    """Bullington loss of the actual profile (§4.3.1); ``steepest_flat`` is max (y − h_ts)/d, equation (13) less c·D."""
-    steepest_t = steepest_flat + bulge * length
-    if steepest_t < (h_rs - h_ts) / length:
-        floor = -0.78 / c.nu_scale
-        nu, _ = line_of_sight_peak(hull, flattened, c.step_km, length, h_ts, h_rs, bulge, floor)
-        return bullington_from_nu(nu * c.nu_scale, length)
-    receiver = h_rs - bulge * length * length
-    v = tangent_from_receiver(hull, length, receiver)
-    steepest_r = (hull.y[v] - receiver) / (length - hull.d[v]) - bulge * length  # (17)
-    return bullington_from_nu(
-        bullington_obstructed_nu(length, h_ts, h_rs, steepest_t, steepest_r, c.nu_scale), length
-    )
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _delta_bullington_db(
-    hull: Hull, flattened: FloatArray, c: Constants, bulge: float, k: int, h_ts: float, h_rs: float,
-    steepest_flat: float, h_te: float, h_re: float, omega: float,
-) -> float:  # fmt: skip
-    """Diffraction loss at one effective Earth radius. Equation (39)."""
+@kernel
+def _smooth_excess_db(c: Constants, bulge: float, k: int, h_te: float, h_re: float, omega: float) -> float:
+    """What the smooth Earth adds to the Bullington loss: max(L_dsph − L_bulls, 0) of equation (39)."""
     length = k * c.step_km
-    actual = _actual_bullington_db(hull, flattened, c, bulge, length, h_ts, h_rs, steepest_flat)
-    spherical = spherical_db(
-        length, h_te, h_re, bulge, omega, c.f_third, c.land_k, c.sea_k, c.required_scale
-    )
-    if spherical > 0.0:
-        smooth = smooth_bullington_db(k, c.step_km, bulge, h_te, h_re, c.nu_scale)
-        if spherical > smooth:
-            actual += spherical - smooth
-    return actual
+    spherical = spherical_db(length, h_te, h_re, bulge, omega, c.f_third, c.land_k, c.sea_k, c.required_scale)
+    if spherical <= 0.0:
+        return 0.0
+    smooth = smooth_bullington_db(k, c.step_km, bulge, h_te, h_re, c.nu_scale)
+    return max(spherical - smooth, 0.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _ducting_db(
-    c: Constants, t: Tables, w: Workspace, k: int, limit_db: float, hidden: bool, h_ts: float, h_rs: float,
-    low_st: float, low_sr: float, theta_t: float, theta_r: float, i_lt: int, i_lr: int, omega: float, coast_t: float,
-    coast_r: float, tau: float, log_b0: float,
+    c: Constants, floor_db: float, d_113: float, d_31: float, height: FloatArray, k: int, limit_db: float, h_ts: float,
+    h_rs: float, low_st: float, low_sr: float, theta_t: float, theta_r: float, i_lt: int, i_lr: int, omega: float,
+    coast_t: float, coast_r: float, tau: float, log_b0: float,
 ) -> float:  # fmt: skip
     """L_ba of equation (46) where it is below ``limit_db``, else a lower bound of it that is not.
 
-    Three bounds, each dearer than the last: distances only; with the terminals' shielding; with no roughness.
+    Three bounds, each dearer than the last: without the terminals' shielding; with it; without roughness.
     """
-    length = t.d[k]
-    fixed = c.ducting_fixed_db + t.ducting_floor_db[k]
-    if omega >= 0.75:
-        fixed -= 12.0
-    if not hidden:
-        bound = fixed + 20.0 * math.log10(length) + c.gamma_d * (min(theta_t, 0.0) + min(theta_r, 0.0))
-        if bound >= limit_db:
-            return bound
-        # Only now is the Bullington point of the median bare path needed: it stands in for both horizons.
-        _, i_lt = line_of_sight_peak(w.hull_e, w.flat_e, c.step_km, length, h_ts, h_rs, c.c_e, -math.inf)
-        i_lr = i_lt
-    d_lt = t.d[i_lt]
-    d_lr = length - t.d[i_lr] if hidden else length - d_lt
+    step = c.step_km
+    length = k * step
+    d_lt, d_lr = i_lt * step, length - i_lr * step
     couplings = c.ducting_fixed_db + 20.0 * math.log10(d_lt + d_lr)
     angle = min(theta_t, 0.1 * d_lt) + min(theta_r, 0.1 * d_lr)  # (52), (52a) without the Earth's part
     couplings += duct_coupling_db(coast_t, d_lt, omega, h_ts) + duct_coupling_db(coast_r, d_lr, omega, h_rs)
-    bound = couplings + t.ducting_floor_db[k] + c.gamma_d * angle
+    bound = couplings + floor_db + c.gamma_d * angle
     if bound >= limit_db:
         return bound
-    couplings += site_shielding_db(theta_t, d_lt, c.f_third, c.f_root)
-    couplings += site_shielding_db(theta_r, d_lr, c.f_third, c.f_root)
-    bound = couplings + t.ducting_floor_db[k] + c.gamma_d * angle
+    shielding = site_shielding_db(theta_t, d_lt, c.f_third, c.f_root)
+    shielding += site_shielding_db(theta_r, d_lr, c.f_third, c.f_root)
+    bound += shielding
     if bound >= limit_db:
         return bound
 
-    couplings += c.gamma_d * (angle + 1e3 * length / c.a_e_km)
-    alpha = max(-0.6 - t.d_31[k] * tau, -3.4)  # (55a)
+    couplings += shielding + c.gamma_d * (angle + 1e3 * length / c.a_e_km)
+    alpha = max(-0.6 - d_31 * tau, -3.4)  # (55a)
     heights = math.sqrt(h_ts - low_st) + math.sqrt(h_rs - low_sr)
     log_mu2 = min(alpha * math.log10(c.c_e * length * length / (heights * heights)), 0.0)  # (55)
     log_beta = log_b0 + log_mu2
-    smooth = couplings + time_distribution_db(c.log_p, log_beta, length, t.d_113[k])
-    if smooth >= limit_db:
-        return smooth
+    without_roughness = couplings + time_distribution_db(c.log_p, log_beta, length, d_113)
+    if without_roughness >= limit_db:
+        return without_roughness
     slope = (low_sr - low_st) / length  # (93)
     roughness = 0.0
     for i in range(i_lt, i_lr + 1):
-        roughness = max(roughness, w.height[i] - (low_st + slope * t.d[i]))  # (95)
+        roughness = max(roughness, height[i] - (low_st + slope * (i * step)))  # (95)
     if roughness <= 10.0:
-        return smooth
+        return without_roughness
     d_i = min(length - d_lt - d_lr, 40.0)  # (56a)
-    log_beta += max(-4.6e-5 * (roughness - 10.0) * (43.0 + 6.0 * d_i) / math.log(10.0), -308.0)  # (56)
-    return couplings + time_distribution_db(c.log_p, log_beta, length, t.d_113[k])
+    log_beta += max(-4.6e-5 * (roughness - 10.0) * (43.0 + 6.0 * d_i) / _LN10, -308.0)  # (56)
+    return couplings + time_distribution_db(c.log_p, log_beta, length, d_113)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def sweep_profile(
     n: int, has_clutter: bool, has_zones: bool, latitude: float, latitude_slope: float, first: int, c: Constants,
     t: Tables, w: Workspace, out: FloatArray,
@@ -185,16 +156,23 @@ def sweep_profile(
     ``has_zones``, else inland) hold points 0…n. ``latitude`` is that of the transmitter, ``latitude_slope`` degrees
     per km along the ray. ``out[k]`` for k < max(first, 2) is not written.
     """
-    step = c.step_km
-    h_0 = w.height[0]
+    # Arrays leave their tuples once a ray: taking one out counts a reference, which costs more than a hull search.
+    step, c_e, c_beta, nu_scale, gamma_d = c.step_km, c.c_e, c.c_beta, c.nu_scale, c.gamma_d
+    height, clutter, zones = w.height, w.clutter, w.zone
+    flat_e, flat_b = w.flat_e, w.flat_b
+    e_d, e_y, b_d, b_y, v_d, v_y = w.e_d, w.e_y, w.b_d, w.b_y, w.v_d, w.v_y
+    if has_clutter:
+        flat_g, g_d, g_y = w.flat_g, w.g_d, w.g_y
+    else:
+        flat_g, g_d, g_y = w.flat_e, w.e_d, w.e_y
+    free_space, troposcatter, f_ks, floors = t.free_space_db, t.troposcatter_db, t.f_k, t.ducting_floor_db
+    d_113, d_31, log_mu1s, taus, reaches = t.d_113, t.d_31, t.log_mu1_inland, t.tau_half, t.reach
+    h_0 = height[0]
     h_ts = h_0 + c.tx_height_m
     need_beta = not c.at_median_time
-    hull_e, hull_level = w.hull_e, w.hull_level
-    hull_g = w.hull_g if has_clutter else w.hull_e
-    flat_g = w.flat_g if has_clutter else w.flat_e
-    hull_b = w.hull_b
-    for hull in (hull_e, hull_g, hull_b, hull_level):
-        hull.size[:] = 0
+    nu_floor = -0.78 / nu_scale
+    n_e = n_g = n_b = n_v = 0
+    peak_e = peak_g = peak_b = 0
     steep_e = steep_g = steep_b = steep_level = -math.inf
     i_lt = 0
     theta_hidden = 0.0
@@ -205,7 +183,7 @@ def sweep_profile(
     sea_done = land_most = inland_most = 0
     run_start = inland_start = 0
     first_sea = last_sea = -1
-    previous = int(w.zone[0]) if has_zones else _INLAND
+    previous = int(zones[0]) if has_zones else _INLAND
     if previous == _SEA:
         first_sea = last_sea = 0
     omega = 0.0
@@ -215,14 +193,14 @@ def sweep_profile(
     zone = _INLAND
 
     for k in range(1, n + 1):
-        length = t.d[k]
-        h_k = w.height[k]
-        near = t.d[k - 1]
+        length = k * step
+        h_k = height[k]
+        near = (k - 1) * step
         v1 += step * (h_k + before)  # (85)
         v2 += step * (h_k * (2.0 * length + near) + before * (length + 2.0 * near))  # (86)
         before = h_k
         if has_zones:
-            zone = int(w.zone[k])
+            zone = int(zones[k])
             if (zone == _SEA) != (previous == _SEA):
                 run = 2 * (k - 1 - run_start) + 1 + (1 if run_start > 0 else 0)
                 if previous == _SEA:
@@ -255,144 +233,185 @@ def sweep_profile(
                 else:
                     land_half = max(land_half, run)
                 if zone == _INLAND:
-                    inland_half = max(
-                        inland_half, 2 * (k - inland_start) + (1 if inland_start > 0 else 0)
-                    )
+                    inland_half = max(inland_half, 2 * (k - inland_start) + (1 if inland_start > 0 else 0))
                 omega = sea_half / (2.0 * k)
                 if land_half != known_land or inland_half != known_inland:
                     # Unchanged as long as the path runs over the sea.
                     known_land, known_inland = land_half, inland_half
-                    tau = t.tau_half[inland_half]
+                    tau = taus[inland_half]
                     log_mu1 = log_mu1_mixed(0.5 * step * land_half, tau)
                 if first_sea >= 0:
-                    coast_t = 0.0 if first_sea == 0 else 0.5 * (t.d[first_sea] + t.d[first_sea - 1])
-                    coast_r = 0.0 if last_sea == k else length - 0.5 * (t.d[last_sea] + t.d[last_sea + 1])
-
+                    coast_t = 0.0 if first_sea == 0 else 0.5 * (first_sea * step + (first_sea - 1) * step)
+                    coast_r = (
+                        0.0 if last_sea == k else length - 0.5 * (last_sea * step + (last_sea + 1) * step)
+                    )
             else:
-                tau = t.tau_half[2 * k]
-                log_mu1 = t.log_mu1_inland[k]
+                tau = taus[2 * k]
+                log_mu1 = log_mu1s[k]
 
             # --- horizons on bare ground (Attachment 1 §4) ---
-            hidden = steep_e > slope - c.c_e * length
-            i_lr = i_lt
+            receiver = h_rs - c_e * length * length
+            hidden = steep_e > slope - c_e * length
+            i_lr = 0
+            seen = 0.0
             if hidden:
-                receiver = h_rs - c.c_e * length * length
-                v = tangent_from_receiver(hull_e, length, receiver)
-                i_lr = hull_e.index[v]
-                seen = (hull_e.y[v] - receiver) / (length - hull_e.d[v]) - 2.0 * c.c_e * length
+                v = tangent_from_receiver(e_d, e_y, n_e, length, receiver)
+                far = e_d[v]
+                i_lr = round(far / step)
+                seen = (e_y[v] - receiver) / (length - far)
                 theta_t = theta_hidden
-                theta_r = 1000.0 * math.atan(0.001 * seen)  # (82)
+                theta_r = 1000.0 * math.atan(0.001 * (seen - 2.0 * c_e * length))  # (82)
             else:
-                theta_t = 1000.0 * math.atan(0.001 * (slope - c.c_e * length))  # (78)
-                theta_r = 1000.0 * math.atan(0.001 * (-slope - c.c_e * length))  # (81)
+                theta_t = 1000.0 * math.atan(0.001 * (slope - c_e * length))  # (78)
+                theta_r = 1000.0 * math.atan(0.001 * (-slope - c_e * length))  # (81)
             theta = 1e3 * length / c.a_e_km + theta_t + theta_r  # (84)
 
             # --- effective heights (Attachment 1 §5.6) ---
-            square = length * length
-            h_st = (2.0 * v1 * length - v2) / square  # (87)
-            h_sr = (v2 - v1 * length) / square  # (88)
+            inverse = 1.0 / (length * length)
+            h_st = (2.0 * v1 * length - v2) * inverse  # (87)
+            h_sr = (v2 - v1 * length) * inverse  # (88)
             low_st, low_sr = min(h_st, h_0), min(h_sr, h_k)  # (92)
             h_std, h_srd = low_st, low_sr
             if steep_level > slope:
-                v = extreme_along(hull_level, slope)
-                h_obs = hull_level.y[v] - h_ts - slope * hull_level.d[v]  # (89a)
+                v = extreme_along(v_d, v_y, n_v, slope)
+                h_obs = v_y[v] - h_ts - slope * v_d[v]  # (89a)
                 if h_obs > 0.0:
                     a_obt = steep_level - slope  # (89b)
-                    v = tangent_from_receiver(hull_level, length, h_rs)
-                    a_obr = (hull_level.y[v] - h_rs) / (length - hull_level.d[v]) + slope  # (89c)
+                    v = tangent_from_receiver(v_d, v_y, n_v, length, h_rs)
+                    a_obr = (v_y[v] - h_rs) / (length - v_d[v]) + slope  # (89c)
                     share = h_obs / (a_obt + a_obr)
                     h_std = min(h_st - share * a_obt, h_0)  # (90), (91)
                     h_srd = min(h_sr - share * a_obr, h_k)
             h_te, h_re = h_ts - h_std, h_rs - h_srd
 
-            # --- free space from the tables, corrected for the slant (8a) ---
+            # --- line of sight (§4.2) ---
             rise = 0.001 * (h_ts - h_rs) / length
-            l_bfs = t.free_space_db[k] + 10.0 / math.log(10.0) * math.log1p(rise * rise)
-            l_b0p = l_bfs
+            l_bfs = free_space[k] + 10.0 / _LN10 * math.log1p(rise * rise)  # (8)
+            log_b0 = log_beta0(log_mu1, abs(latitude + 0.5 * latitude_slope * length))
+            reach = reaches[k]
+            if hidden and need_beta:
+                reach = 2.6 * (1.0 - math.exp(-0.1 * ((i_lt - i_lr) * step + length)))  # (9)
+            l_b0p = l_bfs + reach * c.log_p50  # (10)
+
+            # --- diffraction at the median radius (§4.3) ---
+            l_dp = 0.0
+            between = need_beta and c.log_p >= log_b0
+            if between or not need_beta:
+                steepest = steep_g + c_e * length
+                if steepest < slope:
+                    nu, _, peak_g = line_of_sight_peak(
+                        g_d, g_y, n_g, peak_g, flat_g, step, length, h_ts, h_rs, c_e, nu_floor
+                    )
+                    nu *= nu_scale
+                else:
+                    if has_clutter or not hidden:
+                        v = tangent_from_receiver(g_d, g_y, n_g, length, receiver)
+                        seen = (g_y[v] - receiver) / (length - g_d[v])
+                    nu = bullington_obstructed_nu(length, h_ts, h_rs, steepest, seen - c_e * length, nu_scale)
+                l_dp = bullington_from_nu(nu, length) + _smooth_excess_db(c, c_e, k, h_te, h_re, omega)
+            # --- and at that of β0 (§4.3.5) ---
+            if need_beta:
+                steepest = steep_b + c_beta * length
+                if steepest < slope:
+                    nu, _, peak_b = line_of_sight_peak(
+                        b_d, b_y, n_b, peak_b, flat_b, step, length, h_ts, h_rs, c_beta, nu_floor
+                    )
+                    nu *= nu_scale
+                else:
+                    below = h_rs - c_beta * length * length
+                    v = tangent_from_receiver(b_d, b_y, n_b, length, below)
+                    seen = (b_y[v] - below) / (length - b_d[v])
+                    nu = bullington_obstructed_nu(
+                        length, h_ts, h_rs, steepest, seen - c_beta * length, nu_scale
+                    )
+                l_dbeta = bullington_from_nu(nu, length) + _smooth_excess_db(c, c_beta, k, h_te, h_re, omega)
+                if between:
+                    median = l_dp
+                    f_i = c.quantile_p / inverse_normal_of_percent(log_b0)  # (40)
+                    l_dp = median + f_i * (l_dbeta - median)  # (41)
+                    l_bd50 = l_bfs + median  # (42)
+                    l_b0beta = l_bfs + reach * (log_b0 - _LOG_50)  # (11)
+                    l_min_b0p = l_bd50 + (l_b0beta + (1.0 - omega) * l_dp - l_bd50) * f_i  # (59)
+                else:
+                    l_dp = l_dbeta
+                    l_min_b0p = l_b0p + (1.0 - omega) * l_dp  # (59)
+            else:
+                l_min_b0p = l_bfs + l_dp
+            l_bd = l_b0p + l_dp  # (43)
+
+            # --- the blends (§4.6) ---
             f_j = 0.0
             if theta < 2.6:
                 f_j = 1.0 / (1.0 + math.exp(16.0 * (theta - 0.3)))  # (57)
-
-            log_b0 = log_beta0(log_mu1, abs(latitude + 0.5 * latitude_slope * length))
-            reach = t.reach[k]
-            if need_beta:
-                if hidden:
-                    reach = 2.6 * (1.0 - math.exp(-0.1 * (t.d[i_lt] + length - t.d[i_lr])))
-                l_b0p += reach * c.log_p50  # (10)
-                l_dp = _delta_bullington_db(
-                    hull_b, w.flat_b, c, c.c_beta, k, h_ts, h_rs, steep_b, h_te, h_re, omega
-                )
-                if c.log_p < log_b0:
-                    l_min_b0p = l_b0p + (1.0 - omega) * l_dp  # (59)
-                else:
-                    median = _delta_bullington_db(
-                        hull_g, flat_g, c, c.c_e, k, h_ts, h_rs, steep_g, h_te, h_re, omega
-                    )
-                    f_i = c.quantile_p / inverse_normal_of_percent(log_b0)  # (40)
-                    l_dp = median + f_i * (l_dp - median)  # (41)
-                    l_b0beta = l_bfs + reach * (log_b0 - _LOG_50)  # (11)
-                    l_min_b0p = l_bfs + median + (l_b0beta + (1.0 - omega) * l_dp - l_bfs - median) * f_i  # (59)
-            else:
-                l_dp = _delta_bullington_db(
-                    hull_g, flat_g, c, c.c_e, k, h_ts, h_rs, steep_g, h_te, h_re, omega
-                )
-                l_min_b0p = l_bfs + l_dp
-                if f_j > 0.0:
+                if not need_beta:
                     # I(0.5) is 7e-10 rather than 0, and so is what follows: kept, to equal the reference to 1e-9.
                     f_i = c.quantile_p / inverse_normal_of_percent(log_b0)
                     l_min_b0p += (reach * (log_b0 - _LOG_50) - omega * l_dp) * f_i  # (59)
-            l_bd = l_b0p + l_dp  # (43)
-
-            # --- ducting, only where it can bind (§§4.5, 4.6) ---
             l_bda = l_bd
-            if l_dp > 0.0 and f_j < 1.0:
-                l_ba = _ducting_db(
-                    c, t, w, k, l_bd, hidden, h_ts, h_rs, low_st, low_sr, theta_t, theta_r, i_lt, i_lr, omega,
-                    coast_t, coast_r, tau, log_b0,
-                )  # fmt: skip
-                if l_ba < l_bd:
-                    gap = abs(l_ba - l_b0p)
-                    l_min_bap = max(l_ba, l_b0p)
-                    if gap < 100.0:
-                        l_min_bap += 2.5 * math.log1p(math.exp(-gap / 2.5))  # (60)
-                    if l_min_bap <= l_bd:
-                        l_bda = l_min_bap + (l_bd - l_min_bap) * t.f_k[k]  # (61)
+            # Ducting is worked out only where it can bind; at the median time it seldom can.
+            if l_dp > 0.0:
+                bound = c.ducting_fixed_db + floors[k] + gamma_d * (min(theta_t, 0.0) + min(theta_r, 0.0))
+                if omega >= 0.75:
+                    bound -= 12.0
+                if hidden:
+                    bound += 20.0 * math.log10((i_lt - i_lr) * step + length)
+                else:
+                    bound += free_space[k] - 92.4 - 20.0 * c.log_f
+                if bound < l_bd:
+                    if not hidden:
+                        # The Bullington point of the median bare path stands in for both horizons.
+                        _, i_lr, peak_e = line_of_sight_peak(
+                            e_d, e_y, n_e, peak_e, flat_e, step, length, h_ts, h_rs, c_e, -math.inf
+                        )
+                    l_ba = _ducting_db(
+                        c, floors[k], d_113[k], d_31[k], height, k, l_bd, h_ts, h_rs, low_st, low_sr, theta_t, theta_r,
+                        i_lt if hidden else i_lr, i_lr, omega, coast_t, coast_r, tau, log_b0,
+                    )  # fmt: skip
+                    if l_ba < l_bd:
+                        gap = abs(l_ba - l_b0p)
+                        l_min_bap = max(l_ba, l_b0p)
+                        if gap < 100.0:
+                            l_min_bap += 2.5 * math.log1p(math.exp(-gap / 2.5))  # (60)
+                        if l_min_bap <= l_bd:
+                            l_bda = l_min_bap + (l_bd - l_min_bap) * f_ks[k]  # (61)
             l_bam = l_bda
             if f_j > 0.0:
                 l_bam += (l_min_b0p - l_bda) * f_j  # (62)
 
-            # --- troposcatter and the sum ---
-            l_bs = t.troposcatter_db[k] + 0.573 * theta
+            # --- troposcatter, the sum, locations ---
+            l_bs = troposcatter[k] + 0.573 * theta
             l_bc = l_bam
             if l_bs - l_bam < _INSIGNIFICANT_DB:
-                # (63), with the stronger of the two taken out so that nothing underflows
                 low, other = (l_bam, l_bs) if l_bam < l_bs else (l_bs, l_bam)
-                l_bc = low - 5.0 / math.log(10.0) * math.log1p(10.0 ** (-0.2 * (other - low)))
+                l_bc = low - 5.0 / _LN10 * math.log1p(math.exp(-0.2 * _LN10 * (other - low)))  # (63)
             if not (has_zones and zone == _SEA):
                 l_bc += c.location_db
             out[k] = l_b0p if l_b0p > l_bc else l_bc  # (69)
 
         # --- this point now stands before the next receiver ---
-        y = h_k - c.c_e * length * length
-        w.flat_e[k] = y
-        push(hull_e, length, y, k)
+        drop = c_e * length * length
+        y = h_k - drop
+        flat_e[k] = y
+        n_e = push(e_d, e_y, n_e, length, y)
         steep = (y - h_ts) / length
         if steep > steep_e:
             steep_e = steep
             i_lt = k
             theta_hidden = 1000.0 * math.atan(0.001 * steep)  # (77), (79)
-        push(hull_level, length, h_k, k)
+        n_v = push(v_d, v_y, n_v, length, h_k)
         steep_level = max(steep_level, (h_k - h_ts) / length)
+        raised = h_k
         if has_clutter:
-            y += w.clutter[k]
-            w.flat_g[k] = y
-            push(hull_g, length, y, k)
+            raised += clutter[k]
+            y = raised - drop
+            flat_g[k] = y
+            n_g = push(g_d, g_y, n_g, length, y)
             steep = (y - h_ts) / length
+        else:
+            n_g = n_e
         steep_g = max(steep_g, steep)
         if need_beta:
-            y = h_k - c.c_beta * length * length
-            if has_clutter:
-                y += w.clutter[k]
-            w.flat_b[k] = y
-            push(hull_b, length, y, k)
+            y = raised - c_beta * length * length
+            flat_b[k] = y
+            n_b = push(b_d, b_y, n_b, length, y)
             steep_b = max(steep_b, (y - h_ts) / length)

@@ -50,8 +50,11 @@ def _within_reach(sea: NDArray[np.bool_], reach_cells: float) -> NDArray[np.bool
     if block > 1:
         padded = np.zeros((-(-rows // block) * block, -(-cols // block) * block), dtype=np.bool_)
         padded[:rows, :cols] = sea
-        coarse = padded.reshape(padded.shape[0] // block, block, padded.shape[1] // block, block).any(axis=(1, 3))
-    near: NDArray[np.bool_] = distance_transform_edt(~coarse) <= reach_cells / block
+        coarse = padded.reshape(padded.shape[0] // block, block, padded.shape[1] // block, block).any(
+            axis=(1, 3)
+        )
+    distance: NDArray[np.float64] = np.asarray(distance_transform_edt(~coarse))
+    near = distance <= reach_cells / block
     if block > 1:
         near = near.repeat(block, axis=0).repeat(block, axis=1)[:rows, :cols]
     return near
