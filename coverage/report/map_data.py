@@ -14,10 +14,19 @@ import shapely
 from shapely.geometry import mapping, shape
 from shapely.geometry.base import BaseGeometry
 
-from coverage.domain.fiscal import first_day, fiscal_year, label, last_day, short_label
+from coverage.domain.fiscal import fiscal_year, label, last_day, short_label
 from coverage.domain.ledger import Status
 from coverage.gaps.classes import OUTSIDE_CLASS
-from coverage.report.pictures import around, class_pixels, data_uri, grid_of, hillshade, mercator_frame, rgb, year_stack
+from coverage.report.pictures import (
+    around,
+    class_pixels,
+    data_uri,
+    grid_of,
+    hillshade,
+    mercator_frame,
+    rgb,
+    year_stack,
+)
 from coverage.report.wording import Texts, report_texts
 from coverage.runs.result import ANY_OPERATOR, RunResult
 
@@ -59,14 +68,18 @@ def map_data(run: RunResult, lang: str, *, plans: bool) -> MapData:
     shapes = _boundaries(run)
     places = _places(run, shapes, texts)
     areas, smallest = _areas(run)
-    shown = [value for place in places.values() if place["code"] != run.region_code for value in _unserved(place)]
+    shown = [
+        value for place in places.values() if place["code"] != run.region_code for value in _unserved(place)
+    ]
     page = {
         "lang": texts.lang,
         "runId": run.run_id,
         "regionCode": run.region_code,
         "years": run.fiscal_years,
         "yearLabels": [texts("timeline.end_of", year=_long_label(fy, texts.lang)) for fy in run.fiscal_years],
-        "shortLabels": [short_label(fy) if texts.lang == "ja" else f"FY{fy % 100:02d}" for fy in run.fiscal_years],
+        "shortLabels": [
+            short_label(fy) if texts.lang == "ja" else f"FY{fy % 100:02d}" for fy in run.fiscal_years
+        ],
         "estimated": bool(meta["estimated"]),
         "plans": plans,
         "computable": meta["computable"],
@@ -108,7 +121,11 @@ def nice_breaks(values: Sequence[float], steps: int) -> list[int]:
 
 def _common(texts: Texts) -> dict[str, str]:
     """Units and short words that several outputs share."""
-    return {name: texts[name] for name in texts if name.startswith(("unit.", "estimated.", "not_computable.", "status."))}
+    return {
+        name: texts[name]
+        for name in texts
+        if name.startswith(("unit.", "estimated.", "not_computable.", "status."))
+    }
 
 
 def _long_label(fy: int, lang: str) -> str:
@@ -183,7 +200,9 @@ def _places(run: RunResult, shapes: dict[str, BaseGeometry], texts: Texts) -> di
     for record in run.municipalities.to_dict("records"):
         code = str(record["municipality_code"])
         name = _region_name(run, texts.lang) if code == run.region_code else str(record["name"])
-        place = places.setdefault(code, {"code": code, "name": name, "short": name.split("郡", 1)[-1] or name, "by": {}})
+        place = places.setdefault(
+            code, {"code": code, "name": name, "short": name.split("郡", 1)[-1] or name, "by": {}}
+        )
         if code in shapes and "at" not in place:
             place["at"] = _label_point(shapes[code])
         place["by"].setdefault(ANY_OPERATOR, []).append(
@@ -243,7 +262,12 @@ def _classes(classes: Sequence[dict[str, Any]], texts: Texts) -> list[dict[str, 
         else:
             span = texts("map.legend.under", level=_minus(upper if upper is not None else 0.0))
         out.append(
-            {"name": c[f"name_{texts.lang}"], "colour": c["colour"], "range": span, "rgba": [*rgb(c["colour"]), 255]}
+            {
+                "name": c[f"name_{texts.lang}"],
+                "colour": c["colour"],
+                "range": span,
+                "rgba": [*rgb(c["colour"]), 255],
+            }
         )
         upper = lower
     return out
@@ -322,7 +346,9 @@ def _districts(run: RunResult) -> list[dict[str, Any]]:
         years = [
             fy
             for fy in run.fiscal_years
-            if (_day(record["designated_on"]) or date.min) <= last_day(fy) < (_day(record["resolved_on"]) or date.max)
+            if (_day(record["designated_on"]) or date.min)
+            <= last_day(fy)
+            < (_day(record["resolved_on"]) or date.max)
         ]
         if geometry is None or not years:
             continue
@@ -355,67 +381,93 @@ def _text(value: Any) -> str:
 
 
 def _sites(run: RunResult, texts: Texts) -> list[dict[str, Any]]:
-    """One record per physical site with its operators, first years and counting verdict."""
+    """One record per physical site with its operators, the years that each is on the air, and the counting verdict.
+
+    ``on`` is a bit mask over the run's years: bit 0 is the first year.
+    """
+    on_air = _on_air(run)
     sites: dict[str, dict[str, Any]] = {}
     for record in run.sites.to_dict("records"):
         site_id = str(record["site_id"])
-        status = str(record["status"])
         site = sites.get(site_id)
         if site is None:
-            planned = _number(record["planned_fy"])
-            counted = _number(record["counted_fy"])
-            site = sites[site_id] = {
-                "at": [round(float(record["lat"]), 5), round(float(record["lon"]), 5)],
-                "id": site_id,
-                "name": _text(record["name"]),
-                "code": _text(record["municipality_code"]),
-                "status": texts["site_status." + Status(status).name.lower()],
-                "phase": "planned" if status in _BEFORE_SERVICE else "ended" if status in _ENDED else "on",
-                "height": _number(record["height_m"]),
-                "planned": label(int(planned), texts.lang) if planned is not None else "",
-                "counted": None if counted is None else int(counted),
-                "countedLabel": "" if counted is None else label(int(counted), texts.lang),
-                "verdict": _text(record[f"verdict_{texts.lang}"]),
-                "operators": [],
-            }
-        since = _day(record["in_service_date"])
+            site = sites[site_id] = _site(record, texts)
         operator = _text(record["operator"])
-        if operator:
-            site["operators"].append(
-                {
-                    "id": operator,
-                    "since": _text(record["in_service_date"]),
-                    "from": None if since is None else fiscal_year(since),
-                    "until": _last_year(record, status),
-                }
-            )
+        if not operator or any(o["id"] == operator for o in site["operators"]):
+            # Several bands or sectors of one operator are one entry.
+            continue
+        since = _day(record["in_service_date"])
+        site["operators"].append(
+            {
+                "id": operator,
+                "since": _text(record["in_service_date"]),
+                "from": None if since is None else fiscal_year(since),
+                "on": on_air.get((site_id, operator), 0),
+            }
+        )
     return list(sites.values())
 
 
-def _last_year(record: dict[str, Any], status: str) -> int | None:
-    """Last fiscal year at whose end a closed site was still on the air; None while it is not closed."""
-    if status not in _ENDED:
-        return None
-    closed = _day(record.get("closed_on"))
-    if closed is None:
-        return first_day(1926).year
-    return fiscal_year(closed) - 1
+def _site(record: dict[str, Any], texts: Texts) -> dict[str, Any]:
+    status = Status(str(record["status"]))
+    planned = _number(record["planned_fy"])
+    counted = _number(record["counted_fy"])
+    return {
+        "at": [round(float(record["lat"]), 5), round(float(record["lon"]), 5)],
+        "id": str(record["site_id"]),
+        "name": _text(record["name"]),
+        "code": _text(record["municipality_code"]),
+        "status": texts["site_status." + status.name.lower()],
+        "phase": "planned" if status in _BEFORE_SERVICE else "ended" if status in _ENDED else "on",
+        "height": _number(record["height_m"]),
+        "planned": label(int(planned), texts.lang) if planned is not None else "",
+        "counted": None if counted is None else int(counted),
+        "countedLabel": "" if counted is None else label(int(counted), texts.lang),
+        "verdict": _text(record[f"verdict_{texts.lang}"]),
+        "operators": [],
+    }
+
+
+def _on_air(run: RunResult) -> dict[tuple[str, str], int]:
+    """Bit mask of years by (site_id, operator), from the sites that each year's GeoJSON holds."""
+    masks: dict[tuple[str, str], int] = {}
+    for bit, fy in enumerate(run.fiscal_years):
+        for item in run.geojson("region", fy)["features"]:
+            p = item["properties"]
+            if p.get("kind") != "site":
+                continue
+            for operator in p["operators"]:
+                key = (str(p["site_id"]), str(operator))
+                masks[key] = masks.get(key, 0) | 1 << bit
+    return masks
 
 
 def _credits(layers: Sequence[dict[str, Any]], texts: Texts) -> list[str]:
     lines = []
     for layer in layers:
-        name = texts["layer_name." + layer["layer"]] if f"layer_name.{layer['layer']}" in texts else str(layer["layer"])
+        name = (
+            texts["layer_name." + layer["layer"]]
+            if f"layer_name.{layer['layer']}" in texts
+            else str(layer["layer"])
+        )
         mark = texts["estimated.mark"] if layer.get("estimated") else ""
         lines.append(
-            texts("map.credit", layer=name + mark, credit=layer["credit"], edition=layer["edition"], licence=layer["licence"])
+            texts(
+                "map.credit",
+                layer=name + mark,
+                credit=layer["credit"],
+                edition=layer["edition"],
+                licence=layer["licence"],
+            )
         )
     return lines
 
 
 def _model(meta: dict[str, Any], texts: Texts, smallest: float) -> list[str]:
     card = meta["model_card"]
-    lines = [texts("map.model", model=card["model"], ladder=card["ladder_id"], location=card["location_percent"])]
+    lines = [
+        texts("map.model", model=card["model"], ladder=card["ladder_id"], location=card["location_percent"])
+    ]
     if smallest > 0.0:
         lines.append(texts("map.areas_from", n=math.floor(smallest)))
     lines.append(texts("map.run", run=meta["run_id"]))

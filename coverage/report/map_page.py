@@ -35,14 +35,23 @@ MAX_GEOJSON_SITES: Final = 3_000
 """Up to here sites are one GeoJSON layer; above, a compact table that the script groups into circles."""
 
 # The relief lies above the colours and is multiplied into them, so that mountains stay visible at full colour.
-_PANES: Final = (("paper", 200), ("signal", 250), ("land", 300), ("relief", 320), ("areas", 340), ("districts", 360), ("sites", 450), ("names", 640))
+_PANES: Final = (
+    ("paper", 200),
+    ("signal", 250),
+    ("land", 300),
+    ("relief", 320),
+    ("areas", 340),
+    ("districts", 360),
+    ("sites", 450),
+    ("names", 640),
+)
 
 
 class _PageMap(folium.Map):
     """folium's map with a viewport that may be zoomed by hand, and nothing but Leaflet to load."""
 
-    default_js: Final = [("leaflet", "leaflet.js")]
-    default_css: Final = [("leaflet_css", "leaflet.css")]
+    default_js = [("leaflet", "leaflet.js")]  # noqa: RUF012  (folium reads it from the class)
+    default_css = [("leaflet_css", "leaflet.css")]  # noqa: RUF012
     _template = Template(
         """
         {% macro html(this, kwargs) %}
@@ -103,12 +112,26 @@ class _Frame(MacroElement):
         """
     )
 
-    def __init__(self, data: MapData, run: RunResult, texts: Texts) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        data: MapData,
+        run: RunResult,
+        texts: Texts,
+        *,
+        page_map: _PageMap,
+        layers: dict[str, folium.GeoJson],
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
         self._name = "Frame"
+        self.map = page_map
+        self.municipalities, self.areas, self.districts = (
+            layers[k] for k in ("municipalities", "areas", "districts")
+        )
         region = run.meta["region"]
         self.title = esc(texts("map.title", region=region[f"name_{texts.lang}"]))
-        self.tag = (esc(texts["map.fictional"]), esc(texts["map.fictional_more"])) if region["fictional"] else ()
+        self.tag = (
+            (esc(texts["map.fictional"]), esc(texts["map.fictional_more"])) if region["fictional"] else ()
+        )
         self.banner = "" if data.page["computable"]["any"] else esc(data.page["reason"])
         self.words = {
             "panel": esc(texts["map.panel.title"]),
@@ -172,18 +195,32 @@ def _render(data: MapData, run: RunResult, texts: Texts) -> str:
         InlineCode("script", script_json(page), ' type="application/json" id="map-data"'), name="page_data"
     )
     folium.raster_layers.ImageOverlay(
-        data_uri(data.relief), data.page["frame"], name="relief", pane="relief", pixelated=False, interactive=False
+        data_uri(data.relief),
+        data.page["frame"],
+        name="relief",
+        pane="relief",
+        pixelated=False,
+        interactive=False,
     ).add_to(page_map)
-    municipalities = _layer(data.municipalities, "land", "municipalities", style="municipalityStyle", each="onMunicipality")
-    areas = _layer(data.areas, "areas", "areas", style="areaStyle", each="onArea")
-    districts = _layer(data.districts, "districts", "districts", style="districtStyle", each="onDistrict", point="districtPoint")
-    for layer in (municipalities, areas, districts):
+    layers = {
+        "municipalities": _layer(
+            data.municipalities, "land", "municipalities", style="municipalityStyle", each="onMunicipality"
+        ),
+        "areas": _layer(data.areas, "areas", "areas", style="areaStyle", each="onArea"),
+        "districts": _layer(
+            data.districts,
+            "districts",
+            "districts",
+            style="districtStyle",
+            each="onDistrict",
+            point="districtPoint",
+        ),
+    }
+    for layer in layers.values():
         layer.add_to(page_map)
     if not compact:
         _layer(_points(data.sites), "sites", "sites", each="onSite", point="sitePoint").add_to(page_map)
-    frame = _Frame(data, run, texts)
-    frame.map, frame.municipalities, frame.areas, frame.districts = page_map, municipalities, areas, districts
-    page_map.add_child(frame)
+    page_map.add_child(_Frame(data, run, texts, page_map=page_map, layers=layers))
     _number_elements(document)
     document.render()
     embed_assets(document)
@@ -195,7 +232,13 @@ def _render(data: MapData, run: RunResult, texts: Texts) -> str:
 
 
 def _layer(
-    collection: dict[str, Any], pane: str, name: str, *, each: str, style: str | None = None, point: str | None = None
+    collection: dict[str, Any],
+    pane: str,
+    name: str,
+    *,
+    each: str,
+    style: str | None = None,
+    point: str | None = None,
 ) -> folium.GeoJson:
     """A GeoJSON layer whose looks and popups are functions of the page's script, named here as constants."""
     options: dict[str, Any] = {"pane": pane}
@@ -204,7 +247,12 @@ def _layer(
     if point is not None:
         options["point_to_layer"] = JsCode(f"mapPage.{point}")
     return folium.GeoJson(
-        collection, name=name, on_each_feature=JsCode(f"mapPage.{each}"), smooth_factor=0.8, control=False, **options
+        collection,
+        name=name,
+        on_each_feature=JsCode(f"mapPage.{each}"),
+        smooth_factor=0.8,
+        control=False,
+        **options,
     )
 
 

@@ -71,7 +71,9 @@ def mercator_frame(grid: Grid, *, max_pixels: int = 1200) -> Frame:
     # Mercator stretches by 1/cos(latitude); one grid cell is to stay about one pixel.
     latitude = math.radians(_latitude((south + north) / 2.0))
     pixel = max(grid.cell_m / math.cos(latitude), max(east - west, north - south) / max_pixels)
-    return Frame((west, south, east, north), math.ceil((east - west) / pixel), math.ceil((north - south) / pixel))
+    return Frame(
+        (west, south, east, north), math.ceil((east - west) / pixel), math.ceil((north - south) / pixel)
+    )
 
 
 def grid_of(meta: dict[str, Any]) -> Grid:
@@ -242,8 +244,8 @@ __all__ = [
     "OUTSIDE_CLASS",
     "Frame",
     "YearStack",
-    "class_pixels",
     "around",
+    "class_pixels",
     "class_png",
     "data_uri",
     "grid_of",

@@ -34,7 +34,7 @@ class Texts(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._sentences)
 
-    def __call__(self, name: str, **values: object) -> str:
+    def __call__(self, name: str, /, **values: object) -> str:
         """The sentence with its placeholders filled."""
         return self._sentences[name].format(**values) if values else self._sentences[name]
 

@@ -72,7 +72,9 @@ def index_document(run: RunResult, fiscal_year: int | None = None) -> dict[str, 
     return {
         "format": "coverage-gap-index/1",
         "run_id": run.run_id,
-        "region": {key: meta["region"][key] for key in ("prefecture_code", "name_ja", "name_en", "fictional")},
+        "region": {
+            key: meta["region"][key] for key in ("prefecture_code", "name_ja", "name_en", "fictional")
+        },
         "notice": {"ja": meta["region"]["notice_ja"], "en": meta["region"]["notice_en"]},
         "computable": meta["computable"]["any"],
         "computable_reason": meta["computable_reason"],
@@ -80,7 +82,9 @@ def index_document(run: RunResult, fiscal_year: int | None = None) -> dict[str, 
         "fiscal_year": fy,
         "fiscal_year_label": {"ja": fiscal.label_ja(fy), "en": fiscal.label_en(fy)},
         "fiscal_years": run.fiscal_years,
-        "tables": {name: {"url": f"{BASE}/{name}.csv", "sha256": sums.get(f"tables/{name}.csv")} for name in TABLES},
+        "tables": {
+            name: {"url": f"{BASE}/{name}.csv", "sha256": sums.get(f"tables/{name}.csv")} for name in TABLES
+        },
         "summaries": {
             "municipalities": entry("municipalities.geojson", f"geojson/{fy}/municipalities.geojson"),
             "region": entry("region.geojson", f"geojson/{fy}/region.geojson"),

@@ -219,13 +219,12 @@ const mapPage = (function () {
     const year = data.years[state.year];
     const chosen = site.operators.filter(function (o) { return state.operator === 'any' || o.id === state.operator; });
     if (!chosen.length) return null;
-    const on = chosen.filter(function (o) { return o.from !== null && o.from <= year && (o.until === null || year <= o.until); });
-    const ended = chosen.some(function (o) { return o.until !== null && o.until < year; });
-    const waiting = chosen.every(function (o) { return o.from === null; });
+    const on = chosen.filter(function (o) { return (o.on >> state.year) & 1; });
+    const ended = site.phase === 'ended' && chosen.some(function (o) { return o.from !== null && o.from <= year; });
     let filling;
     if (on.length) filling = 'on';
     else if (ended) filling = 'off';
-    else if (waiting && site.phase === 'planned') filling = 'planned';
+    else if (site.phase === 'planned') filling = 'planned';
     else return null;
     if (!state.status[filling]) return null;
     const owners = (on.length ? on : chosen).map(function (o) { return o.id; });

@@ -1,0 +1,141 @@
+"""Charts of the pages, drawn by Vega in the browser: colours that hold without colour vision, and shapes beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import altair as alt
+
+ACTUAL: Final = "#0b5a83"
+TARGET: Final = "#c2571a"
+FORECAST: Final = "#5a6772"
+_FONT: Final = "Noto Sans JP, Noto Sans CJK JP, Yu Gothic UI, Yu Gothic, Meiryo, sans-serif"
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesPoint:
+    """One year of the cumulative chart; None where there is no such value."""
+
+    label: str
+    actual: int | None
+    target: float | None
+    forecast: int | None
+
+
+def cumulative_chart(points: Sequence[SeriesPoint], *, names: dict[str, str]) -> alt.LayerChart:
+    """Cumulative count (filled circles, solid line), targets (diamonds, no line) and forecasts (open, dotted).
+
+    ``names``: words for "actual", "target", "forecast", "axis". The vertical axis does not begin at 0, because a
+    cumulative number of 70 changes by one or two a year; every point carries its value.
+    """
+    order = [p.label for p in points]
+    rows: list[dict[str, Any]] = []
+    for p in points:
+        values = {
+            k: v
+            for k, v in (("actual", p.actual), ("target", p.target), ("forecast", p.forecast))
+            if v is not None
+        }
+        top = max(values, key=lambda k: (values[k], k == "actual"), default="")
+        for kind, value in values.items():
+            # The higher point of a year is labelled above, the others below, so that labels keep off the points.
+            side = "above" if kind == top else "below"
+            rows.append(
+                {
+                    "year": p.label,
+                    "kind": names[kind],
+                    "value": float(value),
+                    "text": f"{value:g}",
+                    "side": side,
+                }
+            )
+    known = [p for p in points if p.actual is not None]
+    if known:
+        # Joins the dotted line to the last actual; no point and no label of its own.
+        start = {
+            "year": known[-1].label,
+            "kind": names["forecast"],
+            "value": float(known[-1].actual or 0),
+            "side": "",
+        }
+        rows.append(start)
+    kinds = [names[k] for k in ("actual", "target", "forecast")]
+    heights = [row["value"] for row in rows] or [0.0, 1.0]
+    room = max(2.0, (max(heights) - min(heights)) * 0.3)
+    x = alt.X(
+        "year:N",
+        sort=order,
+        title=None,
+        axis=alt.Axis(labelAngle=0, labelFontSize=12, labelPadding=8, ticks=False),
+    )
+    y = alt.Y(
+        "value:Q",
+        title=names["axis"],
+        scale=alt.Scale(domain=[max(0.0, min(heights) - room), max(heights) + room], nice=True),
+        axis=alt.Axis(
+            tickMinStep=1,
+            labelFontSize=12,
+            titleFontSize=12,
+            titleFontWeight="normal",
+            gridColor="#e3e8ec",
+            domain=False,
+            ticks=False,
+        ),
+    )
+    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, y=y)
+    legend = alt.Legend(
+        title=None,
+        orient="top",
+        direction="horizontal",
+        labelFontSize=13,
+        symbolSize=110,
+        symbolStrokeWidth=2,
+    )
+    colour = alt.Stroke(
+        "kind:N", scale=alt.Scale(domain=kinds, range=[ACTUAL, TARGET, FORECAST]), legend=legend
+    )
+    fill = alt.Fill("kind:N", scale=alt.Scale(domain=kinds, range=[ACTUAL, TARGET, "#ffffff"]), legend=legend)
+    shape = alt.Shape(
+        "kind:N", scale=alt.Scale(domain=kinds, range=["circle", "diamond", "circle"]), legend=legend
+    )
+
+    def only(kind: str) -> str:
+        return f"datum.kind === {_quoted(names[kind])}"
+
+    line = base.transform_filter(only("actual")).mark_line(color=ACTUAL, strokeWidth=2.5)
+    # Forecasts start at the last actual, so that the dotted line is joined to what is known.
+    dotted = base.transform_filter(only("forecast")).mark_line(
+        color=FORECAST, strokeWidth=2, strokeDash=[2, 4]
+    )
+    tooltip = [
+        alt.Tooltip("year:N", title=" "),
+        alt.Tooltip("kind:N", title=" "),
+        alt.Tooltip("value:Q", title=" "),
+    ]
+    signs = (
+        base.transform_filter("datum.side !== ''")
+        .mark_point(size=120, strokeWidth=2, opacity=1)
+        .encode(stroke=colour, fill=fill, shape=shape, tooltip=tooltip)
+    )
+    ink = alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=["#1d2a35", TARGET, FORECAST]), legend=None)
+    labels = [
+        base.transform_filter(f"datum.side === '{side}'")
+        .mark_text(dy=dy, fontSize=13, fontWeight="bold")
+        .encode(text="text:N", color=ink)
+        for side, dy in (("above", -16), ("below", 18))
+    ]
+    chart: alt.LayerChart = (
+        alt.layer(dotted, line, signs, *labels)
+        .properties(height=330)
+        .resolve_scale(color="independent")
+        .configure(font=_FONT)
+        .configure_view(stroke=None)
+    )
+    return chart
+
+
+def _quoted(text: str) -> str:
+    """A string for Vega's expression language."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,0 +1,285 @@
+"""進捗: the cumulative count against its target by fiscal year, with the rule that it follows printed beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from coverage.domain import fiscal
+from coverage.report.escape import esc
+from coverage.runs.result import RunResult
+from coverage.web import frame
+from coverage.web.charts import SeriesPoint, cumulative_chart
+from coverage.web.frame import Column, Html, View
+from coverage.web.grades import grade
+
+Cells = dict[int, dict[str, Any]]
+
+
+def show(view: View, run: RunResult) -> None:
+    """The page."""
+    count = run.count
+    indicator = _row(run, str(count["indicator"]))
+    cells: Cells = {int(cell["fiscal_year"]): cell for cell in indicator["cells"]} if indicator else {}
+    name = str(indicator["name"][view.lang]) if indicator else view.texts["progress.title"]
+    unit = str(indicator["unit"][view.lang]) if indicator else ""
+    frame.head(name, view.text("progress.lede", code=count["indicator"], scope=count["scope"][view.lang]))
+    years = count["years"]
+    _lead(view, years, cells, unit)
+    if count["opening"] is None:
+        st.html(frame.notice(view.texts["progress.opening_missing"], kind="grave"))
+    chart, rule = st.columns([1.65, 1], gap="large")
+    with chart:
+        st.altair_chart(
+            cumulative_chart(
+                [_point(view, year, cells) for year in [*years, *map(_beyond, count["forecast_years"])]],
+                names={key: view.texts[f"chart.{key}"] for key in ("actual", "target", "forecast")}
+                | {"axis": view.text("chart.axis", unit=unit)},
+            ),
+            width="stretch",
+            theme=None,
+        )
+        st.caption(view.texts["progress.chart_note"])
+    with rule:
+        st.html(_rule(view, count, unit))
+    st.subheader(view.texts["progress.table"], anchor=False)
+    _table(view, run, years, cells)
+    _notes(view, run, years)
+
+
+def _row(run: RunResult, code: str) -> dict[str, Any] | None:
+    """The indicator's row of the policy sheet, where the region has a sheet."""
+    table = run.indicators["table"]
+    for row in table["rows"] if table is not None else ():
+        if row["code"] == code:
+            found: dict[str, Any] = row
+            return found
+    return None
+
+
+def _short(view: View, fy: int) -> str:
+    return fiscal.label(fy, view.lang)
+
+
+def _signed(number: int) -> str:
+    return f"{number:+,}" if number else "0"
+
+
+def _lead(view: View, years: list[dict[str, Any]], cells: Cells, unit: str) -> None:
+    now = next((y for y in reversed(years) if y["state"] != "not-begun"), years[-1])
+    fy = int(now["fiscal_year"])
+    cell = cells.get(fy)
+    label = frame.year_label(view, fy)
+    if now["total"] is not None:
+        main = (view.text("progress.total", year=label), f"{now['total']:,}", unit, _state(view, now))
+    else:
+        main = (
+            view.text("progress.total", year=label),
+            _signed(now["cumulative_increase"]),
+            unit,
+            view.texts["progress.opening_missing_short"],
+        )
+    items = [main]
+    if cell is not None and cell["target"] is not None:
+        items.append(
+            (view.texts["progress.target"], f"{cell['target']:,.0f}", unit, _difference(view, now, cell))
+        )
+        items.append((view.texts["progress.achievement"], str(cell["achievement_text"]), "", ""))
+    items.append((view.texts["progress.increase"], _signed(now["increase"]), unit, _parts(view, now)))
+    items.append(
+        (
+            view.texts["progress.in_operation"],
+            f"{now['in_operation']:,}",
+            unit,
+            view.texts["progress.in_operation_note"],
+        )
+    )
+    frame.figures(items)
+
+
+def _difference(view: View, year: dict[str, Any], cell: dict[str, Any]) -> str:
+    if year["total"] is None:
+        return ""
+    gap = year["total"] - cell["target"]
+    return view.text("progress.above" if gap >= 0 else "progress.below", n=f"{abs(gap):,.0f}")
+
+
+def _parts(view: View, year: dict[str, Any]) -> str:
+    parts = [view.text("progress.new", n=len(year["new_site_ids"]))]
+    if year["late_site_ids"]:
+        parts.append(view.text("progress.late", n=len(year["late_site_ids"])))
+    if year["restated"]:
+        parts.append(view.text("progress.restated", n=f"{year['restated']:+d}"))
+    return view.texts["value.comma"].join(parts)
+
+
+def _point(view: View, year: dict[str, Any], cells: Cells) -> SeriesPoint:
+    fy = int(year["fiscal_year"])
+    cell = cells.get(fy, {})
+    ahead = bool(year["forecast_site_ids"]) or year["state"] == "not-begun"
+    return SeriesPoint(
+        label=fiscal.label(fy, view.lang),
+        actual=year["total"],
+        target=cell.get("target"),
+        forecast=year["forecast_total"] if ahead and year["forecast_total"] != year["total"] else None,
+    )
+
+
+def _beyond(year: dict[str, Any]) -> dict[str, Any]:
+    """A year after the sheet's last, for which there is a forecast only."""
+    return {**year, "total": None, "state": "not-begun"}
+
+
+def _state(view: View, year: dict[str, Any]) -> str:
+    if year["state"] == "frozen":
+        return view.text("state.frozen", day=year["published_on"])
+    if year["provisional"]:
+        return view.texts["state.provisional"]
+    return view.texts[f"state.{year['state']}"]
+
+
+def _rule(view: View, count: dict[str, Any], unit: str) -> str:
+    """The rule beside the number: in words, with the opening balance and the scope in use."""
+    opening = count["opening"]
+    if opening is None:
+        start = view.texts["rule.opening_missing"]
+    else:
+        start = view.text(
+            "rule.opening",
+            year=frame.year_label(view, int(opening["fiscal_year"])),
+            value=f"{opening['value']:,}{unit}",
+            source=opening["source"],
+            day=opening["decided_on"] or "—",
+        )
+    rule = str(count["rule"][view.lang])
+    sentences = (
+        [part for part in rule.replace("。", "。\n").split("\n") if part.strip()]
+        if view.lang == "ja"
+        else [rule]
+    )
+    words = "".join(f"<li>{esc(sentence)}</li>" for sentence in sentences)
+    return f'<div class="rule"><h3>{esc(view.texts["rule.title"])}</h3><ul>{words}<li>{esc(start)}</li></ul></div>'
+
+
+def _table(view: View, run: RunResult, years: list[dict[str, Any]], cells: Cells) -> None:
+    texts = view.texts
+    columns = [
+        Column(texts["column.fiscal_year"]),
+        Column(texts["column.total"], number=True),
+        Column(texts["column.increase"], number=True),
+        Column(texts["column.target"], number=True),
+        Column(texts["column.achievement"]),
+        Column(texts["column.in_operation"], number=True),
+        Column(texts["column.resolved_confirmed"], number=True),
+        Column(texts["column.resolved_predicted"], number=True),
+        Column(texts["column.districts"], number=True),
+        Column(texts["column.forecast"], number=True),
+        Column(texts["column.state"]),
+    ]
+    marks = _marks(years)
+    rows = []
+    for year in years:
+        fy = int(year["fiscal_year"])
+        cell = cells.get(fy)
+        begun = year["state"] != "not-begun"
+        total = f"{year['total']:,}" if year["total"] is not None else texts["value.none"]
+        if year["state"] == "opening-unregistered":
+            total = texts["progress.opening_missing_short"]
+        signs = "".join(f"<sup>{n}</sup>" for n in marks[fy])
+        rows.append(
+            [
+                frame.year_heading(view, fy),
+                Html(esc(total) + signs),
+                _signed(year["increase"]) if begun else texts["value.none"],
+                f"{cell['target']:,.0f}" if cell and cell["target"] is not None else texts["value.none"],
+                grade(view, cell) if cell else texts["value.none"],
+                f"{year['in_operation']:,}" if begun else texts["value.none"],
+                f"{year['districts_resolved_confirmed']:,}" if begun else texts["value.none"],
+                _predicted(run, fy),
+                f"{year['districts_registered']:,}" if begun else texts["value.none"],
+                f"{year['forecast_total']:,}"
+                if year["forecast_site_ids"] and year["forecast_total"] is not None
+                else texts["value.none"],
+                _state(view, year),
+            ]
+        )
+    frame.sheet(columns, rows, caption=texts["progress.caption"])
+
+
+def _predicted(run: RunResult, fy: int) -> str:
+    table = run.municipalities
+    found = table[(table["fiscal_year"] == fy) & (table["municipality_code"] == run.region_code)]
+    return f"{int(found.iloc[0]['districts_resolved_predicted']):,}" if len(found) else "—"
+
+
+def _marks(years: list[dict[str, Any]]) -> dict[int, list[int]]:
+    """Footnote numbers by fiscal year; the same sentence has one number."""
+    numbers: dict[str, int] = {}
+    return {
+        int(year["fiscal_year"]): [
+            numbers.setdefault(note["ja"], len(numbers) + 1) for note in year["footnotes"]
+        ]
+        for year in years
+    }
+
+
+def _notes(view: View, run: RunResult, years: list[dict[str, Any]]) -> None:
+    notes = list(dict.fromkeys(note[view.lang] for year in years for note in year["footnotes"]))
+    if notes:
+        st.html('<ol class="prose">' + "".join(f"<li>{esc(note)}</li>" for note in notes) + "</ol>")
+    findings = run.count["findings"]
+    for severity in ("question", "warning", "note"):
+        found = [f for f in findings if f["severity"] == severity]
+        if not found:
+            continue
+        with st.expander(view.text(f"findings.{severity}", n=len(found)), expanded=severity == "question"):
+            frame.sheet(
+                [
+                    Column(view.texts["column.finding"], wrap=True),
+                    Column(view.texts["column.sites_of"]),
+                    Column(view.texts["column.rule"]),
+                ],
+                [
+                    [
+                        f[view.lang],
+                        view.texts["value.comma"].join(f["site_ids"]) or view.texts["value.none"],
+                        view.text("findings.rule", n=f["rule"]),
+                    ]
+                    for f in found
+                ],
+            )
+    with st.expander(view.texts["progress.sites"]):
+        _sites(view, run, years)
+
+
+def _sites(view: View, run: RunResult, years: list[dict[str, Any]]) -> None:
+    """The sites behind each year's increase, so that the number can be checked by hand."""
+    names = {str(r["site_id"]): str(r["name"]) for r in run.sites.to_dict("records")}
+    verdicts = {v["site_id"]: v for v in run.count["verdicts"]}
+    rows = []
+    for year in years:
+        for site_id in [*year["new_site_ids"], *year["late_site_ids"]]:
+            verdict = verdicts.get(site_id, {})
+            rows.append(
+                [
+                    _short(view, int(year["fiscal_year"])),
+                    site_id,
+                    names.get(site_id, ""),
+                    verdict.get("service_day") or view.texts["value.none"],
+                    view.texts["value.comma"].join(verdict.get("district_ids", [])),
+                    verdict.get(view.lang, ""),
+                ]
+            )
+    if not rows:
+        st.caption(view.texts["progress.no_sites"])
+        return
+    titles: tuple[str, ...] = (
+        "column.fiscal_year",
+        "column.site",
+        "column.name",
+        "column.service_day",
+        "column.district_ids",
+        "column.verdict",
+    )
+    frame.sheet([Column(view.texts[t], wrap=t == "column.verdict") for t in titles], rows)

@@ -1,0 +1,288 @@
+"""HTTP routes beside the pages: the summaries at addresses that never change, the map page, the health check.
+
+All of them read the published run (or ``?run=`` for those who may) through the use cases; none holds a rule. Answers
+carry an ETag and are compressed by the server. ``?fy=`` is a western fiscal year, ``?lang=`` the language of
+sentences, ``?download=1`` asks the browser to save.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from coverage import __version__
+from coverage.domain import fiscal
+from coverage.domain.municipality_code import five_digits
+from coverage.errors import CoverageGapError, InputError, NotFoundError
+from coverage.report.map_files import map_file
+from coverage.report.wording import language
+from coverage.services import compute, downloads
+from coverage.services.context import AppContext
+from coverage.settings import Settings
+from coverage.web.documents import Documents, error_page
+from coverage.web.security import ANYONE, Gate, Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+
+    from coverage.runs.result import RunResult
+
+GEOJSON: Final = "application/geo+json"
+CSV: Final = "text/csv; charset=utf-8"
+"""Files carry a byte order mark, so that Excel reads them as UTF-8."""
+
+
+def _context() -> AppContext:
+    return AppContext.from_settings()
+
+
+def _identity(request: Request) -> Identity:
+    identity = request.scope.get("state", {}).get("identity", ANYONE)
+    return identity if isinstance(identity, Identity) else ANYONE
+
+
+def _run(request: Request, run_id: str | None = None) -> RunResult:
+    """The published run, or the one asked for where the reader may see it."""
+    wanted = run_id if run_id is not None else request.query_params.get("run")
+    if wanted is not None and not _identity(request).sees_plans:
+        published = compute.chosen_run(_context())
+        if published.run_id != wanted:
+            raise NotFoundError(
+                "run-not-found",
+                f"計算結果 {wanted[:40]} は公開されていません。公開中の結果は run を付けずに取得してください。",
+                f"Run {wanted[:40]} is not published; leave out 'run' for the published one.",
+            )
+        return published
+    return compute.chosen_run(_context(), wanted)
+
+
+def _fiscal_year(request: Request) -> int | None:
+    """``?fy=`` as a western year; None without it. InputError (400) for 28, H28 and nonsense."""
+    text = request.query_params.get("fy")
+    return None if text is None else fiscal.parse_western_fiscal_year(text)
+
+
+def _five_digits(code: str) -> str | None:
+    """The five-digit form of a six-digit code, None for another text. A wrong check digit is a 404."""
+    if not re.fullmatch(r"[0-9]{6}", code):
+        return None
+    try:
+        return five_digits(code)
+    except InputError as error:
+        raise NotFoundError(error.code, error.ja, error.en) from None
+
+
+def _file(request: Request, path: Path, media_type: str, name: str) -> Response:
+    """The file's bytes with an ETag; 304 where the reader has them already."""
+    content = path.read_bytes()
+    return _bytes(request, content, _digest(path, path.stat().st_mtime_ns, len(content)), media_type, name)
+
+
+def _bytes(request: Request, content: bytes, digest: str, media_type: str, name: str) -> Response:
+    # Weak: the server may compress the same content or not.
+    tag = f'W/"{digest[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Disposition": _disposition(request, name)}
+    if tag in {t.strip() for t in request.headers.get("if-none-match", "").split(",")}:
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type=media_type, headers=headers)
+
+
+@lru_cache(maxsize=2048)
+def _digest(path: Path, _changed: int, _size: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _disposition(request: Request, name: str) -> str:
+    """RFC 6266: an ASCII name for old readers and the real one in UTF-8."""
+    kind = "attachment" if request.query_params.get("download") == "1" else "inline"
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("_") or "download"
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def healthz(request: Request) -> Response:
+    """Whether the app answers, and which run it shows. 200 also before the first run: the app is up."""
+    try:
+        run_id: str | None = compute.chosen_run(_context()).run_id
+    except NotFoundError:
+        run_id = None
+    return JSONResponse(
+        {"status": "ok", "run": run_id, "version": __version__}, headers={"Cache-Control": "no-store"}
+    )
+
+
+def index(request: Request) -> Response:
+    """What can be fetched, with addresses, checksums, licences and credits."""
+    run = _run(request)
+    return _json(request, downloads.index_document(run, _fiscal_year(request)), "index.json")
+
+
+def _json(request: Request, value: dict[str, Any], name: str) -> Response:
+    import json
+
+    content = (json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode("utf-8")
+    return _bytes(request, content, hashlib.sha256(content).hexdigest(), "application/json", name)
+
+
+def municipalities_geojson(request: Request) -> Response:
+    """Every municipality's boundary with its figures."""
+    return _geojson(request, "municipalities")
+
+
+def region_geojson(request: Request) -> Response:
+    """Everything of the region: summaries, no-signal areas, districts, sites that may be shown."""
+    return _geojson(request, "region")
+
+
+def municipality_geojson(request: Request) -> Response:
+    """One municipality. Six digits with a right check digit redirect to the five-digit address for good."""
+    code = str(request.path_params["code"])
+    short = _five_digits(code)
+    if short is not None:
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(f"/api/v1/municipalities/{short}.geojson{query}", status_code=308)
+    return _geojson(request, code)
+
+
+def _geojson(request: Request, code: str) -> Response:
+    run = _run(request)
+    fy = run.check_fy(_fiscal_year(request))
+    return _file(request, run.geojson_path(code, fy), GEOJSON, downloads.file_name(run, code, fy, "geojson"))
+
+
+def _table(name: str) -> Callable[[Request], Response]:
+    """A route for one CSV table of the run."""
+
+    def table(request: Request) -> Response:
+        run = _run(request)
+        return _file(
+            request, downloads.table_path(run, name), CSV, downloads.file_name(run, name, None, "csv")
+        )
+
+    table.__name__ = f"{name}_csv"
+    table.__doc__ = f"``tables/{name}.csv`` of the run."
+    return table
+
+
+def map_page(request: Request) -> Response:
+    """A run's map page under its own policy: scripts by hash, no network, no origin."""
+    from coverage.report.map_page import build_map_page, content_security_policy
+
+    run = _run(request, str(request.path_params["run"]))
+    lang = language(request.query_params.get("lang"))
+    plans = _identity(request).sees_plans
+    path = map_file(run, lang=lang, plans=plans)
+    page = path.read_text(encoding="utf-8") if path.is_file() else _built(build_map_page, run, lang, plans)
+    digest = hashlib.sha256(page.encode("utf-8")).hexdigest()
+    response = _bytes(
+        request,
+        page.encode("utf-8"),
+        digest,
+        "text/html; charset=utf-8",
+        downloads.file_name(run, "map", None, "html"),
+    )
+    response.headers["Content-Security-Policy"] = _policy(digest, page, content_security_policy)
+    return response
+
+
+_policies: dict[str, str] = {}
+
+
+def _policy(digest: str, page: str, policy_of: Callable[[str], str]) -> str:
+    """The page's policy; hashing its scripts once is enough."""
+    if digest not in _policies:
+        if len(_policies) > 64:
+            _policies.clear()
+        _policies[digest] = policy_of(page)
+    return _policies[digest]
+
+
+@lru_cache(maxsize=4)
+def _built(build: Callable[..., str], run: RunResult, lang: str, plans: bool) -> str:
+    """A page for a run that was written without its map files."""
+    return build(run, lang=lang, plans=plans)
+
+
+def unknown_api(request: Request) -> Response:
+    """Any other address below /api."""
+    raise NotFoundError(
+        "address-not-found",
+        "このアドレスはありません。取得できるものの一覧は /api/v1/index.json にあります。",
+        "There is nothing at this address; /api/v1/index.json lists what can be fetched.",
+    )
+
+
+def unknown_map(request: Request) -> Response:
+    """Any other address below /map."""
+    return error_page(404, "page-not-found")
+
+
+ROUTES: Final = [
+    Route("/healthz", healthz),
+    Route("/api/v1/index.json", index),
+    Route("/api/v1/municipalities.geojson", municipalities_geojson),
+    Route("/api/v1/region.geojson", region_geojson),
+    Route("/api/v1/municipalities/{code}.geojson", municipality_geojson),
+    *(Route(f"/api/v1/{name}.csv", _table(name)) for name in downloads.TABLES),
+    Route("/api/{path:path}", unknown_api),
+    Route("/map/{run}.html", map_page),
+    Route("/map/{path:path}", unknown_map),
+]
+
+
+async def on_known_error(request: Request, error: CoverageGapError) -> Response:
+    """An error meant for people: JSON with both languages for programs, a page for the map."""
+    if request.url.path.startswith("/map/"):
+        return error_page(error.http_status, error.code, ja=error.ja, en=error.en)
+    message = error.text(language(request.query_params.get("lang")))
+    return JSONResponse({"error": {**error.as_dict(), "message": message}}, status_code=error.http_status)
+
+
+async def on_http_error(request: Request, error: HTTPException) -> Response:
+    """Errors that Starlette raises itself: a method that an address does not take."""
+    if request.url.path.startswith("/api/"):
+        body = {
+            "error": {
+                "code": f"http-{error.status_code}",
+                "ja": "この操作はできません。",
+                "en": "This cannot be done here.",
+            }
+        }
+        return JSONResponse(body, status_code=error.status_code, headers=error.headers)
+    if "text/html" in request.headers.get("accept", ""):
+        code = "page-not-found" if error.status_code == 404 else "cannot"
+        return error_page(error.status_code, code)
+    return Response(
+        error.detail, status_code=error.status_code, headers=error.headers, media_type="text/plain"
+    )
+
+
+async def on_unexpected_error(request: Request, error: Exception) -> Response:
+    """Nothing about the error leaves the server; the log has it."""
+    if request.url.path.startswith("/api/"):
+        ja, en = (
+            "サーバーで問題が起きました。管理者に知らせてください。",
+            "Something went wrong on the server; tell the administrator.",
+        )
+        return JSONResponse({"error": {"code": "server-error", "ja": ja, "en": en}}, status_code=500)
+    return error_page(500, "server-error")
+
+
+EXCEPTION_HANDLERS: Final[dict[Any, Any]] = {
+    CoverageGapError: on_known_error,
+    HTTPException: on_http_error,
+    Exception: on_unexpected_error,
+}
+
+MIDDLEWARE: Final = [Middleware(Gate, auth=Settings.from_environment().auth), Middleware(Documents)]
+"""Outermost first. They wrap Streamlit's own pages, files and socket as well as the routes above."""

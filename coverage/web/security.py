@@ -1,0 +1,114 @@
+"""Headers, host check and the identity of a request: one ring around pages and routes alike.
+
+Every answer leaves with the headers of :data:`HEADERS` and a content security policy; a request that names a host we
+do not serve is refused, so that a page on the internet cannot reach the app through a visitor's browser by renaming
+itself to a loopback address (DNS rebinding). Cross-origin reading is not allowed: no CORS header is ever sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+}
+
+PAGE_POLICY: Final = (
+    # Streamlit imports our components' scripts from blob: addresses that it makes itself, and styles its parts inline.
+    "default-src 'self'; script-src 'self' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; frame-src 'self'; object-src 'none'; "
+    "base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+)
+DATA_POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
+_DATA_PREFIXES: Final = ("/api/", "/healthz")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who asks. Put into ``scope["state"]["identity"]`` by :class:`Gate`; read by routes through the request."""
+
+    name: str
+    roles: frozenset[str]
+    municipality_codes: frozenset[str] = frozenset()
+
+    @property
+    def sees_plans(self) -> bool:
+        """May see sites that are not in service yet, and runs that are not published."""
+        return bool(self.roles & {"planner", "admin"})
+
+
+LOCAL_USER: Final = Identity("local", frozenset({"viewer", "municipality", "planner", "admin"}))
+"""With ``auth = local`` the app listens on loopback only and its one user has every role."""
+ANYONE: Final = Identity("", frozenset({"viewer"}))
+
+
+def identity_for(auth: str) -> Identity:
+    """The identity of a request under an auth mode: the local user, or an anonymous viewer."""
+    return LOCAL_USER if auth == "local" else ANYONE
+
+
+class Gate:
+    """Middleware: host check, identity, headers."""
+
+    def __init__(self, app: ASGIApp, *, auth: str = "local") -> None:
+        self.app = app
+        self.identity = identity_for(auth)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self.app(scope, receive, send)
+            return
+        scope.setdefault("state", {})["identity"] = self.identity
+        if scope["type"] == "websocket":
+            # Streamlit judges Host and Origin of its own connection (server.allowedHosts, corsAllowedOrigins).
+            await self.app(scope, receive, send)
+            return
+        policy = DATA_POLICY if scope["path"].startswith(_DATA_PREFIXES) else PAGE_POLICY
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Content-Security-Policy", policy)
+            await send(message)
+
+        if not host_is_allowed(Headers(scope=scope).get("host")):
+            refusal = JSONResponse(
+                {
+                    "error": {
+                        "code": "host-not-allowed",
+                        "ja": "この宛先名では開けません。管理者に正しいアドレスを確かめてください。",
+                        "en": "The app is not served under this host name; ask the administrator for the address.",
+                    }
+                },
+                status_code=421,
+            )
+            await refusal(scope, receive, send_with_headers)
+            return
+        await self.app(scope, receive, send_with_headers)
+
+
+def host_is_allowed(host: str | None) -> bool:
+    """Whether ``Host`` names one of Streamlit's ``server.allowedHosts`` (any, where that list is empty)."""
+    from streamlit import config
+
+    allowed = {str(name).lower() for name in config.get_option("server.allowedHosts") or []}
+    if not allowed:
+        return True
+    if not host:
+        return False
+    name = host.rsplit(":", 1)[0] if not host.endswith("]") and host.count(":") != 0 else host
+    return name.strip("[]").lower().rstrip(".") in allowed
