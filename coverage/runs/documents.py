@@ -37,7 +37,7 @@ def write_geojson_files(
         boundaries = _boundaries(data, year)
         areas: dict[str, Features] = {}
         for a in year.areas:
-            areas.setdefault(a.municipality_code, []).append(_area_feature(a))
+            areas.setdefault(a.municipality_code, []).append(_area_feature(a, computable=meta["computable"]["any"]))
         districts: dict[str, Features] = {}
         for d in counted.registered(year.fiscal_year):
             districts.setdefault(d.municipality_code, []).append(_district_feature(d, year))
@@ -79,9 +79,11 @@ def _boundaries(data: RegionData, year: YearResult) -> dict[str, dict[str, Any]]
     return out
 
 
-def _area_feature(area: NoSignalArea) -> dict[str, Any]:
+def _area_feature(area: NoSignalArea, *, computable: bool) -> dict[str, Any]:
     properties = {
         "kind": "no_signal_area",
+        # Each feature says it, because people cut files up: without complete site lists this is no statement.
+        "computable": computable,
         "area_id": area.area_id,
         "municipality_code": area.municipality_code,
         "people": area.people,

@@ -39,7 +39,7 @@ def model_card(data: RegionData, radio_card: Mapping[str, Any]) -> dict[str, Any
         "max_range_m": radio.max_range_m,
         "offset_db": radio.offset_db,
         "model_error_db": radio.model_error_db,
-        "ladder": data.config.ladder.id,
+        "ladder_id": data.config.ladder.id,
         "signal_edge_dbm": data.config.ladder.edge_dbm,
         "population_estimated": data.population.estimated,
         "census_year": data.population.census_year,
