@@ -30,14 +30,14 @@ def in_japan(lat: float, lon: float) -> bool:
     return JAPAN_SOUTH <= lat <= JAPAN_NORTH and JAPAN_WEST <= lon <= JAPAN_EAST
 
 
-def geojson_crs(member: Any, *, name: str) -> int:
-    """EPSG code of a GeoJSON ``crs`` member (abolished by RFC 7946, still written by many): 84 where there is none.
+def geojson_crs(member: Any, *, name: str) -> int | None:
+    """EPSG code of a GeoJSON ``crs`` member (abolished by RFC 7946, still written by many), None where there is none.
 
     Only named geographic systems are taken. Raises FileFormatError "crs-projected" for a projected one and
     "crs-unknown" for links and everything else: a link is never followed.
     """
     if member is None:
-        return 84
+        return None
     text = ""
     if isinstance(member, dict) and member.get("type") == "name" and isinstance(member.get("properties"), dict):
         text = str(member["properties"].get("name", ""))

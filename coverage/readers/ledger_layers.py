@@ -16,9 +16,9 @@ from coverage.readers.crs import TOKYO_DATUM
 from coverage.readers.layer_files import Options, one_file, record, unknown_format
 from coverage.readers.tables import read_actuals, read_districts, read_ledger, read_site_list
 
-SITE_FORMATS = ("ledger", "site-list", "opencellid")
-DISTRICT_FORMATS = ("districts",)
-ACTUAL_FORMATS = ("actuals-csv",)
+SITE_FORMATS = ("tables", "site-list", "opencellid")
+DISTRICT_FORMATS = ("csv", "vector")
+ACTUAL_FORMATS = ("csv",)
 
 Layer = tuple[LayerConfig, Path]
 _CRS = {"jgd2011": 6668, "tokyo": TOKYO_DATUM}
@@ -54,6 +54,8 @@ def read_ledger_layers(
             raise unknown_format("districts", layer, DISTRICT_FORMATS)
         Options("districts", layer).finish()
         path = one_file("districts", layer, root)
+        if (path.suffix.lower() == ".csv") != (layer.format == "csv"):
+            raise unknown_format("districts", layer, ["csv（.csv）", "vector（.geojson・.gpkg など）"])
         register = read_districts(path)
         records.append(record("districts", layer, root))
     ledger, own = _sites(*sites, register, config, municipalities)
@@ -95,13 +97,13 @@ def _sites(
     for operator, settings in config.operators.items():
         names |= {settings.name_ja: operator, settings.name_en: operator}
     locate = Locator(municipalities) if municipalities else None
-    if layer.format == "ledger":
+    if layer.format == "tables":
         folder = root / layer.paths[0]
         if len(layer.paths) != 1 or not folder.is_dir():
             raise RegionError(
                 "layer-one-folder",
-                f"層 sites（形式 ledger）には、表のあるフォルダを一つ指定してください（指定: {'、'.join(layer.paths)}）。",
-                f"The layer sites (format ledger) takes one folder of tables (given: {', '.join(layer.paths)}).",
+                f"層 sites（形式 tables）には、表のあるフォルダを一つ指定してください（指定: {'、'.join(layer.paths)}）。",
+                f"The layer sites (format tables) takes one folder of tables (given: {', '.join(layer.paths)}).",
             )
         reading = read_ledger(folder, operators=names, crs=crs, locate=locate, districts=register)
         return reading.ledger, record("sites", layer, root, files=reading.files)

@@ -15,8 +15,8 @@ from coverage.readers.layer_files import Options, unknown_format
 from coverage.readers.table_cells import Cells
 from coverage.readers.text import Table, parse_table
 
-SETTLEMENT_FORMATS = ("towns-csv", "isj-csv")
-SHELTER_FORMATS = ("shelters-csv", "gsi-shelters")
+SETTLEMENT_FORMATS = ("csv", "isj")
+SHELTER_FORMATS = ("csv", "gsi")
 
 _KINDS = ("evacuation", "emergency")
 
@@ -62,7 +62,7 @@ def read_settlements(
 ) -> SettlementReading:
     """Town points of a settlement layer, in file order.
 
-    ``towns-csv``: municipality_code, town, lat, lon, optionally koaza. ``isj-csv``: 位置参照情報（大字・町丁目レベル）
+    ``csv``: municipality_code, town, lat, lon, optionally koaza. ``isj``: 位置参照情報（大字・町丁目レベル）
     as published (CP932; also the zip). ``prefecture_code`` keeps that prefecture. Raises RegionError "layer-format-unknown",
     FileFormatError with file, row and column; a row with only one of lat and lon is an error, one with neither is
     listed.
@@ -76,7 +76,7 @@ def read_settlements(
         table = _table(path)
         names = (
             ("municipality_code", "town", "lat", "lon")
-            if layer.format == "towns-csv"
+            if layer.format == "csv"
             else ("市区町村コード", "大字町丁目名", "緯度", "経度")
         )
         table.require(names)
@@ -95,7 +95,7 @@ def read_settlements(
 def read_shelters(layer: LayerConfig, root: Path, *, prefecture_code: str | None = None) -> ShelterReading:
     """Evacuation shelters and emergency sites of a shelter layer, in file order; one building may be both.
 
-    ``shelters-csv``: kind, common_id, municipality_code6 or municipality_code, name, lat, lon. ``gsi-shelters``: the files of
+    ``csv``: kind, common_id, municipality_code6 or municipality_code, name, lat, lon. ``gsi``: the files of
     国土地理院 by municipality or prefecture; which of the two kinds a file holds is told by its columns (each names the
     other kind), not by the ``_1`` or ``_2`` of its name, and the municipality by the 共通ID. Raises as
     :func:`read_settlements`, "shelter-twice", "shelters-kind" and "shelter-id".
@@ -107,9 +107,9 @@ def read_shelters(layer: LayerConfig, root: Path, *, prefecture_code: str | None
     nowhere: list[str] = []
     for path in (root / p for p in layer.paths):
         table = _table(path)
-        make = _plain_shelter if layer.format == "shelters-csv" else _gsi_shelter(table)
+        make = _plain_shelter if layer.format == "csv" else _gsi_shelter(table)
         code_column = "共通ID"
-        if layer.format == "shelters-csv":
+        if layer.format == "csv":
             code_column = "municipality_code6" if "municipality_code6" in table.columns else "municipality_code"
             table.require(("kind", "common_id", code_column, "name", "lat", "lon"))
         for cells in _rows(table, code_column, None):

@@ -50,7 +50,7 @@ def read_bytes(path: Path) -> bytes:
 def decode(data: bytes, *, name: str) -> Decoded:
     """Text of ``data``: by its BOM, else strictly UTF-8, else strictly CP932.
 
-    ``name`` is used in the error only. Raises FileFormatError "encoding-unknown".
+    ``name`` is used in the error only. Raises FileFormatError "encoding-unknown" or "text-truncated".
     """
     if data.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
         raise _unknown_encoding(name)
@@ -63,7 +63,14 @@ def decode(data: bytes, *, name: str) -> Decoded:
     for encoding in candidates:
         try:
             text = data.decode(encoding)
-        except UnicodeDecodeError:
+        except UnicodeDecodeError as problem:
+            if encoding == "utf-8" and problem.reason == "unexpected end of data" and not data[: problem.start].isascii():
+                # UTF-8 up to a cut inside its last character; CP932 would often take it as mojibake.
+                raise FileFormatError(
+                    "text-truncated",
+                    f"「{name}」は文字の途中で切れています。入手し直してください。",
+                    f"'{name}' ends inside a character; get the file again.",
+                ) from None
             continue
         if _CONTROL.search(text) or (encoding == "cp932" and _is_euc_jp(data, text)):
             continue
