@@ -24,9 +24,9 @@ from rasterio.features import rasterize
 from rasterio.transform import Affine
 from rasterio.warp import Resampling, reproject
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import transform as transform_geometry
 
 from coverage.domain.grid import Grid
+from coverage.domain.projection import geometry_to_plane
 from coverage.gaps.classes import NO_DATA_CLASS, OUTSIDE_CLASS
 
 _MERCATOR: Final = "EPSG:3857"
@@ -161,9 +161,8 @@ def hillshade(
     """
     with rasterio.open(terrain) as source:
         height = source.read(1).astype(np.float32)
-    to_grid = Transformer.from_crs(6668, grid.epsg, always_xy=True).transform
     own = rasterize(
-        [(transform_geometry(to_grid, g), 1) for g in land],
+        [(geometry_to_plane(g, grid.epsg), 1) for g in land],
         out_shape=grid.shape,
         transform=Affine(*grid.transform),
         dtype="uint8",

@@ -1,0 +1,65 @@
+"""What the map is given: classes of people, areas over years, sites and who may see them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import ModuleType
+
+from coverage.report.map_data import map_data, nice_breaks
+from coverage.runs.result import RunResult
+
+
+def test_class_edges_are_round_numbers_that_rise() -> None:
+    assert nice_breaks([0.0, 3.0, 1760.0], 5) == [1, 10, 50, 200, 1000]
+    for top in (0.0, 1.0, 37.0, 480.0, 25_000.0, 1_800_000.0):
+        edges = nice_breaks([top], 5)
+        assert edges == sorted(set(edges))
+        assert edges[0] == 1
+        assert edges[-1] <= max(top, 200)
+
+
+def test_an_area_that_did_not_change_is_one_feature_with_its_years(run: RunResult) -> None:
+    features = map_data(run, "ja", plans=True).areas["features"]
+    years = [tuple(f["properties"]["years"]) for f in features]
+    assert len(features) == 9
+    assert years.count((2016, 2017, 2018)) == 6
+    assert years.count((2016, 2017)) == 3
+
+
+def test_a_site_is_on_the_air_in_the_years_that_the_run_says(run: RunResult) -> None:
+    sites = {s["id"]: s for s in map_data(run, "ja", plans=True).sites}
+    assert sites["S001"]["operators"][0]["on"] == 0b111
+    assert sites["S003"]["operators"][0]["on"] == 0b110
+    assert sites["S007"]["operators"][0]["on"] == 0b100
+    assert sites["S006"]["operators"][0]["on"] == 0b001
+    assert len(sites["S001"]["operators"]) == 2
+
+
+def test_sites_not_yet_in_service_are_left_out_for_the_public(run: RunResult) -> None:
+    public, staff = map_data(run, "ja", plans=False), map_data(run, "ja", plans=True)
+    assert {s["id"] for s in staff.sites} - {s["id"] for s in public.sites} == {"S004", "S005"}
+    assert "S004" not in json.dumps(public.page) + json.dumps(public.sites)
+
+
+def test_a_district_stands_in_the_years_in_which_it_is_on_the_register(run: RunResult) -> None:
+    districts = {f["properties"]["name"]: f["properties"]["years"] for f in map_data(run, "ja", plans=False).districts["features"]}
+    assert districts["奥谷1"] == [2016]
+    assert districts["奥谷2"] == [2016, 2017, 2018]
+
+
+def test_places_carry_a_value_for_every_year_and_operator(run: RunResult) -> None:
+    places = map_data(run, "en", plans=False).page["places"]
+    assert places["99"]["name"] == "Test Prefecture"
+    for place in places.values():
+        assert {operator: len(values) for operator, values in place["by"].items()} == {"any": 3, "alpha": 3, "beta": 3}
+    south, west, north, east = 33.4, 136.3, 33.9, 137.0
+    lat, lon = places["99201"]["at"]
+    assert south < lat < north and west < lon < east
+
+
+def test_the_not_computable_state_reaches_the_page(tmp_path: Path, synthetic: ModuleType) -> None:
+    run = RunResult.open(synthetic.write_synthetic_run(tmp_path, computable=False))
+    page = map_data(run, "ja", plans=False).page
+    assert page["computable"] == {"any": False, "alpha": False, "beta": True}
+    assert page["reason"].startswith("算定不可（基地局データ不足）")
