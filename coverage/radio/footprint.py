@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, Final
 
 import numpy as np
@@ -58,7 +56,16 @@ class Cell:
 
     def __post_init__(self) -> None:
         where = f"{self.site_id}/{self.operator}"
-        _within(where, "antenna-height-out-of-range", "アンテナ高", "antenna height", self.antenna_height_m, 1, 3000, "m")
+        _within(
+            where,
+            "antenna-height-out-of-range",
+            "アンテナ高",
+            "antenna height",
+            self.antenna_height_m,
+            1,
+            3000,
+            "m",
+        )
         _within(where, "frequency-out-of-range", "周波数", "frequency", self.frequency_mhz, 30, 6000, "MHz")
         _within(where, "eirp-out-of-range", "EIRP", "EIRP", self.eirp_dbm, -30, 100, "dBm")
         _within(where, "position-not-finite", "位置", "position", self.x_m + self.y_m, -1e9, 1e9, "m")
@@ -142,7 +149,9 @@ def cells_of(
         [by_id[row.site_id].lon for row in rows], [by_id[row.site_id].lat for row in rows], epsg
     )
     cells = [
-        _cell(by_id[row.site_id], row, operators[row.operator], float(x[i]), float(y[i]), used, patterns or {})
+        _cell(
+            by_id[row.site_id], row, operators[row.operator], float(x[i]), float(y[i]), used, patterns or {}
+        )
         for i, row in enumerate(rows)
     ]
     cells.sort(key=_cell_order)
@@ -211,59 +220,20 @@ def defaults_summary(used: Sequence[DefaultUsed]) -> list[dict[str, Any]]:
     ]
 
 
-def footprint(terrain: Terrain, cell: Cell, radio: RadioConfig) -> Footprint:
+def footprint(
+    terrain: Terrain, cell: Cell, radio: RadioConfig, *, zones: NDArray[np.uint8] | None = None
+) -> Footprint:
     """RSRP of one cell on the terrain's grid, up to ``radio.max_range_m`` from the mast.
 
-    Raises OutsideTerrainError if the mast stands outside the terrain ("site-outside-terrain") or on a hole in it
-    ("site-on-hole").
+    ``zones``: radio-climatic zones of this terrain (:mod:`coverage.radio.zones`); None is inland everywhere.
+
+    Raises OutsideTerrainError, naming the site, if the mast stands off the terrain ("site-off-terrain") or on a hole in
+    it ("site-on-hole").
     """
-    check_on_terrain(terrain, cell)
-    window, loss = _area_loss_db(terrain, cell, radio)
-    constant = cell.eirp_dbm - cell.rsrp_reduction_db + radio.offset_db
-    level = constant - loss.astype(np.float64)
-    dx, dy = _offsets(terrain, cell, window)
-    distance = np.hypot(dx, dy)
-    if cell.azimuth_deg is not None:
-        level += _pattern_gain_db(terrain, cell, radio, window, dx, dy, distance)
-    # The loss is NaN beyond the range and on NO DATA alike; only the second is doubt.
-    beyond = np.isnan(level) & (distance > radio.max_range_m * (1.0 - 1e-12))
-    level[beyond] = OUT_OF_RANGE_DBM
-    return Footprint(window, np.maximum(level, OUT_OF_RANGE_DBM).astype(np.float32))
-
-
-def check_on_terrain(terrain: Terrain, cell: Cell) -> None:
-    """Raise OutsideTerrainError where :func:`footprint` would."""
-    grid = terrain.grid
-    name = f"{cell.site_id}"
-    if not grid.contains(cell.x_m, cell.y_m):
-        raise OutsideTerrainError(
-            "site-outside-terrain",
-            f"基地局「{name}」（事業者 {cell.operator}）が標高データの範囲の外にあります。位置を確かめるか、範囲を広げてください。",
-            f"site {name!r} (operator {cell.operator}) stands outside the terrain; check its position or extend the terrain.",
-        )
-    if np.isnan(terrain.height_m[grid.row_col(cell.x_m, cell.y_m)]):
-        raise OutsideTerrainError(
-            "site-on-hole",
-            f"基地局「{name}」（事業者 {cell.operator}）の位置に標高データがありません（欠測）。標高データを補ってください。",
-            f"site {name!r} (operator {cell.operator}) stands on a hole in the terrain; complete the terrain there.",
-        )
-
-
-def _area_loss_db(terrain: Terrain, cell: Cell, radio: RadioConfig) -> tuple[Window, NDArray[np.float32]]:
-    # Until the sweep is in place, the second opinion stands in for it.
-    if radio.model == "free-space" or find_spec("coverage.radio.sweep") is None:
-        return free_space_area_loss_db(
-            terrain,
-            x_m=cell.x_m,
-            y_m=cell.y_m,
-            antenna_height_m=cell.antenna_height_m,
-            frequency_mhz=cell.frequency_mhz,
-            radius_m=radio.max_range_m,
-            radio=radio,
-        )
     from coverage.radio.sweep import area_loss_db  # numba: late
 
-    return area_loss_db(
+    mast_m = check_on_terrain(terrain, cell) + cell.antenna_height_m
+    area = area_loss_db(
         terrain,
         x_m=cell.x_m,
         y_m=cell.y_m,
@@ -271,57 +241,40 @@ def _area_loss_db(terrain: Terrain, cell: Cell, radio: RadioConfig) -> tuple[Win
         frequency_mhz=cell.frequency_mhz,
         radius_m=radio.max_range_m,
         radio=radio,
+        zones=zones,
     )
+    level = (cell.eirp_dbm - cell.rsrp_reduction_db + radio.offset_db) - area.loss_db.astype(np.float64)
+    if cell.azimuth_deg is not None:
+        level += _pattern_gain_db(terrain, cell, radio, area.window, mast_m)
+    # The loss is infinite beyond the range and NaN on NO DATA: only the second is doubt.
+    return Footprint(area.window, np.maximum(level, OUT_OF_RANGE_DBM).astype(np.float32))
 
 
-def free_space_area_loss_db(
-    terrain: Terrain,
-    *,
-    x_m: float,
-    y_m: float,
-    antenna_height_m: float,
-    frequency_mhz: float,
-    radius_m: float,
-    radio: RadioConfig,
-) -> tuple[Window, NDArray[np.float32]]:
-    """Free-space loss, the second opinion behind the sweep's interface; NaN on NO DATA pixels and beyond ``radius_m``.
+def check_on_terrain(terrain: Terrain, cell: Cell) -> float:
+    """Ground under the mast, m above sea level. Raises OutsideTerrainError as :func:`footprint` does."""
+    from coverage.radio.sweep import mast_ground_m  # numba: late
 
-    ITU-R P.1812-8 equation (8) over the slant distance; terrain on the way plays no part.
-    """
-    grid = terrain.grid
-    window = grid.window_around(x_m, y_m, radius_m)
-    rows, cols = np.mgrid[window.slices]
-    px, py = grid.xy(rows, cols)
-    ground = terrain.height_m[window.slices].astype(np.float64)
-    mast = float(terrain.height_m[grid.row_col(x_m, y_m)]) + antenna_height_m
-    distance = np.hypot(px - x_m, py - y_m)
-    slant = np.maximum(np.hypot(distance, mast - ground - radio.receiver_height_m), 1.0)
-    loss = 92.4 + 20.0 * math.log10(frequency_mhz / 1000.0) + 20.0 * np.log10(slant / 1000.0)
-    loss[distance > radius_m] = np.nan
-    return window, loss.astype(np.float32)
-
-
-def _offsets(terrain: Terrain, cell: Cell, window: Window) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    rows, cols = np.mgrid[window.slices]
-    x, y = terrain.grid.xy(rows, cols)
-    return x - cell.x_m, y - cell.y_m
+    try:
+        return mast_ground_m(terrain, cell.x_m, cell.y_m)
+    except OutsideTerrainError as error:
+        raise OutsideTerrainError(
+            error.code,
+            f"基地局「{cell.site_id}」（事業者 {cell.operator}）: {error.ja}",
+            f"site {cell.site_id!r} (operator {cell.operator}): {error.en}",
+        ) from error
 
 
 def _pattern_gain_db(
-    terrain: Terrain,
-    cell: Cell,
-    radio: RadioConfig,
-    window: Window,
-    dx: NDArray[np.float64],
-    dy: NDArray[np.float64],
-    distance: NDArray[np.float64],
+    terrain: Terrain, cell: Cell, radio: RadioConfig, window: Window, mast_m: float
 ) -> NDArray[np.float64]:
     """Pattern towards each pixel along the straight line over the effective earth (ray bending of 4/3)."""
     assert cell.azimuth_deg is not None
-    grid = terrain.grid
-    mast = float(terrain.height_m[grid.row_col(cell.x_m, cell.y_m)]) + cell.antenna_height_m
+    rows, cols = np.mgrid[window.slices]
+    x, y = terrain.grid.xy(rows, cols)
+    dx, dy = x - cell.x_m, y - cell.y_m
+    distance = np.hypot(dx, dy)
     drop = distance**2 / (2.0 * EFFECTIVE_EARTH * EARTH_RADIUS_M)
-    rise = terrain.height_m[window.slices] + radio.receiver_height_m - mast - drop
+    rise = terrain.height_m[window.slices] + radio.receiver_height_m - mast_m - drop
     return gain_db(
         cell.pattern,
         bearing_deg=np.degrees(np.arctan2(dx, dy)),
@@ -332,7 +285,9 @@ def _pattern_gain_db(
     )
 
 
-def _within(where: str, code: str, ja: str, en: str, value: float, low: float, high: float, unit: str) -> None:
+def _within(
+    where: str, code: str, ja: str, en: str, value: float, low: float, high: float, unit: str
+) -> None:
     if not low <= value <= high:  # also catches NaN
         raise InputError(
             code,
