@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from coverage.domain.grid import Grid, Window
 from coverage.domain.region import RadioConfig
@@ -21,7 +21,7 @@ from coverage.errors import InputError, OutsideTerrainError
 from coverage.radio import freespace
 from coverage.radio.diffraction import Polarisation
 from coverage.radio.p1812 import MIN_RANGE_KM, check_radio_inputs, location_sigma_db
-from coverage.radio.path_geometry import Profile
+from coverage.radio.path_geometry import INLAND, Profile
 from coverage.radio.sweep_area import Fan, Layers, read_back, sweep_rays
 from coverage.radio.sweep_formulas import make_constants, make_tables
 from coverage.radio.sweep_kernels import new_workspace, sweep_profile
@@ -97,7 +97,6 @@ def area_loss_db(
     step_m = _ray_step_m(terrain, step_m)
     fan = _fan(grid, x_m, y_m, radius_m, step_m)
     constants = make_constants(
-        step_km=step_m / 1000.0,
         frequency_ghz=frequency_mhz / 1000.0,
         time_percent=radio.time_percent,
         tx_height_m=antenna_height_m,
@@ -107,9 +106,10 @@ def area_loss_db(
         location_percent=radio.location_percent,
         location_sigma_db=area_location_sigma_db(grid, frequency_mhz, radio),
     )
-    reach = math.hypot(fan.latitude_north, fan.latitude_east) * fan.steps * constants.step_km
+    reach = math.hypot(fan.latitude_north, fan.latitude_east) * fan.steps * fan.step_km
+    distance: NDArray[np.float64] = np.arange(fan.steps + 1, dtype=np.float64) * fan.step_km
     tables = make_tables(
-        constants, fan.steps, n0=radio.n0, latitude_deg=fan.latitude, latitude_reach_deg=0.5 * reach
+        constants, distance, n0=radio.n0, latitude_deg=fan.latitude, latitude_reach_deg=0.5 * reach
     )
     layers = _layers(terrain, zones)
     polar = np.empty((fan.rays, fan.steps + 1), dtype=np.float32)
@@ -136,9 +136,8 @@ def area_loss_db(
 
 
 def ray_loss_db(
-    height_m: ArrayLike,
+    profile: Profile,
     *,
-    step_km: float,
     frequency_ghz: float,
     time_percent: float,
     tx_height_m: float,
@@ -150,18 +149,15 @@ def ray_loss_db(
     location_sigma_db: float = 0.0,
     delta_n: float = 45.0,
     n0: float = 325.0,
-    clutter_m: ArrayLike | None = None,
-    zone: ArrayLike | None = None,
+    d_ct_km: float | None = None,
+    d_cr_km: float | None = None,
 ) -> NDArray[np.float64]:
-    """Loss, dB, of a receiver at every step of one equally spaced ray, by the sweep's own kernel.
+    """Loss, dB, of a receiver at every point of ``profile``, by the sweep's own kernel.
 
-    ``height_m`` (m above sea level) begins under the mast. ``latitude_deg`` is the mast's, ``latitude_slope`` its
-    change in degrees per km along the ray. The first two values are NaN: no ground lies between the antennas.
-    Otherwise as :func:`coverage.radio.p1812.basic_transmission_loss`, with d_ct and d_cr from the zones.
+    ``latitude_deg`` is the mast's, ``latitude_slope`` its change in degrees per km along the ray. The first two values
+    are NaN: no ground lies between the antennas. Otherwise as
+    :func:`coverage.radio.p1812.basic_transmission_loss`, whose result for the path to point k is element k.
     """
-    heights = np.asarray(height_m, dtype=np.float64)
-    distance = np.arange(heights.size) * step_km
-    profile = Profile(distance, heights, clutter_m=clutter_m, zone=zone)  # checks all columns
     check_radio_inputs(
         frequency_ghz=frequency_ghz,
         time_percent=time_percent,
@@ -173,7 +169,6 @@ def ray_loss_db(
         n0=n0,
     )
     constants = make_constants(
-        step_km=step_km,
         frequency_ghz=frequency_ghz,
         time_percent=time_percent,
         tx_height_m=tx_height_m,
@@ -183,17 +178,20 @@ def ray_loss_db(
         location_percent=location_percent,
         location_sigma_db=location_sigma_db,
     )
-    n = heights.size - 1
-    reach = abs(latitude_slope) * n * step_km
-    tables = make_tables(constants, n, n0=n0, latitude_deg=latitude_deg, latitude_reach_deg=reach)
+    n = profile.distance_km.size - 1
+    reach = abs(latitude_slope) * profile.length_km
+    tables = make_tables(
+        constants, profile.distance_km, n0=n0, latitude_deg=latitude_deg, latitude_reach_deg=reach
+    )
     work = new_workspace(n + 1)
     work.height[:] = profile.height_m
     work.clutter[:] = profile.clutter_m
     work.zone[:] = profile.zone
     loss = np.full(n + 1, np.nan)
     sweep_profile(
-        n, clutter_m is not None, zone is not None, float(latitude_deg), float(latitude_slope), 2, constants, tables,
-        work, loss,
+        n, bool(profile.clutter_m.any()), bool(np.any(profile.zone != INLAND)),
+        math.nan if d_ct_km is None else float(d_ct_km), math.nan if d_cr_km is None else float(d_cr_km),
+        float(latitude_deg), float(latitude_slope), 2, constants, tables, work, loss,
     )  # fmt: skip
     return loss
 
@@ -258,6 +256,7 @@ def _fan(grid: Grid, x_m: float, y_m: float, radius_m: float, step_m: float) -> 
     return Fan(
         row=row,
         col=col,
+        step_km=step_m / 1000.0,
         cells_a_step=step_m / grid.cell_m,
         rays=rays,
         steps=steps,

@@ -36,6 +36,7 @@ class Fan(NamedTuple):
     row: float
     col: float
     """The mast."""
+    step_km: float
     cells_a_step: float
     rays: int
     steps: int
@@ -113,8 +114,8 @@ def sweep_rays(
         if last >= 2:
             slope = fan.latitude_north * north + fan.latitude_east * east
             sweep_profile(
-                last, layers.has_clutter, layers.has_zones, fan.latitude, slope, first, c, t, w, out
-            )
+                last, layers.has_clutter, layers.has_zones, math.nan, math.nan, fan.latitude, slope, first, c, t, w, out
+            )  # fmt: skip
         for k in range(first, fan.steps + 1):
             loss[j, k] = out[k] if 2 <= k <= last else np.nan
         if first <= fan.near_step:
@@ -180,7 +181,7 @@ def read_back(
             if turn < 0.0:
                 turn += fan.rays
             position = cells * steps_a_cell
-            km = position * c.step_km
+            km = position * fan.step_km
             total = 0.0
             weights = 0.0
             if km < fan.near_km:

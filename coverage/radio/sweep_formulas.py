@@ -33,7 +33,6 @@ _DB: Final = 20.0 / _LN10
 class Constants(NamedTuple):
     """What is the same for every receiver of a sweep."""
 
-    step_km: float
     tx_height_m: float
     rx_height_m: float
     at_median_time: bool
@@ -66,9 +65,10 @@ class Constants(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """What depends on the distance from the transmitter only; index k is the k-th step."""
+    """What depends on the distance from the transmitter only; index k is the k-th point."""
 
     d: FloatArray
+    """km, from 0."""
     free_space_db: FloatArray
     """Over the ground distance."""
     troposcatter_db: FloatArray
@@ -81,15 +81,14 @@ class Tables(NamedTuple):
     ducting_floor_db: FloatArray
     """Lower bound of the ducting terms that depend on d alone: A_p at the largest β0, plus γ_d·1e3·d/a_e."""
     log_mu1_inland: FloatArray
-    tau_half: FloatArray
-    """τ of an inland section of j half steps."""
+    tau_inland: FloatArray
+    """log10 μ1 and τ of a path that is inland all the way."""
     reach: FloatArray
     """2.6·(1 − e^(−d/10)): equation (9) of a line-of-sight path, whose d_lt + d_lr is d."""
 
 
 def make_constants(
     *,
-    step_km: float,
     frequency_ghz: float,
     time_percent: float,
     tx_height_m: float,
@@ -110,7 +109,6 @@ def make_constants(
 
     low_frequency = 45.375 - 137.0 * f + 92.5 * f**2 if f < 0.5 else 0.0  # (47a)
     return Constants(
-        step_km=float(step_km),
         tx_height_m=float(tx_height_m),
         rx_height_m=float(rx_height_m),
         at_median_time=bool(p == 50.0),
@@ -134,17 +132,17 @@ def make_constants(
     )
 
 
-def make_tables(c: Constants, n: int, *, n0: float, latitude_deg: float, latitude_reach_deg: float) -> Tables:
-    """Tables for steps 0…n. The mast stands at ``latitude_deg``; no path's centre is further than
+def make_tables(
+    c: Constants, d: FloatArray, *, n0: float, latitude_deg: float, latitude_reach_deg: float
+) -> Tables:
+    """Tables for points ``d``, km from 0. The mast stands at ``latitude_deg``; no path's centre is further than
     ``latitude_reach_deg`` from it."""
-    d: FloatArray = np.arange(n + 1, dtype=np.float64) * c.step_km
-    far = np.maximum(d, 1e-3 * c.step_km)
+    far = d.copy()
+    far[0] = 1e-3 * d[1]
     log_f_half = c.log_f - math.log10(2.0)
     loss_f = 25.0 * c.log_f - 2.5 * log_f_half**2  # (45)
     loss_p = 10.125 * (-c.log_p50) ** 0.7
-    half = np.arange(2 * n + 1) * (c.step_km / 2.0)
-    tau_half = 1.0 - np.exp(-4.12e-4 * half**2.41)  # (3)
-    log_mu1 = _log_mu1(d, tau_half[::2])
+    tau = 1.0 - np.exp(-4.12e-4 * d**2.41)  # (3)
     nearest = max(0.0, abs(latitude_deg) - latitude_reach_deg)
     log_beta0_most = math.log10(4.17) if nearest > 70.0 else max(-0.015 * nearest + 1.67, math.log10(4.17))
     d_113 = 1e-6 * far**1.13
@@ -163,8 +161,8 @@ def make_tables(c: Constants, n: int, *, n0: float, latitude_deg: float, latitud
                 for x, y in zip(d, d_113, strict=True)
             ]
         ),
-        log_mu1_inland=log_mu1,
-        tau_half=tau_half,
+        log_mu1_inland=_log_mu1(d, tau),
+        tau_inland=tau,
         reach=2.6 * (1.0 - np.exp(-0.1 * d)),
     )
 
@@ -174,6 +172,14 @@ def _log_mu1(d_tm: FloatArray, tau: FloatArray) -> FloatArray:
     mu1 = (10.0 ** (-d_tm / (16.0 - 6.6 * tau)) + 10.0 ** (-5.0 * (0.496 + 0.354 * tau))) ** 0.2
     logs: FloatArray = np.log10(np.minimum(mu1, 1.0))
     return logs
+
+
+@kernel
+def inland_tau(d_lm: float) -> float:
+    """τ of equation (3)."""
+    if d_lm <= 0.0:
+        return 0.0
+    return 1.0 - math.exp(-4.12e-4 * math.exp(2.41 * math.log(d_lm)))
 
 
 @kernel
@@ -221,10 +227,20 @@ def bullington_obstructed_nu(
 
 
 @kernel
-def smooth_nu(i: int, k: int, step: float, bulge: float, h_te: float, h_re: float) -> float:
-    """ν/nu_scale over the smooth Earth at step ``i`` of ``k``. Equation (15) with g = 0."""
-    length = k * step
-    d1 = i * step
+def _last_within(d: FloatArray, k: int, reach: float) -> int:
+    """Index of the last of points 1…k−1 that is no further than ``reach``; 1 if none is. Exact guess at equal steps."""
+    i = int(min(reach / d[k], 1.0) * k)
+    i = min(max(i, 1), k - 1)
+    while i > 1 and d[i] > reach:
+        i -= 1
+    while i < k - 1 and d[i + 1] <= reach:
+        i += 1
+    return i
+
+
+@kernel
+def _smooth_nu(d1: float, length: float, bulge: float, h_te: float, h_re: float) -> float:
+    """ν/nu_scale over the smooth Earth at ``d1``. Equation (15) with g = 0."""
     d2 = length - d1
     product = d1 * d2
     return (bulge * product - (h_te * d2 + h_re * d1) / length) * math.sqrt(length / product)
@@ -232,25 +248,25 @@ def smooth_nu(i: int, k: int, step: float, bulge: float, h_te: float, h_re: floa
 
 @kernel
 def smooth_bullington_db(
-    k: int, step: float, bulge: float, h_te: float, h_re: float, nu_scale: float
+    d: FloatArray, k: int, bulge: float, h_te: float, h_re: float, nu_scale: float
 ) -> float:
-    """Bullington loss of the equivalent smooth path over steps 1…k−1 (§4.3.4), without a walk.
+    """Bullington loss of the equivalent smooth path over points 1…k−1 (§4.3.4), without a walk.
 
-    The slopes c·(D−d) − h/d are concave in d, so that the best step is beside the continuous optimum sqrt(h/c).
+    The slopes c·(D−d) − h/d are concave in d, so that the best point is beside the continuous optimum sqrt(h/c).
     """
-    length = k * step
-    i = min(max(int(math.sqrt(h_te / bulge) / step), 1), k - 1)
-    steepest_t = bulge * (length - i * step) - h_te / (i * step)
+    length = d[k]
+    i = _last_within(d, k, math.sqrt(h_te / bulge))
+    steepest_t = bulge * (length - d[i]) - h_te / d[i]
     if i < k - 1:
-        steepest_t = max(steepest_t, bulge * (length - (i + 1) * step) - h_te / ((i + 1) * step))
+        steepest_t = max(steepest_t, bulge * (length - d[i + 1]) - h_te / d[i + 1])
     if steepest_t >= (h_re - h_te) / length:
-        j = min(max(int(math.sqrt(h_re / bulge) / step), 1), k - 1)
-        steepest_r = bulge * (length - j * step) - h_re / (j * step)
-        if j < k - 1:
-            steepest_r = max(steepest_r, bulge * (length - (j + 1) * step) - h_re / ((j + 1) * step))
+        i = _last_within(d, k, length - math.sqrt(h_re / bulge))
+        steepest_r = bulge * d[i] - h_re / (length - d[i])
+        if i < k - 1:
+            steepest_r = max(steepest_r, bulge * d[i + 1] - h_re / (length - d[i + 1]))
         nu = bullington_obstructed_nu(length, h_te, h_re, steepest_t, steepest_r, nu_scale)
         return bullington_from_nu(nu, length)
-    # With d = D·sin²φ, ν is concave in φ: one Newton run near the root of its derivative, then the steps beside it.
+    # With d = D·sin²φ, ν is concave in φ: Newton's method near the root of its derivative, then the points beside it.
     curvature = bulge * length * length
     s = h_te / (h_te + h_re)
     low, high = 0.0, 1.0
@@ -268,20 +284,21 @@ def smooth_bullington_db(
         s = following
         if moved * k < 0.25:
             break
-    i = min(max(int(s * k), 1), k - 1)
-    best = smooth_nu(i, k, step, bulge, h_te, h_re)
-    while i < k - 1:
-        after = smooth_nu(i + 1, k, step, bulge, h_te, h_re)
+    i = _last_within(d, k, s * length)
+    best = _smooth_nu(d[i], length, bulge, h_te, h_re)
+    j = i
+    while j < k - 1:
+        j += 1
+        after = _smooth_nu(d[j], length, bulge, h_te, h_re)
         if after <= best:
             break
         best = after
-        i += 1
     while i > 1:
-        before = smooth_nu(i - 1, k, step, bulge, h_te, h_re)
+        i -= 1
+        before = _smooth_nu(d[i], length, bulge, h_te, h_re)
         if before <= best:
             break
         best = before
-        i -= 1
     return bullington_from_nu(best * nu_scale, length)
 
 

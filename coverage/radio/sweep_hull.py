@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from coverage.radio.kernel import kernel
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 
 @kernel
-def push(hull_d: FloatArray, hull_y: FloatArray, n: int, d: float, y: float) -> int:
+def push(
+    hull_d: FloatArray, hull_y: FloatArray, hull_i: IntArray, n: int, d: float, y: float, index: int
+) -> int:
     """Add a point beyond all others to a hull of ``n`` vertices, dropping those that it hides; returns the new size."""
     while n >= 2:
         d1, y1 = hull_d[n - 1], hull_y[n - 1]
@@ -27,6 +30,7 @@ def push(hull_d: FloatArray, hull_y: FloatArray, n: int, d: float, y: float) -> 
         n -= 1
     hull_d[n] = d
     hull_y[n] = y
+    hull_i[n] = index
     return n + 1
 
 
@@ -101,8 +105,8 @@ def _farther_is_nearer_to_the_line(
 
 @kernel
 def line_of_sight_peak(
-    hull_d: FloatArray, hull_y: FloatArray, n: int, start: int, flattened: FloatArray, step: float, length: float,
-    h_ts: float, h_rs: float, bulge: float, floor: float,
+    hull_d: FloatArray, hull_y: FloatArray, hull_i: IntArray, n: int, start: int, d: FloatArray, flattened: FloatArray,
+    length: float, h_ts: float, h_rs: float, bulge: float, floor: float,
 ) -> tuple[float, int, int]:  # fmt: skip
     """(largest ν/nu_scale, its profile index, vertex to start the next search from) of an unobstructed path; equation (15).
 
@@ -140,15 +144,13 @@ def line_of_sight_peak(
             high = middle
     v = low
     peak_vertex = v
-    d = hull_d[v]
-    best = _clearance(hull_y[v], d, length, h_ts, h_rs, bulge) * math.sqrt(length / (d * (length - d)))
-    best_index = round(d / step)
+    at = hull_d[v]
+    best = _clearance(hull_y[v], at, length, h_ts, h_rs, bulge) * math.sqrt(length / (at * (length - at)))
+    best_index = hull_i[v]
     for a in (v - 1, v):
-        if a < 0 or a >= last:
+        if a < 0 or a >= last or hull_i[a + 1] - hull_i[a] < 2:
             continue
         d1, d2 = hull_d[a], hull_d[a + 1]
-        if d2 - d1 < 1.5 * step:
-            continue
         n1 = _clearance(hull_y[a], d1, length, h_ts, h_rs, bulge)
         n2 = _clearance(hull_y[a + 1], d2, length, h_ts, h_rs, bulge)
         rise = (n2 - n1) / (d2 - d1)
@@ -159,10 +161,10 @@ def line_of_sight_peak(
         bound = (at_tx + rise * peak) * math.sqrt(length / (peak * (length - peak)))
         if bound <= best or bound <= floor:
             continue
-        for i in range(round(d1 / step) + 1, round(d2 / step)):
-            d = i * step
-            nu = _clearance(flattened[i], d, length, h_ts, h_rs, bulge) * math.sqrt(
-                length / (d * (length - d))
+        for i in range(hull_i[a] + 1, hull_i[a + 1]):
+            at = d[i]
+            nu = _clearance(flattened[i], at, length, h_ts, h_rs, bulge) * math.sqrt(
+                length / (at * (length - at))
             )
             if nu >= best:
                 best = nu

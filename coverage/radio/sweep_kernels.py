@@ -21,6 +21,7 @@ from coverage.radio.sweep_formulas import (
     bullington_from_nu,
     bullington_obstructed_nu,
     duct_coupling_db,
+    inland_tau,
     inverse_normal_of_percent,
     log_beta0,
     log_mu1_mixed,
@@ -37,6 +38,7 @@ from coverage.radio.sweep_hull import (
 )
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 _SEA = 1
 _INLAND = 4
@@ -49,7 +51,7 @@ _INSIGNIFICANT_DB = 55.0
 class Workspace(NamedTuple):
     """Arrays that one thread reuses from ray to ray, for profiles of up to ``height.size`` points.
 
-    The hulls are pairs of rows (distance km, height m): of bare ground less c_e·d² (e), of ground with clutter less
+    The hulls are columns of (distance km, height m, index of the point): of bare ground less c_e·d² (e), of ground with clutter less
     c_e·d² (g) and less c_β·d² (b), and of bare ground as it is, for the effective heights (v).
     """
 
@@ -61,12 +63,16 @@ class Workspace(NamedTuple):
     flat_b: FloatArray
     e_d: FloatArray
     e_y: FloatArray
+    e_i: IntArray
     g_d: FloatArray
     g_y: FloatArray
+    g_i: IntArray
     b_d: FloatArray
     b_y: FloatArray
+    b_i: IntArray
     v_d: FloatArray
     v_y: FloatArray
+    v_i: IntArray
 
 
 @kernel
@@ -81,29 +87,35 @@ def new_workspace(points: int) -> Workspace:
         np.empty(points),
         np.empty(points),
         np.empty(points),
+        np.empty(points, dtype=np.int64),
         np.empty(points),
         np.empty(points),
+        np.empty(points, dtype=np.int64),
         np.empty(points),
         np.empty(points),
+        np.empty(points, dtype=np.int64),
         np.empty(points),
         np.empty(points),
+        np.empty(points, dtype=np.int64),
     )
 
 
 @kernel
-def _smooth_excess_db(c: Constants, bulge: float, k: int, h_te: float, h_re: float, omega: float) -> float:
+def _smooth_excess_db(
+    c: Constants, bulge: float, d: FloatArray, k: int, h_te: float, h_re: float, omega: float
+) -> float:
     """What the smooth Earth adds to the Bullington loss: max(L_dsph − L_bulls, 0) of equation (39)."""
-    length = k * c.step_km
+    length = d[k]
     spherical = spherical_db(length, h_te, h_re, bulge, omega, c.f_third, c.land_k, c.sea_k, c.required_scale)
     if spherical <= 0.0:
         return 0.0
-    smooth = smooth_bullington_db(k, c.step_km, bulge, h_te, h_re, c.nu_scale)
+    smooth = smooth_bullington_db(d, k, bulge, h_te, h_re, c.nu_scale)
     return max(spherical - smooth, 0.0)
 
 
 @kernel
 def _ducting_db(
-    c: Constants, floor_db: float, d_113: float, d_31: float, height: FloatArray, k: int, limit_db: float, h_ts: float,
+    c: Constants, floor_db: float, d_113: float, d_31: float, d: FloatArray, height: FloatArray, k: int, limit_db: float, h_ts: float,
     h_rs: float, low_st: float, low_sr: float, theta_t: float, theta_r: float, i_lt: int, i_lr: int, omega: float,
     coast_t: float, coast_r: float, tau: float, log_b0: float,
 ) -> float:  # fmt: skip
@@ -111,9 +123,8 @@ def _ducting_db(
 
     Three bounds, each dearer than the last: without the terminals' shielding; with it; without roughness.
     """
-    step = c.step_km
-    length = k * step
-    d_lt, d_lr = i_lt * step, length - i_lr * step
+    length = float(d[k])
+    d_lt, d_lr = float(d[i_lt]), float(length - d[i_lr])
     couplings = c.ducting_fixed_db + 20.0 * math.log10(d_lt + d_lr)
     angle = min(theta_t, 0.1 * d_lt) + min(theta_r, 0.1 * d_lr)  # (52), (52a) without the Earth's part
     couplings += duct_coupling_db(coast_t, d_lt, omega, h_ts) + duct_coupling_db(coast_r, d_lr, omega, h_rs)
@@ -137,7 +148,7 @@ def _ducting_db(
     slope = (low_sr - low_st) / length  # (93)
     roughness = 0.0
     for i in range(i_lt, i_lr + 1):
-        roughness = max(roughness, height[i] - (low_st + slope * (i * step)))  # (95)
+        roughness = max(roughness, height[i] - (low_st + slope * d[i]))  # (95)
     if roughness <= 10.0:
         return without_roughness
     d_i = min(length - d_lt - d_lr, 40.0)  # (56a)
@@ -147,26 +158,29 @@ def _ducting_db(
 
 @kernel
 def sweep_profile(
-    n: int, has_clutter: bool, has_zones: bool, latitude: float, latitude_slope: float, first: int, c: Constants,
-    t: Tables, w: Workspace, out: FloatArray,
+    n: int, has_clutter: bool, has_zones: bool, given_ct: float, given_cr: float, latitude: float, latitude_slope: float,
+    first: int, c: Constants, t: Tables, w: Workspace, out: FloatArray,
 ) -> None:  # fmt: skip
-    """Basic transmission loss, dB, of receivers at steps ``first``…``n`` of the profile in ``w``, into ``out``.
+    """Basic transmission loss, dB, of receivers at points ``first``…``n`` of the profile in ``w``, into ``out``.
 
     ``w.height`` (m above sea level), ``w.clutter`` (m, read if ``has_clutter``) and ``w.zone`` (read if
-    ``has_zones``, else inland) hold points 0…n. ``latitude`` is that of the transmitter, ``latitude_slope`` degrees
+    ``has_zones``, else inland) hold points 0…n at distances ``t.d``, equally spaced or not. ``given_ct``, ``given_cr``:
+    distances to the coast, km, or NaN to take them from the zones. ``latitude`` is that of the transmitter, ``latitude_slope`` degrees
     per km along the ray. ``out[k]`` for k < max(first, 2) is not written.
     """
     # Arrays leave their tuples once a ray: taking one out counts a reference, which costs more than a hull search.
-    step, c_e, c_beta, nu_scale, gamma_d = c.step_km, c.c_e, c.c_beta, c.nu_scale, c.gamma_d
+    c_e, c_beta, nu_scale, gamma_d = c.c_e, c.c_beta, c.nu_scale, c.gamma_d
+    d = t.d
     height, clutter, zones = w.height, w.clutter, w.zone
     flat_e, flat_b = w.flat_e, w.flat_b
-    e_d, e_y, b_d, b_y, v_d, v_y = w.e_d, w.e_y, w.b_d, w.b_y, w.v_d, w.v_y
+    e_d, e_y, e_i, b_d, b_y, b_i = w.e_d, w.e_y, w.e_i, w.b_d, w.b_y, w.b_i
+    v_d, v_y, v_i = w.v_d, w.v_y, w.v_i
     if has_clutter:
-        flat_g, g_d, g_y = w.flat_g, w.g_d, w.g_y
+        flat_g, g_d, g_y, g_i = w.flat_g, w.g_d, w.g_y, w.g_i
     else:
-        flat_g, g_d, g_y = w.flat_e, w.e_d, w.e_y
+        flat_g, g_d, g_y, g_i = w.flat_e, w.e_d, w.e_y, w.e_i
     free_space, troposcatter, f_ks, floors = t.free_space_db, t.troposcatter_db, t.f_k, t.ducting_floor_db
-    d_113, d_31, log_mu1s, taus, reaches = t.d_113, t.d_31, t.log_mu1_inland, t.tau_half, t.reach
+    d_113, d_31, log_mu1s, taus, reaches = t.d_113, t.d_31, t.log_mu1_inland, t.tau_inland, t.reach
     h_0 = height[0]
     h_ts = h_0 + c.tx_height_m
     need_beta = not c.at_median_time
@@ -179,74 +193,83 @@ def sweep_profile(
     v1 = v2 = 0.0
     before = h_0
 
-    # Zones, in half steps (each point stands for half a step on either side of it).
-    sea_done = land_most = inland_most = 0
-    run_start = inland_start = 0
-    first_sea = last_sea = -1
+    # Zones: the border of two lies half-way between the points, and a run is known by the border it began at.
+    sea_done = land_most = inland_most = 0.0
+    run_start = inland_start = 0.0
+    sea_from_tx = NO_COAST_KM
+    last_sea = -1
     previous = int(zones[0]) if has_zones else _INLAND
     if previous == _SEA:
-        first_sea = last_sea = 0
+        sea_from_tx = 0.0
+        last_sea = 0
     omega = 0.0
     coast_t = coast_r = NO_COAST_KM
-    known_land = known_inland = -1
+    known_land = known_inland = -1.0
     tau = log_mu1 = 0.0
     zone = _INLAND
 
     for k in range(1, n + 1):
-        length = k * step
+        length = d[k]
         h_k = height[k]
-        near = (k - 1) * step
-        v1 += step * (h_k + before)  # (85)
-        v2 += step * (h_k * (2.0 * length + near) + before * (length + 2.0 * near))  # (86)
+        near = d[k - 1]
+        apart = length - near
+        v1 += apart * (h_k + before)  # (85)
+        v2 += apart * (h_k * (2.0 * length + near) + before * (length + 2.0 * near))  # (86)
         before = h_k
         if has_zones:
             zone = int(zones[k])
-            if (zone == _SEA) != (previous == _SEA):
-                run = 2 * (k - 1 - run_start) + 1 + (1 if run_start > 0 else 0)
-                if previous == _SEA:
-                    sea_done += run
-                else:
-                    land_most = max(land_most, run)
-                run_start = k
             if zone != previous:
+                border = 0.5 * (length + near)
+                if (zone == _SEA) != (previous == _SEA):
+                    if previous == _SEA:
+                        sea_done += border - run_start
+                    else:
+                        land_most = max(land_most, border - run_start)
+                        if last_sea < 0:
+                            sea_from_tx = border
+                    run_start = border
                 if previous == _INLAND:
-                    inland_most = max(
-                        inland_most, 2 * (k - 1 - inland_start) + 1 + (1 if inland_start > 0 else 0)
-                    )
-                if zone == _INLAND:
-                    inland_start = k
+                    inland_most = max(inland_most, border - inland_start)
+                elif zone == _INLAND:
+                    inland_start = border
                 previous = zone
             if zone == _SEA:
                 last_sea = k
-                if first_sea < 0:
-                    first_sea = k
 
         if k >= first and k >= 2:
             h_rs = h_k + c.rx_height_m
             slope = (h_rs - h_ts) / length
             # --- zones of this path ---
             if has_zones:
-                run = 2 * (k - run_start) + (1 if run_start > 0 else 0)
-                sea_half, land_half, inland_half = sea_done, land_most, inland_most
+                sea_km, land_km, inland_km = sea_done, land_most, inland_most
                 if zone == _SEA:
-                    sea_half += run
+                    sea_km += length - run_start
                 else:
-                    land_half = max(land_half, run)
+                    land_km = max(land_km, length - run_start)
                 if zone == _INLAND:
-                    inland_half = max(inland_half, 2 * (k - inland_start) + (1 if inland_start > 0 else 0))
-                omega = sea_half / (2.0 * k)
-                if land_half != known_land or inland_half != known_inland:
+                    inland_km = max(inland_km, length - inland_start)
+                omega = sea_km / length
+                if land_km != known_land or inland_km != known_inland:
                     # Unchanged as long as the path runs over the sea.
-                    known_land, known_inland = land_half, inland_half
-                    tau = taus[inland_half]
-                    log_mu1 = log_mu1_mixed(0.5 * step * land_half, tau)
-                if first_sea >= 0:
-                    coast_t = 0.0 if first_sea == 0 else 0.5 * (first_sea * step + (first_sea - 1) * step)
-                    coast_r = (
-                        0.0 if last_sea == k else length - 0.5 * (last_sea * step + (last_sea + 1) * step)
-                    )
+                    known_land, known_inland = land_km, inland_km
+                    if inland_km == length:
+                        tau = taus[k]
+                        log_mu1 = log_mu1s[k]
+                    else:
+                        tau = inland_tau(inland_km)
+                        log_mu1 = log_mu1_mixed(land_km, tau)
+                coast_t = sea_from_tx
+                coast_r = NO_COAST_KM
+                if last_sea == k:
+                    coast_r = 0.0
+                elif last_sea >= 0:
+                    coast_r = length - 0.5 * (d[last_sea] + d[last_sea + 1])
+                if coast_t > 0.0 and not math.isnan(given_ct):
+                    coast_t = given_ct
+                if coast_r > 0.0 and not math.isnan(given_cr):
+                    coast_r = given_cr
             else:
-                tau = taus[2 * k]
+                tau = taus[k]
                 log_mu1 = log_mu1s[k]
 
             # --- horizons on bare ground (Attachment 1 §4) ---
@@ -256,9 +279,8 @@ def sweep_profile(
             seen = 0.0
             if hidden:
                 v = tangent_from_receiver(e_d, e_y, n_e, length, receiver)
-                far = e_d[v]
-                i_lr = round(far / step)
-                seen = (e_y[v] - receiver) / (length - far)
+                i_lr = e_i[v]
+                seen = (e_y[v] - receiver) / (length - e_d[v])
                 theta_t = theta_hidden
                 theta_r = 1000.0 * math.atan(0.001 * (seen - 2.0 * c_e * length))  # (82)
             else:
@@ -290,7 +312,7 @@ def sweep_profile(
             log_b0 = log_beta0(log_mu1, abs(latitude + 0.5 * latitude_slope * length))
             reach = reaches[k]
             if hidden and need_beta:
-                reach = 2.6 * (1.0 - math.exp(-0.1 * ((i_lt - i_lr) * step + length)))  # (9)
+                reach = 2.6 * (1.0 - math.exp(-0.1 * (d[i_lt] - d[i_lr] + length)))  # (9)
             l_b0p = l_bfs + reach * c.log_p50  # (10)
 
             # --- diffraction at the median radius (§4.3) ---
@@ -300,7 +322,7 @@ def sweep_profile(
                 steepest = steep_g + c_e * length
                 if steepest < slope:
                     nu, _, peak_g = line_of_sight_peak(
-                        g_d, g_y, n_g, peak_g, flat_g, step, length, h_ts, h_rs, c_e, nu_floor
+                        g_d, g_y, g_i, n_g, peak_g, d, flat_g, length, h_ts, h_rs, c_e, nu_floor
                     )
                     nu *= nu_scale
                 else:
@@ -308,13 +330,13 @@ def sweep_profile(
                         v = tangent_from_receiver(g_d, g_y, n_g, length, receiver)
                         seen = (g_y[v] - receiver) / (length - g_d[v])
                     nu = bullington_obstructed_nu(length, h_ts, h_rs, steepest, seen - c_e * length, nu_scale)
-                l_dp = bullington_from_nu(nu, length) + _smooth_excess_db(c, c_e, k, h_te, h_re, omega)
+                l_dp = bullington_from_nu(nu, length) + _smooth_excess_db(c, c_e, d, k, h_te, h_re, omega)
             # --- and at that of β0 (§4.3.5) ---
             if need_beta:
                 steepest = steep_b + c_beta * length
                 if steepest < slope:
                     nu, _, peak_b = line_of_sight_peak(
-                        b_d, b_y, n_b, peak_b, flat_b, step, length, h_ts, h_rs, c_beta, nu_floor
+                        b_d, b_y, b_i, n_b, peak_b, d, flat_b, length, h_ts, h_rs, c_beta, nu_floor
                     )
                     nu *= nu_scale
                 else:
@@ -324,7 +346,9 @@ def sweep_profile(
                     nu = bullington_obstructed_nu(
                         length, h_ts, h_rs, steepest, seen - c_beta * length, nu_scale
                     )
-                l_dbeta = bullington_from_nu(nu, length) + _smooth_excess_db(c, c_beta, k, h_te, h_re, omega)
+                l_dbeta = bullington_from_nu(nu, length) + _smooth_excess_db(
+                    c, c_beta, d, k, h_te, h_re, omega
+                )
                 if between:
                     median = l_dp
                     f_i = c.quantile_p / inverse_normal_of_percent(log_b0)  # (40)
@@ -354,17 +378,17 @@ def sweep_profile(
                 if omega >= 0.75:
                     bound -= 12.0
                 if hidden:
-                    bound += 20.0 * math.log10((i_lt - i_lr) * step + length)
+                    bound += 20.0 * math.log10(d[i_lt] - d[i_lr] + length)
                 else:
                     bound += free_space[k] - 92.4 - 20.0 * c.log_f
                 if bound < l_bd:
                     if not hidden:
                         # The Bullington point of the median bare path stands in for both horizons.
                         _, i_lr, peak_e = line_of_sight_peak(
-                            e_d, e_y, n_e, peak_e, flat_e, step, length, h_ts, h_rs, c_e, -math.inf
+                            e_d, e_y, e_i, n_e, peak_e, d, flat_e, length, h_ts, h_rs, c_e, -math.inf
                         )
                     l_ba = _ducting_db(
-                        c, floors[k], d_113[k], d_31[k], height, k, l_bd, h_ts, h_rs, low_st, low_sr, theta_t, theta_r,
+                        c, floors[k], d_113[k], d_31[k], d, height, k, l_bd, h_ts, h_rs, low_st, low_sr, theta_t, theta_r,
                         i_lt if hidden else i_lr, i_lr, omega, coast_t, coast_r, tau, log_b0,
                     )  # fmt: skip
                     if l_ba < l_bd:
@@ -392,20 +416,20 @@ def sweep_profile(
         drop = c_e * length * length
         y = h_k - drop
         flat_e[k] = y
-        n_e = push(e_d, e_y, n_e, length, y)
+        n_e = push(e_d, e_y, e_i, n_e, length, y, k)
         steep = (y - h_ts) / length
         if steep > steep_e:
             steep_e = steep
             i_lt = k
             theta_hidden = 1000.0 * math.atan(0.001 * steep)  # (77), (79)
-        n_v = push(v_d, v_y, n_v, length, h_k)
+        n_v = push(v_d, v_y, v_i, n_v, length, h_k, k)
         steep_level = max(steep_level, (h_k - h_ts) / length)
         raised = h_k
         if has_clutter:
             raised += clutter[k]
             y = raised - drop
             flat_g[k] = y
-            n_g = push(g_d, g_y, n_g, length, y)
+            n_g = push(g_d, g_y, g_i, n_g, length, y, k)
             steep = (y - h_ts) / length
         else:
             n_g = n_e
@@ -413,5 +437,5 @@ def sweep_profile(
         if need_beta:
             y = raised - c_beta * length * length
             flat_b[k] = y
-            n_b = push(b_d, b_y, n_b, length, y)
+            n_b = push(b_d, b_y, b_i, n_b, length, y, k)
             steep_b = max(steep_b, (y - h_ts) / length)

@@ -50,9 +50,8 @@ def _within_reach(sea: NDArray[np.bool_], reach_cells: float) -> NDArray[np.bool
     if block > 1:
         padded = np.zeros((-(-rows // block) * block, -(-cols // block) * block), dtype=np.bool_)
         padded[:rows, :cols] = sea
-        coarse = padded.reshape(padded.shape[0] // block, block, padded.shape[1] // block, block).any(
-            axis=(1, 3)
-        )
+        blocks = padded.reshape(padded.shape[0] // block, block, padded.shape[1] // block, block)
+        coarse = np.asarray(blocks.any(axis=(1, 3)), dtype=np.bool_)
     distance: NDArray[np.float64] = np.asarray(distance_transform_edt(~coarse))
     near = distance <= reach_cells / block
     if block > 1:
