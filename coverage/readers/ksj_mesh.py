@@ -40,13 +40,13 @@ def read_ksj_mesh(
     mesh code errors, "ksj-empty", and what the vector formats raise.
     """
     people: dict[tuple[int, str], float] = {}
+    seen: set[tuple[int, str]] = set()
     digits: int | None = None
     for path in paths:
         table = read_features(path, member=member, encoding=encoding)
         code_column = next((c for c in _CODE_COLUMNS if c in table.columns), _CODE_COLUMNS[0])
         table.require("MESH_ID", code_column)
         value_column = _value_column(table, year)
-        seen: set[tuple[int, str]] = set()
         for feature in table.features:
             try:
                 cell = mesh.parse_code(feature.text("MESH_ID"), digits=digits)
@@ -67,7 +67,7 @@ def read_ksj_mesh(
                     f"Feature {feature.number} (cell {cell}) of '{table.name}' has an unreadable {code_column} or "
                     f"{value_column}; get the file again.",
                 )
-            if (cell, own) in seen or ((cell, own) in people and present_code(own, mergers or {}) == own):
+            if (cell, own) in seen:
                 raise FileFormatError(
                     "ksj-cell-twice",
                     f"「{table.name}」のメッシュ {cell}・市区町村 {own} が二度出ています。同じファイルを二度指定していないかを"

@@ -57,7 +57,7 @@ def read_population_raster(
                 if window.width < 1 or window.height < 1:
                     continue
                 values = source.read(1, window=window).astype(np.float64)
-                transform = source.window_transform(window)
+                a, b, c, d, e, f = source.transform[:6]
                 empty = source.nodata if nodata is None else nodata
         except RasterioError as problem:
             raise FileFormatError(
@@ -76,7 +76,8 @@ def read_population_raster(
                 f"'{path.name}' holds a negative population ({low}); set the option 'nodata' of layers.population.",
             )
         rows, cols = np.nonzero(~void & (values > 0))
-        x, y = transform * (cols + 0.5, rows + 0.5)
+        col, row = cols + window.col_off + 0.5, rows + window.row_off + 0.5
+        x, y = a * col + b * row + c, d * col + e * row + f
         lon, lat = to_lonlat(x, y)
         keep = (lon >= west) & (lon < east) & (lat >= south) & (lat < north)
         cells.append(mesh.encode(lat[keep], lon[keep], digits))
@@ -109,10 +110,13 @@ def _window(source: Any, west: float, south: float, east: float, north: float) -
     """Rows and columns whose centres can lie in the box, one more on each side against rounding."""
     from rasterio.windows import Window
 
-    inverse = ~source.transform
-    (col0, row0), (col1, row1) = inverse * (west, north), inverse * (east, south)
-    first_col, last_col = max(0, math.floor(col0) - 1), min(source.width, math.ceil(col1) + 1)
-    first_row, last_row = max(0, math.floor(row0) - 1), min(source.height, math.ceil(row1) + 1)
+    a, b, c, d, e, f = source.transform[:6]
+    if b or d or a <= 0 or e >= 0:  # turned or south-up: read it all
+        return Window(0, 0, source.width, source.height)
+    first_col = max(0, math.floor((west - c) / a) - 1)
+    last_col = min(source.width, math.ceil((east - c) / a) + 1)
+    first_row = max(0, math.floor((north - f) / e) - 1)
+    last_row = min(source.height, math.ceil((south - f) / e) + 1)
     return Window(first_col, first_row, max(0, last_col - first_col), max(0, last_row - first_row))
 
 
