@@ -106,7 +106,7 @@ def _digest(path: Path, _changed: int, _size: int) -> str:
 def _disposition(request: Request, name: str) -> str:
     """RFC 6266: an ASCII name for old readers and the real one in UTF-8."""
     kind = "attachment" if request.query_params.get("download") == "1" else "inline"
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("_") or "download"
+    plain = re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("_").replace("_.", ".") or "download"
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
@@ -151,6 +151,12 @@ def municipality_geojson(request: Request) -> Response:
     if short is not None:
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"/api/v1/municipalities/{short}.geojson{query}", status_code=308)
+    if not code.isdigit():
+        raise NotFoundError(
+            "municipality-not-found",
+            "市町コードは5桁の数字です。一覧は /api/v1/index.json にあります。",
+            "A municipality code has five digits; /api/v1/index.json lists them.",
+        )
     return _geojson(request, code)
 
 

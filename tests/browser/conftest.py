@@ -16,7 +16,8 @@ def synthetic() -> ModuleType:
     """The module that writes synthetic runs."""
     path = Path(__file__).resolve().parents[1] / "fixtures" / "synthetic_run.py"
     spec = importlib.util.spec_from_file_location("synthetic_run", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -43,7 +43,10 @@ def test_sites_not_yet_in_service_are_left_out_for_the_public(run: RunResult) ->
 
 
 def test_a_district_stands_in_the_years_in_which_it_is_on_the_register(run: RunResult) -> None:
-    districts = {f["properties"]["name"]: f["properties"]["years"] for f in map_data(run, "ja", plans=False).districts["features"]}
+    districts = {
+        f["properties"]["name"]: f["properties"]["years"]
+        for f in map_data(run, "ja", plans=False).districts["features"]
+    }
     assert districts["奥谷1"] == [2016]
     assert districts["奥谷2"] == [2016, 2017, 2018]
 
@@ -52,10 +55,15 @@ def test_places_carry_a_value_for_every_year_and_operator(run: RunResult) -> Non
     places = map_data(run, "en", plans=False).page["places"]
     assert places["99"]["name"] == "Test Prefecture"
     for place in places.values():
-        assert {operator: len(values) for operator, values in place["by"].items()} == {"any": 3, "alpha": 3, "beta": 3}
+        assert {operator: len(values) for operator, values in place["by"].items()} == {
+            "any": 3,
+            "alpha": 3,
+            "beta": 3,
+        }
     south, west, north, east = 33.4, 136.3, 33.9, 137.0
     lat, lon = places["99201"]["at"]
-    assert south < lat < north and west < lon < east
+    assert south < lat < north
+    assert west < lon < east
 
 
 def test_the_not_computable_state_reaches_the_page(tmp_path: Path, synthetic: ModuleType) -> None:

@@ -72,13 +72,17 @@ def test_names_of_users_never_stand_in_markup_or_scripts(tmp_path: Path, synthet
     assert page.count("</script>") == 5
 
 
-def test_the_sample_is_called_fictional_and_a_real_region_is_not(tmp_path: Path, synthetic: ModuleType, page: str) -> None:
+def test_the_sample_is_called_fictional_and_a_real_region_is_not(
+    tmp_path: Path, synthetic: ModuleType, page: str
+) -> None:
     assert "見本・架空" in page
     run = RunResult.open(synthetic.write_synthetic_run(tmp_path, fictional=False))
     assert "見本・架空" not in build_map_page(run).split("<script")[0]
 
 
-def test_a_thin_site_list_gives_the_banner_instead_of_a_false_alarm(tmp_path: Path, synthetic: ModuleType) -> None:
+def test_a_thin_site_list_gives_the_banner_instead_of_a_false_alarm(
+    tmp_path: Path, synthetic: ModuleType
+) -> None:
     run = RunResult.open(synthetic.write_synthetic_run(tmp_path, computable=False))
     assert 'id="banner" role="status">算定不可（基地局データ不足）' in build_map_page(run)
     assert 'id="banner" role="status">Not computable' in build_map_page(run, lang="en")
@@ -101,7 +105,9 @@ def test_ten_thousand_sites_stay_under_400_kilobytes(tmp_path: Path, synthetic: 
     assert size <= 400_000
 
 
-def test_files_are_written_for_both_languages_with_and_without_plans(tmp_path: Path, synthetic: ModuleType) -> None:
+def test_files_are_written_for_both_languages_with_and_without_plans(
+    tmp_path: Path, synthetic: ModuleType
+) -> None:
     run = RunResult.open(synthetic.write_synthetic_run(tmp_path))
     write_map_files(run)
     for lang in LANGUAGES:
@@ -114,9 +120,14 @@ def test_files_are_written_for_both_languages_with_and_without_plans(tmp_path: P
 def test_both_languages_have_the_same_words() -> None:
     japanese, english = report_texts("ja"), report_texts("en")
     assert set(japanese) == set(english)
-    assert all(re.findall(r"\{\w+\}", japanese[k]).sort() == re.findall(r"\{\w+\}", english[k]).sort() for k in japanese)
+    assert all(
+        re.findall(r"\{\w+\}", japanese[k]).sort() == re.findall(r"\{\w+\}", english[k]).sort()
+        for k in japanese
+    )
     for name in japanese:
-        assert sorted(re.findall(r"\{(\w+)\}", japanese[name])) == sorted(re.findall(r"\{(\w+)\}", english[name])), name
+        assert sorted(re.findall(r"\{(\w+)\}", japanese[name])) == sorted(
+            re.findall(r"\{(\w+)\}", english[name])
+        ), name
 
 
 def test_every_word_of_the_map_is_used_and_every_used_word_exists() -> None:
@@ -124,7 +135,9 @@ def test_every_word_of_the_map_is_used_and_every_used_word_exists() -> None:
     script = (report / "assets" / "map_page.js").read_text(encoding="utf-8")
     code = "".join(p.read_text(encoding="utf-8") for p in report.glob("*.py"))
     texts = report_texts("ja")
-    in_script = set(re.findall(r"T\['([a-z_.]+)'\]", script)) | {f"panel.{n}" for n in re.findall(r"(?:choice|checks)\('(\w+)'", script)}
+    in_script = set(re.findall(r"T\['([a-z_.]+)'\]", script)) | {
+        f"panel.{n}" for n in re.findall(r"(?:choice|checks)\('(\w+)'", script)
+    }
     available = {name.removeprefix("map.") for name in texts}
     assert in_script <= available
     dynamic = ("site_status.", "layer_name.")

@@ -69,7 +69,9 @@ def test_no_data_and_outside_are_told_apart(tmp_path: Path) -> None:
     write_cog(tmp_path / "class.tif", GRID, classes)
     pixels = class_pixels(tmp_path / "class.tif", mercator_frame(GRID), GRID)
     assert set(np.unique(pixels).tolist()) == {1, OUTSIDE_CLASS, NO_DATA_CLASS}
-    image = Image.open(io.BytesIO(class_png(pixels, ["#1b7837", "#7fbf7b", "#e6e08f", "#762a83"]))).convert("RGBA")
+    image = Image.open(io.BytesIO(class_png(pixels, ["#1b7837", "#7fbf7b", "#e6e08f", "#762a83"]))).convert(
+        "RGBA"
+    )
     colours = {tuple(c) for c in np.asarray(image).reshape(-1, 4).tolist()}
     assert (127, 191, 123, 255) in colours
     assert any(c[3] == 0 for c in colours)
@@ -111,7 +113,9 @@ def test_sea_is_blue_and_missing_height_is_not_taken_for_sea(tmp_path: Path) -> 
     to_lonlat = Transformer.from_crs(GRID.epsg, 6668, always_xy=True)
     west, south, east, north = GRID.bounds
     land = box(*to_lonlat.transform_bounds(west, south, east, north - 4_000.0))
-    pixels = _decode(hillshade(tmp_path / "terrain.tif", mercator_frame(GRID), GRID, land=[land], quality=95)).astype(int)
+    pixels = _decode(
+        hillshade(tmp_path / "terrain.tif", mercator_frame(GRID), GRID, land=[land], quality=95)
+    ).astype(int)
     assert np.abs(pixels[12, 80] - SEA).max() <= 4
     assert np.abs(pixels[-12, 15] - UNKNOWN).max() <= 4
     assert np.abs(pixels[-12, 15] - SEA).max() > 8
@@ -119,11 +123,13 @@ def test_sea_is_blue_and_missing_height_is_not_taken_for_sea(tmp_path: Path) -> 
 
 
 def test_slopes_to_the_north_west_are_light_and_to_the_south_east_dark(tmp_path: Path) -> None:
-    rows, cols = np.mgrid[0 : GRID.rows, 0 : GRID.cols]
+    _rows, cols = np.mgrid[0 : GRID.rows, 0 : GRID.cols]
     ridge = (3000.0 - 35.0 * np.abs(cols - 80)).clip(1.0).astype(np.float32)
     write_cog(tmp_path / "terrain.tif", GRID, ridge)
     to_lonlat = Transformer.from_crs(GRID.epsg, 6668, always_xy=True)
     land = box(*to_lonlat.transform_bounds(*GRID.bounds))
-    pixels = _decode(hillshade(tmp_path / "terrain.tif", mercator_frame(GRID), GRID, land=[land], quality=95)).astype(int)
+    pixels = _decode(
+        hillshade(tmp_path / "terrain.tif", mercator_frame(GRID), GRID, land=[land], quality=95)
+    ).astype(int)
     middle = pixels.shape[0] // 2
     assert pixels[middle, 45, 0] > pixels[middle, 125, 0] + 15

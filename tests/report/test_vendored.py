@@ -29,7 +29,12 @@ def test_a_plain_folium_map_keeps_no_link_at_all() -> None:
 
 
 @pytest.mark.parametrize(
-    "plugin", [folium.plugins.MarkerCluster([(33.6, 136.6)]), folium.plugins.HeatMap([(33.6, 136.6)]), folium.plugins.Fullscreen()]
+    "plugin",
+    [
+        folium.plugins.MarkerCluster([(33.6, 136.6)]),
+        folium.plugins.HeatMap([(33.6, 136.6)]),
+        folium.plugins.Fullscreen(),
+    ],
 )
 def test_a_plugin_that_is_not_vendored_is_refused_by_name(plugin: JSCSSMixin) -> None:
     figure = Figure()
@@ -45,7 +50,9 @@ def test_a_plugin_that_is_not_vendored_is_refused_by_name(plugin: JSCSSMixin) ->
 def test_every_vendored_package_ships_its_licence_and_the_pages_carry_it() -> None:
     for relative in filter(None, FILES.values()):
         licence = (VENDOR / relative).parent / "LICENSE"
-        assert "Redistribution and use" in licence.read_text(encoding="utf-8") or "MIT" in licence.read_text(encoding="utf-8")
+        assert "Redistribution and use" in licence.read_text(encoding="utf-8") or "MIT" in licence.read_text(
+            encoding="utf-8"
+        )
     figure = Figure()
     folium.Map(location=[0, 0], tiles=None).add_to(figure)
     figure.render()

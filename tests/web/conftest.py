@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from pathlib import Path
 from types import ModuleType
 
@@ -10,13 +11,19 @@ import pytest
 
 from coverage.runs.result import RunResult
 
+with warnings.catch_warnings():
+    # Starlette's test client warns once, when it is first imported, that it prefers the successor of httpx.
+    warnings.simplefilter("ignore")
+    import starlette.testclient  # noqa: F401
+
 
 @pytest.fixture(scope="session")
 def synthetic() -> ModuleType:
     """The module that writes synthetic runs."""
     path = Path(__file__).resolve().parents[1] / "fixtures" / "synthetic_run.py"
     spec = importlib.util.spec_from_file_location("synthetic_run", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

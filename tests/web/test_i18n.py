@@ -1,0 +1,62 @@
+"""Words of the pages: both languages complete, nothing said that is not in the tables, nothing in the tables unsaid."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import coverage.web
+from coverage.web.wording import web_texts
+
+WEB = Path(next(iter(coverage.web.__path__)))
+# Names that the code puts together at run time: prefix → where the endings come from.
+COMPOSED = (
+    "better.", "chart.", "data.summary_", "data.table_", "error.", "findings.", "grade.", "indicators.activity",
+    "indicators.directions", "indicators.issues", "indicators.prefecture", "kind.", "layer.", "source.", "state.",
+)  # fmt: skip
+
+
+def _code() -> str:
+    return "\n".join(p.read_text(encoding="utf-8") for p in WEB.rglob("*.py"))
+
+
+def test_japanese_and_english_have_the_same_names() -> None:
+    assert set(web_texts("ja")) == set(web_texts("en"))
+
+
+def test_japanese_and_english_have_the_same_placeholders() -> None:
+    japanese, english = web_texts("ja"), web_texts("en")
+    for name in japanese:
+        fields = [sorted(re.findall(r"\{(\w+)\}", texts[name])) for texts in (japanese, english)]
+        assert fields[0] == fields[1], name
+
+
+def test_every_name_in_the_code_exists() -> None:
+    named = set(re.findall(r"""texts?(?:\[|\()\s*["']([a-z0-9_.-]+)["']""", _code()))
+    named |= set(re.findall(r"""Column\(\s*texts\[["']([a-z_.]+)["']""", _code()))
+    named = {name for name in named if "." in name and not name.endswith(".")}
+    assert len(named) > 60
+    assert named <= set(web_texts("ja")), named - set(web_texts("ja"))
+
+
+def test_every_name_is_said_somewhere() -> None:
+    code = _code()
+    for name in web_texts("ja"):
+        assert f'"{name}"' in code or f"'{name}'" in code or name.startswith(COMPOSED), f"nobody says {name}"
+
+
+def test_no_sentence_is_empty_and_no_english_is_left_in_japanese() -> None:
+    japanese, english = web_texts("ja"), web_texts("en")
+    latin_by_right = {"app.other_language", "value.none"}
+    for name, sentence in japanese.items():
+        assert sentence.strip(), name
+        assert english[name].strip(), name
+        if name not in latin_by_right:
+            assert re.search(r"[぀-ヿ㐀-鿿、。]", sentence), f"{name} is not Japanese: {sentence}"
+
+
+def test_pages_say_nothing_of_their_own() -> None:
+    for page in (WEB / "pages").glob("*.py"):
+        source = re.sub(r'"""(.*?)"""', "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        source = re.sub(r"#.*", "", source)
+        assert not re.findall(r"[぀-ヿ㐀-鿿]{2,}", source), page.name
