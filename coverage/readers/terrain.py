@@ -53,10 +53,10 @@ __all__ = [
     "with_clutter",
 ]
 
-BLOCK_PIXELS = 512
+BLOCK_PIXELS = 256
 """Side of an output block, pixels."""
 
-BLOCK_SAMPLES = 4_000_000
+BLOCK_SAMPLES = 1_000_000
 """Source samples held for one block; finer sources get smaller blocks."""
 
 GDAL_CACHE_MB = 64
@@ -176,7 +176,9 @@ def read_terrain(
     files = layer_files(layer, root, "terrain")
     rule = options.sea or ("class" if layer.format == "jpgis-dem" else "none")
     _check_rule(rule, layer.format, sea_outline)
-    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB, GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", GDAL_PAM_ENABLED="NO"):
+    with rasterio.Env(
+        GDAL_CACHEMAX=GDAL_CACHE_MB, GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", GDAL_PAM_ENABLED="NO"
+    ):
         tiles = _tiles(layer.format, files, options, root, layer)
         lattices = lattices_of(tiles, overlap_tolerance_m=options.overlap_tolerance_m)
         height, sea, shares = _fill(grid, lattices, rule, sea_outline)
@@ -221,7 +223,9 @@ def read_clutter(layer: LayerConfig, root: Path, *, terrain: Terrain) -> tuple[F
     files = layer_files(layer, root, "clutter")
     grid = terrain.grid
     clutter = np.full(grid.shape, np.nan, dtype=np.float32)
-    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB, GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", GDAL_PAM_ENABLED="NO"):
+    with rasterio.Env(
+        GDAL_CACHEMAX=GDAL_CACHE_MB, GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", GDAL_PAM_ENABLED="NO"
+    ):
         tiles = formats.geotiff_tiles(files, declared_crs=options.crs, nodata=options.nodata, heights=False)
         lattices = lattices_of(tiles, overlap_tolerance_m=0.0)
         for block, points in _blocks(grid, lattices):
@@ -231,7 +235,9 @@ def read_clutter(layer: LayerConfig, root: Path, *, terrain: Terrain) -> tuple[F
                 patch = lattice.patch(row, col)
                 if patch is None:
                     continue
-                target[...] = np.where(np.isnan(target), _class_heights(nearest(patch, lattice, row, col), options), target)
+                target[...] = np.where(
+                    np.isnan(target), _class_heights(nearest(patch, lattice, row, col), options), target
+                )
     land = np.isfinite(terrain.height_m) & ~terrain.sea
     missing = land & np.isnan(clutter)
     if missing.any() and options.outside_m is None:
@@ -358,7 +364,8 @@ class _Points:
 
 def _blocks(grid: Grid, lattices: Sequence[Lattice]) -> Iterator[tuple[tuple[slice, slice], _Points]]:
     transformers = {
-        crs: pyproj.Transformer.from_crs(f"EPSG:{grid.epsg}", crs, always_xy=True) for crs in {t.crs for t in lattices}
+        crs: pyproj.Transformer.from_crs(f"EPSG:{grid.epsg}", crs, always_xy=True)
+        for crs in {t.crs for t in lattices}
     }
     finest = min(frame_step_m(lattice.tiles[0].frame) for lattice in lattices)
     side = int(math.sqrt(BLOCK_SAMPLES) * min(1.0, finest / grid.cell_m))
@@ -377,7 +384,9 @@ def _fill(
     height = np.full(grid.shape, np.nan, dtype=np.float32)
     sea = np.zeros(grid.shape, dtype=np.bool_)
     shares = [0] * len(lattices)
-    outlines = {crs: _Outline(outline, crs) for crs in {t.crs for t in lattices}} if outline is not None else {}
+    outlines = (
+        {crs: _Outline(outline, crs) for crs in {t.crs for t in lattices}} if outline is not None else {}
+    )
     for block, points in _blocks(grid, lattices):
         h, s = height[block], sea[block]
         seen = []

@@ -205,7 +205,9 @@ class HgtTile(WholeTile):
     def decode(self) -> Samples:
         expected = 2 * self.frame.rows * self.frame.cols
         data = _unpack(self.path, expected)
-        return Samples(self._metres(np.frombuffer(data, dtype=">i2").reshape(self.frame.rows, self.frame.cols)))
+        return Samples(
+            self._metres(np.frombuffer(data, dtype=">i2").reshape(self.frame.rows, self.frame.cols))
+        )
 
     def _metres(self, raw: Any) -> Float32:
         heights: Float32 = raw.astype(np.float32)
@@ -247,7 +249,9 @@ def web_mercator_frame(zoom: int, x: int, y: int) -> Frame:
     world = 2 * math.pi * WEB_MERCATOR_RADIUS_M
     side = world / 2**zoom
     step = side / GSI_TILE_PIXELS
-    return Frame("EPSG:3857", x * side - world / 2, world / 2 - y * side, step, step, GSI_TILE_PIXELS, GSI_TILE_PIXELS)
+    return Frame(
+        "EPSG:3857", x * side - world / 2, world / 2 - y * side, step, step, GSI_TILE_PIXELS, GSI_TILE_PIXELS
+    )
 
 
 class GsiPngTile(WholeTile):
@@ -259,7 +263,9 @@ class GsiPngTile(WholeTile):
         try:
             with Image.open(self.path, formats=("PNG",)) as image:
                 if image.size != (GSI_TILE_PIXELS, GSI_TILE_PIXELS) or image.mode not in ("RGB", "RGBA"):
-                    raise damaged(self.name, f"{image.size[0]} × {image.size[1]} {image.mode}, not 256 × 256 RGB")
+                    raise damaged(
+                        self.name, f"{image.size[0]} × {image.size[1]} {image.mode}, not 256 × 256 RGB"
+                    )
                 rgb = np.asarray(image.convert("RGB"), dtype=np.int64)
         except (OSError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
             raise damaged(self.name, str(error)) from error
@@ -293,7 +299,9 @@ class GsiTextTile(WholeTile):
         return Samples(heights)
 
 
-def gsi_tiles(files: Sequence[Path], *, suffix: str, order: str, absent: Sequence[tuple[Path, int, int, int]]) -> list[Tile]:
+def gsi_tiles(
+    files: Sequence[Path], *, suffix: str, order: str, absent: Sequence[tuple[Path, int, int, int]]
+) -> list[Tile]:
     """Tiles in folders ``z/x/y`` (``order`` "zxy", GSI) or ``z/y/x`` ("zyx", GSJ). ``absent``: (list file, z, x, y)."""
     cache = TileCache()
     kind = GsiPngTile if suffix == ".png" else GsiTextTile

@@ -32,7 +32,11 @@ SEA_CLASS = "海水面"
 _WITHOUT_HEIGHT = -9000.0
 """The publisher writes −9999. where a class has no height."""
 
-_SRS = {"fguuid:jgd2011.bl": GEODETIC_CRS, "fguuid:jgd2000.bl": GEODETIC_CRS, "fguuid:jgd2024.bl": GEODETIC_CRS}
+_SRS = {
+    "fguuid:jgd2011.bl": GEODETIC_CRS,
+    "fguuid:jgd2000.bl": GEODETIC_CRS,
+    "fguuid:jgd2024.bl": GEODETIC_CRS,
+}
 _READ_ERRORS = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 
 
@@ -211,7 +215,9 @@ def _decode(name: str, stream: IO[bytes], frame: Frame) -> Samples:
             raise damaged(name, "startPoint outside the grid")
     height, sea = _values(name, parts["tupleList"].text or "")
     if first + len(height) > frame.rows * frame.cols:
-        raise damaged(name, f"{len(height):,} values from cell {first:,} do not fit {frame.cols} × {frame.rows}")
+        raise damaged(
+            name, f"{len(height):,} values from cell {first:,} do not fit {frame.cols} × {frame.rows}"
+        )
     all_height = np.full(frame.rows * frame.cols, np.nan, dtype=np.float32)
     all_sea = np.zeros(all_height.shape, dtype=np.bool_)
     all_height[first : first + len(height)] = height

@@ -187,10 +187,19 @@ class Lattice:
         for index in hit:
             self._lay(int(index), r0, c0, height, sea, owner)
         if len(hit) > 1:
-            self._check_seams(height, owner)
-        return Patch(height, sea, owner >= 0, self.x0 + c0 * self.dx, self.y0 - r0 * self.dy, self.dx, self.dy)
+            self._check_seams(
+                height, owner, {int(edge) - c0 for edge in (*self._col0[hit], *self._col1[hit])}
+            )
+            self._check_seams(
+                height.T, owner.T, {int(edge) - r0 for edge in (*self._row0[hit], *self._row1[hit])}
+            )
+        return Patch(
+            height, sea, owner >= 0, self.x0 + c0 * self.dx, self.y0 - r0 * self.dy, self.dx, self.dy
+        )
 
-    def _lay(self, index: int, r0: int, c0: int, height: Float32, sea: Bool, owner: NDArray[np.int32]) -> None:
+    def _lay(
+        self, index: int, r0: int, c0: int, height: Float32, sea: Bool, owner: NDArray[np.int32]
+    ) -> None:
         tile = self.tiles[index]
         top, left = max(int(self._row0[index]), r0), max(int(self._col0[index]), c0)
         bottom = min(int(self._row1[index]), r0 + height.shape[0])
@@ -220,31 +229,28 @@ class Lattice:
             sea[here][fill] = new.sea[fill]
         old_owner[fill | (old_owner < 0)] = index
 
-    def _check_seams(self, height: Float32, owner: NDArray[np.int32]) -> None:
-        for axis in (0, 1):
-            h = height if axis == 1 else height.T
-            o = owner if axis == 1 else owner.T
-            if h.shape[1] < 4:
+    def _check_seams(self, height: Float32, owner: NDArray[np.int32], edges: set[int]) -> None:
+        """Refuse a jump across a seam of two tiles (between columns ``edge − 1`` and ``edge``) that terrain does not make."""
+        for edge in sorted(edges):
+            if not 2 <= edge <= height.shape[1] - 2:
                 continue
-            step = np.abs(np.diff(h, axis=1))
-            across = (o[:, 1:] != o[:, :-1]) & (o[:, 1:] >= 0) & (o[:, :-1] >= 0)
-            columns = np.flatnonzero(across[:, 1:-1].sum(axis=0) >= SEAM_MIN_SAMPLES) + 1
-            for column in columns:
-                rows = across[:, column] & np.isfinite(step[:, column - 1 : column + 2]).all(axis=1)
-                if int(rows.sum()) < SEAM_MIN_SAMPLES:
-                    continue
-                seam = float(np.median(step[rows, column]))
-                beside = float(np.median(np.maximum(step[rows, column - 1], step[rows, column + 1])))
-                if seam > max(SEAM_FLOOR_M, SEAM_RATIO * beside):
-                    first = int(np.flatnonzero(rows)[0])
-                    a, b = (self.tiles[int(o[first, column + k])].name for k in (0, 1))
-                    raise FileFormatError(
-                        "terrain-tiles-do-not-join",
-                        f"隣り合う標高タイル「{a}」と「{b}」の境で標高が約{seam:.0f} m飛びます（タイル内は{beside:.0f} m）。"
-                        "ファイル名と置き場所の誤りがないか確かめてください。",
-                        f"heights jump by about {seam:.0f} m between the neighbouring terrain tiles {a!r} and {b!r} "
-                        f"(inside them: {beside:.0f} m); look for a misnamed or misplaced file.",
-                    )
+            left, right = owner[:, edge - 1], owner[:, edge]
+            steps = np.abs(np.diff(height[:, edge - 2 : edge + 2], axis=1))
+            rows = (left != right) & (left >= 0) & (right >= 0) & np.isfinite(steps).all(axis=1)
+            if int(rows.sum()) < SEAM_MIN_SAMPLES:
+                continue
+            seam = float(np.median(steps[rows, 1]))
+            beside = float(np.median(np.maximum(steps[rows, 0], steps[rows, 2])))
+            if seam > max(SEAM_FLOOR_M, SEAM_RATIO * beside):
+                first = int(np.flatnonzero(rows)[0])
+                a, b = self.tiles[int(left[first])].name, self.tiles[int(right[first])].name
+                raise FileFormatError(
+                    "terrain-tiles-do-not-join",
+                    f"隣り合う標高タイル「{a}」と「{b}」の境で標高が約{seam:.0f} m飛びます（タイル内は{beside:.0f} m）。"
+                    "ファイル名と置き場所の誤りがないか確かめてください。",
+                    f"heights jump by about {seam:.0f} m between the neighbouring terrain tiles {a!r} and {b!r} "
+                    f"(inside them: {beside:.0f} m); look for a misnamed or misplaced file.",
+                )
 
 
 def frame_matches(lattice: Lattice, frame: Frame) -> bool:
