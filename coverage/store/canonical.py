@@ -22,9 +22,12 @@ _CONTROLS = {
 _LINE_ENDS = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys, no spaces, no escapes but the necessary ones, shortest round-trip numbers, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def sha256_hex(data: bytes | str) -> str:
@@ -53,6 +56,8 @@ def stored_text(value: str, *, where: str) -> str:
 
     Raises InputError for half a surrogate pair, which no database and no UTF-8 file can hold.
     """
+    if value.isprintable():
+        return value
     cleaned = value.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROLS)
     try:
         cleaned.encode("utf-8")
@@ -67,6 +72,8 @@ def stored_text(value: str, *, where: str) -> str:
 
 def identifier(value: str, *, where: str) -> str:
     """An id as it is compared: NFKC, no control characters or line breaks, no spaces at the ends, never empty."""
+    if value.isascii() and value.isprintable() and " " not in value and 0 < len(value) <= 200:
+        return value
     text = unicodedata.normalize("NFKC", stored_text(value, where=where))
     text = " ".join(text.split())
     if not text or len(text) > 200:

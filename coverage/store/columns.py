@@ -120,15 +120,19 @@ class Table:
                 values[i] = decode(values[i])
         return dict(zip(self.column_names, values, strict=True))
 
-    def record_of(self, row: Sequence[Any], recorded_at: datetime | None) -> Any:
-        """A database row (the columns, in order) as the kind's record."""
-        values = list(row)
+    def records_of(self, columns: Sequence[Sequence[Any]], recorded_at: Sequence[datetime]) -> list[Any]:
+        """The kind's records from database values column by column: 100,000 sites in one go."""
+        columns = list(columns)
         for i, decode in self._record_decoders:
-            if values[i] is not None:
-                values[i] = decode(values[i])
-        if len(self._visible_at) != len(values):
-            values = [values[i] for i in self._visible_at]
-        return self.record(*self._finish(values), recorded_at=recorded_at)
+            columns[i] = [None if value is None else decode(value) for value in columns[i]]
+        visible = [columns[i] for i in self._visible_at]
+        for i in self._geometries:
+            import shapely
+
+            visible[i] = shapely.from_wkb(visible[i])
+        for i in self._tuples:
+            visible[i] = [_tuples(value) for value in visible[i]]
+        return list(map(self.record, *visible, recorded_at))
 
     def record_from(self, values: Mapping[str, Any], recorded_at: datetime | None = None) -> Any:
         """Plain values by column name as the kind's record."""
@@ -136,17 +140,13 @@ class Table:
         for i, enum in self._enums:
             if listed[i] is not None:
                 listed[i] = enum(listed[i])
-        return self.record(*self._finish(listed), recorded_at=recorded_at)
-
-    def _finish(self, values: list[Any]) -> list[Any]:
         for i in self._geometries:
-            if isinstance(values[i], bytes):
-                import shapely
+            import shapely
 
-                values[i] = shapely.from_wkb(values[i])
+            listed[i] = shapely.from_wkb(listed[i])
         for i in self._tuples:
-            values[i] = tuple(tuple(v) if isinstance(v, list) else v for v in values[i] or ())
-        return values
+            listed[i] = _tuples(listed[i])
+        return self.record(*listed, recorded_at=recorded_at)
 
     @cached_property
     def _geometries(self) -> tuple[int, ...]:
@@ -162,22 +162,29 @@ class Table:
         Raises InputError naming the column where a value is of the wrong kind, or the column does not exist.
         """
         checked: dict[str, Any] = {}
+        places = self._places
         for name, value in values.items():
-            column = self.by_name.get(name)
-            if column is None:
+            place = places.get(name)
+            if place is None:
                 raise InputError(
                     "unknown-column",
                     f"{self.ja}に「{name}」という項目はありません。項目名を確かめてください。",
                     f'{self.kind.value} has no column "{name}"; check the name.',
                 )
-            where = f"{self.ja}「{column.ja}」({self.kind.value}.{name})"
             if value is None:
                 checked[name] = None
-            elif column.ident:
+                continue
+            column, where = place
+            if column.ident:
                 checked[name] = identifier(str(value), where=where)
             else:
                 checked[name] = to_plain(column.kind, value, column.enum, where=where)
         return checked
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[Column, str]]:
+        """Each column with what messages call it."""
+        return {c.name: (c, f"{self.ja}「{c.ja}」({self.kind.value}.{c.name})") for c in self.columns}
 
     def complete(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """``values`` with every column, defaults filled in. Raises InputError when a required one is missing."""
@@ -198,6 +205,10 @@ class Table:
     def key_of(self, values: Mapping[str, Any]) -> str:
         """The key: the key columns, parted by ``/`` (``%`` and ``/`` inside them are percent-escaped)."""
         return join_key(values[name] for name in self.key)
+
+
+def _tuples(value: Any) -> tuple[Any, ...]:
+    return tuple(tuple(v) if isinstance(v, list) else v for v in value or ())
 
 
 def join_key(parts: Iterable[Any]) -> str:

@@ -58,12 +58,13 @@ class Change:
     row: int | None = None
     known_since: datetime | None = None
 
+    def plain(self) -> Change:
+        """The same change with its values checked and in stored form. Raises InputError naming the column."""
+        return dataclasses.replace(self, values=TABLES[self.kind].plain(self.values))
+
     def to_json(self) -> dict[str, Any]:
-        """For the stored records of a staged upload."""
-        out: dict[str, Any] = {
-            "kind": self.kind.value,
-            "values": json_values(TABLES[self.kind].plain(self.values)),
-        }
+        """For the stored records of a staged upload; of a plain change."""
+        out: dict[str, Any] = {"kind": self.kind.value, "values": json_values(self.values)}
         if self.valid_from is not None:
             out["valid_from"] = self.valid_from.isoformat()
         if self.row is not None:

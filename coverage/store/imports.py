@@ -38,6 +38,7 @@ class Imports(Editing):
 
         Raises InputError for a value that cannot be, or an operator's row on a site that nobody knows.
         """
+        changes = [change.plain() for change in changes]
         with self._read() as session:
             head = read_head(session)
             writing = Writing(session, head, self._clock(), Actor("compare", "viewer"))
@@ -69,6 +70,7 @@ class Imports(Editing):
         idempotency key was used for another file.
         """
         _check_changes(changes)
+        changes = [change.plain() for change in changes]
         records = _packed(changes)
         stated: dict[str, Any] = {
             "table_name": table_name,
@@ -241,7 +243,7 @@ class Imports(Editing):
             )
             for record in listed:
                 since = record.recorded_at if keep_recorded_at else None
-                changes.append(change_of(record, known_since=since))
+                changes.append(change_of(record, known_since=since).plain())
         with self._transaction(by) as writing:
             for change in changes:
                 if change.known_since is not None and change.known_since > writing.at:

@@ -233,7 +233,7 @@ class People(Editing):
             )
         if not rows:
             return None
-        found: ReadToken = TABLES[Kind.READ_TOKEN].record_of(rows[0], None)
+        found: ReadToken = TABLES[Kind.READ_TOKEN].record_from(TABLES[Kind.READ_TOKEN].read(rows[0]))
         expired = found.expires_on is not None and found.expires_on < day_in_japan(self._clock())
         return None if found.revoked or expired else found
 

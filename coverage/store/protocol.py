@@ -61,7 +61,10 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What an upload's row does to one record. ``version`` is the record's version before (0 = it did not exist)."""
+    """What an upload's row does to one record.
+
+    ``changes`` is empty for a new record. ``version`` is the record's version before (0 = it never existed).
+    """
 
     kind: Kind
     key: str

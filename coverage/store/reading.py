@@ -83,6 +83,11 @@ class Times:
         # A row whose audit row was removed from outside is still shown; verify_audit reports it.
         return self._of.get(tx, UNKNOWN_TIME)
 
+    def at(self, txs: Iterable[int]) -> list[datetime]:
+        """When each of the transactions was recorded."""
+        of = self._of
+        return [of.get(tx, UNKNOWN_TIME) for tx in txs]
+
     def tx_at(self, moment: datetime) -> int:
         """The last transaction recorded at or before ``moment``; 0 for none."""
         count = last_at(self._at, moment)
@@ -348,12 +353,15 @@ class Reading(ABC):
         params: Mapping[str, Any] | None = None,
     ) -> list[Any]:
         names = ("known_tx", "known_since", *table.column_names)
-        found = []
-        record_of = table.record_of
-        for row in self._state(session, table, reach, names, where, params or {}):
-            known = times[row[0]] if row[1] is None else read_instant(row[1])
-            found.append(record_of(row[2:], known))
-        return found
+        rows = self._state(session, table, reach, names, where, params or {})
+        if not rows:
+            return []
+        known_tx, known_since, *columns = zip(*rows, strict=True)
+        known = times.at(known_tx)
+        for i, since in enumerate(known_since):
+            if since is not None:
+                known[i] = read_instant(since)
+        return table.records_of(columns, known)
 
     def _recorded(self, session: Session, times: Times, table: Table, reach: Reach) -> list[Any]:
         """Every recorded version of each existing record, as it stood on ``valid_on``."""
@@ -395,7 +403,7 @@ class Reading(ABC):
         for row in self._state(session, table, reach, names, where, params or {}):
             event = event_of(table, row)
             known = times[event.known_tx] if event.known_since is None else event.known_since
-            record = table.record_of(row[len(ENVELOPE) :], known)
+            record = table.record_from(event.values, known)
             version = last.get(event.key, event.version)
             yield Versioned(
                 table.kind, event.key, version, record, event.valid_from, times[event.tx], event.tx

@@ -60,7 +60,12 @@ class SqliteSession:
         )
 
 
+_AS_THEY_ARE = frozenset({str, float, int, bytes, type(None)})
+
+
 def _plain(value: Any) -> Any:
+    if value.__class__ in _AS_THEY_ARE:
+        return value
     if isinstance(value, datetime):
         return instant_text(value)
     if isinstance(value, date):

@@ -40,8 +40,10 @@ _LIMITS = {"latitude": 90.0, "longitude": 180.0}
 def to_plain(type_: ColumnType, value: Any, enum: type[StrEnum] | None, *, where: str) -> Any:
     """``value`` as the plain value of its column. Raises InputError naming ``where``."""
     if enum is not None:
+        if value in enum._value2member_map_:
+            return str(value)
         try:
-            return enum(value).value
+            return str(enum(value).value)
         except ValueError:
             allowed = "・".join(member.value for member in enum)
             raise InputError(
@@ -74,7 +76,7 @@ def to_plain(type_: ColumnType, value: Any, enum: type[StrEnum] | None, *, where
 
 
 def _real(type_: str, value: Any, where: str) -> float:
-    if isinstance(value, bool) or not hasattr(value, "__float__") or isinstance(value, str):
+    if type(value) is not float and (isinstance(value, bool | str) or not hasattr(value, "__float__")):
         raise _wrong(where, value, "数", "a number")
     number = float(value)
     limit = _LIMITS.get(type_)
@@ -85,7 +87,7 @@ def _real(type_: str, value: Any, where: str) -> float:
 
 
 def _int(value: Any, where: str) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    if type(value) is not int and (isinstance(value, bool) or not hasattr(value, "__index__")):
         raise _wrong(where, value, "整数", "a whole number")
     number = int(value)
     if abs(number) > _MAX_INT:

@@ -115,8 +115,8 @@ class Writing:
         return None if segment is None else segment.values
 
     def apply_all(self, changes: Sequence[Change], *, valid_from: date | None) -> tuple[Difference, ...]:
-        """Lay an upload over the ledger, row by row. Raises InputError for a value or a site that cannot be."""
-        plain = [TABLES[c.kind].plain(c.values) for c in changes]
+        """Lay an upload (its values plain) over the ledger, row by row. Raises InputError for a site nobody knows."""
+        plain = [c.values for c in changes]
         parents: dict[Kind, set[Any]] = {}
         alone: Counter[tuple[Kind, tuple[Any, ...]]] = Counter()
         for change, values in zip(changes, plain, strict=True):
@@ -159,8 +159,7 @@ class Writing:
                 known_since=change.known_since if not rows else None,
             )
             self.write(change.kind, key, full)
-            shown = _field_changes(table, {}, {n: v for n, v in full[0].values.items() if v is not None})
-            return Difference(change.kind, key, "new", shown, version, change.row)
+            return Difference(change.kind, key, "new", (), version, change.row)
         reference = (lines.in_force(segments, day) or segments[-1]).values if day else segments[-1].values
         shown = _field_changes(table, reference, values)
         self._lay(table, key, segments, values, day)
