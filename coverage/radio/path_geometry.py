@@ -116,7 +116,7 @@ def _check_profile(
             "地物（樹木・建物）の高さに負の値または欠損があります。0 m 以上の値にしてください。",
             "a clutter height is negative or missing; give heights of 0 m or more.",
         )
-    if not np.all(np.isin(zone, (SEA, COASTAL_LAND, INLAND))):
+    if not np.all((zone == SEA) | (zone == COASTAL_LAND) | (zone == INLAND)):
         raise InputError(
             "zone-unknown",
             "電波気候ゾーンに 1（海）・3（沿岸陸地）・4（内陸）以外の値があります。",
@@ -126,6 +126,10 @@ def _check_profile(
 
 def _sections_km(distance: FloatArray, member: NDArray[np.bool_]) -> FloatArray:
     """Lengths of the runs of ``member``, each reaching half-way to the next point of another kind."""
+    if not member.any():
+        return np.zeros(0)
+    if member.all():
+        return distance[-1:] - distance[0]
     edges = np.diff(np.concatenate(([False], member, [False])).astype(np.int8))
     first = np.flatnonzero(edges == 1)
     last = np.flatnonzero(edges == -1) - 1

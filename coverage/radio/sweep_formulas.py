@@ -154,13 +154,8 @@ def make_tables(
         d_113=d_113,
         d_31=3.5e-9 * far**3.1,
         # A_p falls as β rises (docs/radial-sweep.md), and μ2, μ3 ≤ 1, so that the largest β0 bounds it from below.
-        ducting_floor_db=np.array(
-            [
-                time_distribution_db(c.log_p, log_beta0_most, float(x), float(y))
-                + c.gamma_d * 1e3 * float(x) / c.a_e_km
-                for x, y in zip(d, d_113, strict=True)
-            ]
-        ),
+        ducting_floor_db=time_distributions_db(c.log_p, log_beta0_most, d, d_113)
+        + c.gamma_d * 1e3 * d / c.a_e_km,
         log_mu1_inland=_log_mu1(d, tau),
         tau_inland=tau,
         reach=2.6 * (1.0 - np.exp(-0.1 * d)),
@@ -204,6 +199,15 @@ def time_distribution_db(log_p: float, log_beta: float, length: float, d_113: fl
     exponent = (9.51 - 4.8 * log_beta + 0.198 * log_beta * log_beta) * d_113
     gamma = 1.076 * math.exp(-1.012 * math.log(2.0058 - log_beta) - exponent)
     return -12.0 + (1.2 + 3.7e-3 * length) * log_ratio + 12.0 * math.exp(_LN10 * gamma * log_ratio)
+
+
+@kernel
+def time_distributions_db(log_p: float, log_beta: float, d: FloatArray, d_113: FloatArray) -> FloatArray:
+    """:func:`time_distribution_db` for many distances."""
+    out = np.empty(d.size)
+    for i in range(d.size):
+        out[i] = time_distribution_db(log_p, log_beta, d[i], d_113[i])
+    return out
 
 
 @kernel

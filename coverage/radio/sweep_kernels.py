@@ -115,9 +115,10 @@ def _smooth_excess_db(
 
 @kernel
 def _ducting_db(
-    c: Constants, floor_db: float, d_113: float, d_31: float, d: FloatArray, height: FloatArray, k: int, limit_db: float, h_ts: float,
-    h_rs: float, low_st: float, low_sr: float, theta_t: float, theta_r: float, i_lt: int, i_lr: int, omega: float,
-    coast_t: float, coast_r: float, tau: float, log_b0: float,
+    c: Constants, floor_db: float, d_113: float, d_31: float, d: FloatArray, height: FloatArray, v_d: FloatArray,
+    v_y: FloatArray, v_i: IntArray, n_v: int, k: int, limit_db: float, h_ts: float, h_rs: float, low_st: float,
+    low_sr: float, theta_t: float, theta_r: float, i_lt: int, i_lr: int, omega: float, coast_t: float, coast_r: float,
+    tau: float, log_b0: float,
 ) -> float:  # fmt: skip
     """L_ba of equation (46) where it is below ``limit_db``, else a lower bound of it that is not.
 
@@ -146,9 +147,14 @@ def _ducting_db(
     if without_roughness >= limit_db:
         return without_roughness
     slope = (low_sr - low_st) / length  # (93)
+    # The point highest above the smooth surface is a vertex of the level hull, and mostly one between the horizons.
+    v = extreme_along(v_d, v_y, n_v, slope)
     roughness = 0.0
-    for i in range(i_lt, i_lr + 1):
-        roughness = max(roughness, height[i] - (low_st + slope * d[i]))  # (95)
+    if i_lt <= v_i[v] <= i_lr:
+        roughness = v_y[v] - (low_st + slope * v_d[v])  # (95)
+    else:
+        for i in range(i_lt, i_lr + 1):
+            roughness = max(roughness, height[i] - (low_st + slope * d[i]))  # (95)
     if roughness <= 10.0:
         return without_roughness
     d_i = min(length - d_lt - d_lr, 40.0)  # (56a)
@@ -388,8 +394,8 @@ def sweep_profile(
                             e_d, e_y, e_i, n_e, peak_e, d, flat_e, length, h_ts, h_rs, c_e, -math.inf
                         )
                     l_ba = _ducting_db(
-                        c, floors[k], d_113[k], d_31[k], d, height, k, l_bd, h_ts, h_rs, low_st, low_sr, theta_t, theta_r,
-                        i_lt if hidden else i_lr, i_lr, omega, coast_t, coast_r, tau, log_b0,
+                        c, floors[k], d_113[k], d_31[k], d, height, v_d, v_y, v_i, n_v, k, l_bd, h_ts, h_rs, low_st,
+                        low_sr, theta_t, theta_r, i_lt if hidden else i_lr, i_lr, omega, coast_t, coast_r, tau, log_b0,
                     )  # fmt: skip
                     if l_ba < l_bd:
                         gap = abs(l_ba - l_b0p)
