@@ -83,7 +83,7 @@ def execute(
     progress(0.0, "重ね合わせ / overlay")
     overlay = build_overlay(data.terrain.grid, data.municipalities, data.population)
     history, data = data, replace(data, ledger=current_ledger(data.ledger))
-    cells = radio(data, lambda fraction, text: progress(0.05 + 0.55 * fraction, text))
+    cells = radio(data, lambda fraction, text: progress(min(0.6, 0.05 + 0.55 * fraction), text))
     counted = CountTables(history, predicted_people(data, overlay, cells))
     servers = server_index(site_id for site_id, _, _ in cells.keys)
     judged = statement(data.config.operators)
