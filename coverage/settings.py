@@ -30,6 +30,16 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8501
     log_level: str = "INFO"
+    backups_folder: Path | None = None
+    """Where backups go, also the one before a migration; None = beside the store."""
+    anchor_log: Path | None = None
+    """Log of audit heads (docs/ledger.md); best on another machine's disk. None = beside the store."""
+    user_header: str = "X-Remote-User"
+    """``auth = proxy-header``: the header in which the proxy, and nobody else, states the user's id."""
+    basic_file: Path | None = None
+    """``auth = basic-file``: the file of users and password hashes, mode 600."""
+    public_summaries: bool = True
+    """Whether municipal summaries may be downloaded without a login or token."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -48,12 +58,66 @@ class Settings:
             region_folder=path("REGION") or cls.region_folder,
             runs_folder=path("RUNS") or cls.runs_folder,
             layers_root=path("LAYERS"),
-            store_url=text("STORE"),
+            store_url=_secret(given, "STORE"),
             auth=_one_of("AUTH", text("AUTH") or cls.auth, AUTH_MODES),
             host=text("HOST") or cls.host,
             port=_port(text("PORT")) if text("PORT") else cls.port,
             log_level=_one_of("LOG_LEVEL", (text("LOG_LEVEL") or cls.log_level).upper(), LOG_LEVELS),
+            backups_folder=path("BACKUPS"),
+            anchor_log=path("ANCHOR_LOG"),
+            user_header=_header(text("USER_HEADER") or cls.user_header),
+            basic_file=path("BASIC_FILE"),
+            public_summaries=_yes_no("PUBLIC_SUMMARIES", text("PUBLIC_SUMMARIES"), cls.public_summaries),
         )
+
+
+def _secret(given: Mapping[str, str], name: str) -> str | None:
+    """A value that may hold a password: from the variable itself, or from the file that ``<name>_FILE`` names.
+
+    On systems that know file modes, the file must be readable by its owner alone.
+    """
+    value = given.get(PREFIX + name, "").strip()
+    file = given.get(f"{PREFIX}{name}_FILE", "").strip()
+    if value and file:
+        raise InputError(
+            "setting-twice",
+            f"環境変数 {PREFIX}{name} と {PREFIX}{name}_FILE の両方があります。片方だけにしてください。",
+            f"Both {PREFIX}{name} and {PREFIX}{name}_FILE are set; set one of them.",
+        )
+    if not file:
+        return value or None
+    try:
+        shared = os.name != "nt" and Path(file).stat().st_mode & 0o077
+        content = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise InputError(
+            "setting-file",
+            f"環境変数 {PREFIX}{name}_FILE のファイルを読めません。場所と権利を確かめてください。",
+            f"The file that {PREFIX}{name}_FILE names cannot be read; check the place and the rights.",
+        ) from None
+    if shared:
+        raise InputError(
+            "setting-file-shared",
+            f"環境変数 {PREFIX}{name}_FILE のファイルを他の利用者も読めます。chmod 600 にしてください。",
+            f"The file that {PREFIX}{name}_FILE names can be read by others; set its mode to 600.",
+        )
+    return content or None
+
+
+def _header(value: str) -> str:
+    if not value.replace("-", "").isalnum() or not value.isascii():
+        raise InputError(
+            "setting-header",
+            f"環境変数 {PREFIX}USER_HEADER はヘッダー名ではありません。英数字とハイフンだけにしてください。",
+            f"Environment variable {PREFIX}USER_HEADER is no header name; use letters, digits and hyphens.",
+        )
+    return value
+
+
+def _yes_no(name: str, value: str | None, default: bool) -> bool:
+    if value is None:
+        return default
+    return _one_of(name, value.lower(), ("yes", "no")) == "yes"
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
