@@ -37,7 +37,19 @@ _SRS = {
     "fguuid:jgd2000.bl": GEODETIC_CRS,
     "fguuid:jgd2024.bl": GEODETIC_CRS,
 }
-_READ_ERRORS = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+_JAPANESE = (b"shift_jis", b"shift-jis", b"sjis", b"windows-31j", b"cp932")
+_READ_ERRORS = (
+    ParseError,
+    DefusedXmlException,
+    ValueError,
+    LookupError,
+    OSError,
+    EOFError,
+    zlib.error,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 class JpgisTile(WholeTile):
@@ -64,9 +76,9 @@ class ArchiveCache:
         self._held: tuple[tuple[Path, tuple[str, ...]], bytes] | None = None
 
     def open(self, path: Path, chain: tuple[str, ...]) -> IO[bytes]:
-        if not chain:
-            return path.open("rb")
-        return io.BytesIO(self._member(path, chain))
+        if chain:
+            return _as_utf8(io.BytesIO(self._member(path, chain)))
+        return _as_utf8(path.open("rb"))
 
     def _member(self, path: Path, chain: tuple[str, ...]) -> bytes:
         if len(chain) == 1:
@@ -80,7 +92,7 @@ class ArchiveCache:
         try:
             with zipfile.ZipFile(source) as archive, archive.open(chain[-1]) as stream:
                 data = stream.read(limit + 1)
-        except (*_READ_ERRORS, KeyError) as error:
+        except _READ_ERRORS as error:
             raise damaged(path.name, str(error)) from error
         if len(data) > limit:
             raise damaged(path.name, f"{chain[-1]}: larger than {limit:,} bytes")
@@ -109,6 +121,18 @@ class ArchiveCache:
                 yield from self._walk(path, (*chain, name), budget)
             elif base.endswith(".xml") and "dem" in base:
                 yield (*chain, name)
+
+
+def _as_utf8(stream: IO[bytes]) -> IO[bytes]:
+    """The publisher's older files are Shift_JIS, which expat does not know: those are recoded (and must end in time)."""
+    head = stream.read(200)
+    stream.seek(0)
+    declared = re.match(rb"""<\?xml[^>]*encoding=["']([A-Za-z0-9_-]+)["'][^>]*\?>""", head)
+    if declared is None or declared[1].lower() not in _JAPANESE:
+        return stream
+    with stream:
+        text = stream.read(MAX_XML_BYTES + 1)[declared.end() :]
+    return io.BytesIO(text.decode("cp932", errors="replace").encode("utf-8"))
 
 
 def jpgis_tiles(files: Sequence[Path]) -> list[Tile]:
@@ -148,7 +172,7 @@ def _header(name: str, stream: IO[bytes]) -> tuple[Frame, str]:
                     break
             elif tag in ("mesh", "lowerCorner", "upperCorner", "low", "high"):
                 found.setdefault(tag, (element.text or "").strip())
-    except (ParseError, DefusedXmlException, *_READ_ERRORS) as error:
+    except _READ_ERRORS as error:
         raise damaged(name, str(error)) from error
     try:
         south, west = (float(v) for v in found["lowerCorner"].split())
@@ -194,7 +218,7 @@ def _mesh_corner(mesh: str) -> tuple[float, float]:
 def _decode(name: str, stream: IO[bytes], frame: Frame) -> Samples:
     try:
         root = parse(stream).getroot()
-    except (ParseError, DefusedXmlException, *_READ_ERRORS) as error:
+    except _READ_ERRORS as error:
         raise damaged(name, str(error)) from error
     parts: dict[str, Any] = {}
     for element in root.iter():
