@@ -53,7 +53,7 @@ class BoundaryReading:
             notes.append(
                 (
                     f"市区町村コードのない地物 {self.without_code} 件（所属未定地・湖など）は除いた。",
-                    f"{self.without_code} features without a municipality code (undetermined land, lakes) were left out.",
+                    f"Features without a municipality code (undetermined land, lakes), left out: {self.without_code}.",
                 )
             )
         if self.repaired:

@@ -36,7 +36,7 @@ class SettlementReading:
     @property
     def notes(self) -> tuple[tuple[str, str], ...]:
         """A (Japanese, English) sentence on the towns without a position."""
-        return _note(self.without_position, "町字", "towns")
+        return _note(self.without_position, "町字", "Towns")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ShelterReading:
     @property
     def notes(self) -> tuple[tuple[str, str], ...]:
         """A (Japanese, English) sentence on the shelters without a position."""
-        return _note(self.without_position, "避難所", "shelters")
+        return _note(self.without_position, "避難所", "Shelters")
 
 
 def read_settlements(
@@ -208,6 +208,6 @@ def _note(names: tuple[str, ...], ja: str, en: str) -> tuple[tuple[str, str], ..
     return (
         (
             f"位置のない{ja} {len(names)} 件（{shown}）は地図と集計に使えない。",
-            f"{len(names)} {en} without a position ({shown}) cannot be mapped or counted.",
+            f"{en} without a position, which cannot be mapped or counted: {len(names)} ({shown}).",
         ),
     )

@@ -75,7 +75,7 @@ def read_published_coverage(layer: LayerConfig, root: Path, *, operator: str) ->
         notes = (
             (
                 f"自己交差のあるエリア図の面 {count} 件を補正した。",
-                f"{count} coverage polygons that crossed themselves were repaired.",
+                f"Coverage polygons that crossed themselves, repaired: {count}.",
             ),
         )
     union = shapely.union_all([g for g in shapely.get_parts(shapes) if g.geom_type in ("Polygon", "MultiPolygon")])

@@ -48,7 +48,9 @@ LAYERS: Final = (
 _NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "population": ("boundaries",),
     "terrain": ("boundaries",),
-    "clutter": ("boundaries", "terrain"),
+    "clutter": ("terrain",),
+    # Codes of sites and districts are checked against the boundaries, so that a count fails where a run would.
+    "sites": ("boundaries", "districts"),
     "districts": ("sites",),
     "actuals": ("sites",),
 }
@@ -96,13 +98,15 @@ def _closure(config: RegionConfig, wanted: set[str]) -> set[str]:
             f"層の名前「{'、'.join(sorted(unknown))}」はありません。{'・'.join(LAYERS)} から選んでください。",
             f"There is no layer {', '.join(sorted(unknown))}; choose from {', '.join(LAYERS)}.",
         )
-    closed = set(wanted)
-    for name in wanted:
-        closed.update(_NEEDS.get(name, ()))
+    closed: set[str] = set()
+    todo = list(wanted)
+    while todo:
+        name = todo.pop()
+        if name not in closed:
+            closed.add(name)
+            todo += _NEEDS.get(name, ())
     if "population" in closed and config.layers.population.format == "estimate":
         closed.add("settlements")
-    if "sites" in closed and config.layers.sites.format == "opencellid":
-        closed.add("boundaries")  # such sites have no municipality of their own
     return closed
 
 
