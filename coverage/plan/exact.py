@@ -230,6 +230,9 @@ def solve_exact(
     if stopped:
         outcome = "cancelled"
     bound = float(info.mip_dual_bound) if info.valid else sense * math.inf
+    if outcome == "optimal" and gap * abs(float(info.objective_function_value)) < step:
+        # Nodes within the absolute gap, less than one step, were not looked into: the value itself is the bound.
+        bound = float(info.objective_function_value)
     return ExactResult(outcome, columns, bound, *size)
 
 

@@ -68,6 +68,7 @@ class Relaxation:
         self._column_of[model.unit, model.year] = np.arange(model.n_columns)
         self._children = np.flatnonzero(model.parent[model.unit] >= 0)
         self._groups = np.flatnonzero(model.minimum > 0)
+        self._never = ~model.possible if model.years > 1 else np.zeros(0, dtype=np.bool_)
 
     # ---- the inner problem: best prices for given gains r -------------------------------------------------------
 
@@ -78,6 +79,8 @@ class Relaxation:
         rest = float(np.maximum(self.w - lam, 0.0).sum())
         if self.minimise:
             return self._inner_min(gains, rest)
+        if self._never.any():
+            gains[self._never] = -1e18
         if model.simple:
             return self._inner_count(gains, rest) if model.p >= 0 else self._inner_budget(gains, rest)
         return self._inner_general(gains, rest)

@@ -70,6 +70,12 @@ class CoverModel:
         return len(self.capacity)
 
     @property
+    def possible(self) -> BoolArray:
+        """Columns that their year's money can pay at all, bool (columns,)."""
+        limit = self.capacity[self.year]
+        return (limit < 0) | (self.cost <= limit)
+
+    @property
     def simple(self) -> bool:
         """One limit (budget or count) and nothing else: the inner problem then has a closed form."""
         return (
@@ -179,7 +185,8 @@ def build_model(instance: Instance, *, weights: IntArray | None = None, merge: b
     cost = instance.costs[open_sites]
     unit = np.arange(n_units, dtype=np.int32)
     if years == 1:
-        capacity = np.array([-1 if instance.budget is None else instance.budget - base_cost], dtype=np.int64)
+        limit = instance.year_budgets[0] if instance.year_budgets else instance.budget
+        capacity = np.array([-1 if limit is None else limit - base_cost], dtype=np.int64)
         year = np.zeros(n_units, dtype=np.int32)
         fixed = np.zeros(n_units, dtype=np.bool_)
     else:
@@ -187,9 +194,10 @@ def build_model(instance: Instance, *, weights: IntArray | None = None, merge: b
         fixed = np.isin(open_sites, must)
         ptr, idx, unit, year = _spread_over_years(ptr, idx, rows, years)
         cost = cost[unit]
-        merged = np.concatenate([merged * factor for factor in instance.year_weights])
+    factors = instance.year_weights or (1,)
+    merged = np.concatenate([merged * factor for factor in factors])
     rptr, rcols = sparse.transpose(ptr, idx, len(merged))
-    base_value = int(w[row_state == -1].sum())
+    base_value = int(w[row_state == -1].sum()) * factors[0]
     return CoverModel(
         instance=instance, ptr=ptr, idx=idx, rptr=rptr, rcols=rcols, w=merged, unit=unit, year=year,
         cost=cost.astype(np.int64), site=open_sites.astype(np.int32), fixed=fixed, capacity=capacity,
@@ -200,10 +208,22 @@ def build_model(instance: Instance, *, weights: IntArray | None = None, merge: b
     )  # fmt: skip
 
 
+def room(instance: Instance) -> list[int | None]:
+    """Per year, the most that one site which is not forced may cost; None without a limit."""
+    if len(instance.year_budgets) > 1:
+        return list(instance.year_budgets)
+    limit = instance.year_budgets[0] if instance.year_budgets else instance.budget
+    return [None if limit is None else limit - instance.cost(instance.forced)]
+
+
 def _barred(instance: Instance) -> BoolArray:
-    """Sites that no plan can hold: excluded, or in need of one that is."""
+    """Sites that no plan can hold: excluded, dearer than what forced sites leave, or in need of such a one."""
     out = np.zeros(instance.n_sites, dtype=np.bool_)
     out[instance.excluded] = True
+    rooms = room(instance)
+    if all(limit is not None for limit in rooms):
+        out |= instance.costs > max(int(limit) for limit in rooms if limit is not None)
+        out[instance.forced] = False
     if instance.requires is not None:
         for site in range(instance.n_sites):
             if any(out[above] for above in closure(instance, [site])):

@@ -121,7 +121,7 @@ def restrict(model: CoverModel, *, take: BoolArray, drop: BoolArray) -> Restrict
     """The model that is left when ``take`` columns are built and ``drop`` columns are not; rows are merged again."""
     taken = np.flatnonzero(take)
     stay = ~(take | drop)
-    if model.years == 1 and taken.size:
+    if model.years == 1 and (model.parent >= 0).any():
         # What needs a column that is out is out itself; what needs a taken one needs nothing any more.
         outside = np.flatnonzero(drop)
         for _ in range(model.n_units):
