@@ -14,7 +14,8 @@ def generate_sample(folder: Path, *, seed: int = SEED) -> None:
     """Write the sample region 見本県 into ``folder``, which is made if need be; files of the same names are replaced.
 
     The same seed gives the same bytes with the same versions of the libraries (``made-with.toml`` names both). Another
-    seed gives another landscape with the same story; ValueError if it has no room for the story. Takes about 20 s.
+    seed gives another landscape with the same story. Takes about 20 s. Raises InputError "sample-folder-taken" for a folder that holds
+    another region, "sample-seed-without-room" for a seed whose landscape has no room for the story.
     """
     # Late: rasterio, scipy and shapely take a second to load, and help pages must not wait for them.
     from coverage.sample.generate import write_sample

@@ -13,6 +13,7 @@ import rasterio
 import scipy
 import shapely
 
+from coverage.errors import InputError
 from coverage.readers.tables import write_ledger
 from coverage.sample.municipalities import PREFECTURE_CODE, divide
 from coverage.sample.network import build, demand_of
@@ -31,9 +32,11 @@ def write_sample(folder: Path, *, seed: int) -> None:
     """Write the sample region 見本県 into ``folder``, which is made if need be; files of the same names are replaced.
 
     The same seed gives the same bytes with the same versions of the libraries (``made-with.toml`` names both). Another
-    seed gives another prefecture with the same story. Takes about 25 s. Raises ValueError for a seed whose landscape
-    has no room for the story.
+    seed gives another landscape with the same story. Takes about 20 s of one core; nothing is written before all is
+    computed. Raises InputError "sample-folder-taken" for a folder that holds another region, and
+    "sample-seed-without-room" for a seed whose landscape has no room for the story.
     """
+    _refuse_other_regions(folder)
     # Each part draws from a stream of its own, so that a change in one does not move the others.
     land, homes, ages, network, register, ids, shelters = (
         np.random.Generator(np.random.PCG64([seed, part])) for part in range(7)
@@ -63,6 +66,16 @@ def write_sample(folder: Path, *, seed: int) -> None:
     for text in _TEXTS:
         (folder / text).write_bytes(resources.files("coverage.sample").joinpath("files", text).read_bytes())
     (folder / MADE_WITH).write_bytes(_made_with(folder, seed).encode("utf-8"))
+
+
+def _refuse_other_regions(folder: Path) -> None:
+    present = folder / "region.toml"
+    if present.is_file() and 'id = "mihon"' not in present.read_text(encoding="utf-8", errors="replace"):
+        raise InputError(
+            "sample-folder-taken",
+            f"フォルダ「{folder.name}」には別の地域の region.toml があります。見本県は空のフォルダに作ってください。",
+            f"The folder '{folder.name}' holds the region.toml of another region; make the sample in an empty folder.",
+        )
 
 
 def sample_files(folder: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from coverage.domain import mesh
 from coverage.domain.projection import lonlat_to_plane
+from coverage.errors import InputError
 from coverage.sample.population import Cell
 from coverage.sample.reach import rsrp_dbm
 from coverage.sample.relief import GRID, Relief
@@ -222,7 +223,16 @@ def _stand(
             continue
         if all((m.row - row) * (m.row - row) + (m.col - col) * (m.col - col) >= 9 for m in masts):
             return row, col
-    raise ValueError(f"no ground left for a mast near {place.name}")
+    raise no_room(f"{place.name} の近くに局を建てる場所", f"ground for a mast near {place.name}")
+
+
+def no_room(ja: str, en: str) -> InputError:
+    """A seed whose landscape lacks what the sample needs."""
+    return InputError(
+        "sample-seed-without-room",
+        f"この種（seed）の地形には、{ja}が足りません。別の種を指定してください。",
+        f"The landscape of this seed lacks {en}; choose another seed.",
+    )
 
 
 def _service_day(year: int, chance: np.random.Generator) -> tuple[date, str]:

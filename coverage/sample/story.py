@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from coverage.domain import mesh
-from coverage.sample.network import HEARD_DBM, Carrier, Demand, Mast, Station, levels, stations_of
+from coverage.sample.network import HEARD_DBM, Carrier, Demand, Mast, Station, levels, no_room, stations_of
 from coverage.sample.population import Cell, Residents
 from coverage.sample.relief import GRID, Relief
 from coverage.sample.roles import DESIGNATED, EARLIER, POINTS, RESOLVED, ROLES, WAITING, Role
@@ -107,7 +107,7 @@ class _Stage:
             uses[town] = uses.get(town, 0) + 1
         free = self.deaf()
         if not free:
-            raise ValueError("too few settlements without signal for the register; choose another seed")
+            raise no_room("電波の届かない集落", "settlements without signal")
         self.cast[key] = max(
             free, key=lambda i: (self.places[i].people / (1.0 + 1.5 * uses.get(self.places[i].town, 0)), -i)
         )
@@ -175,7 +175,7 @@ def _pair(stage: _Stage) -> tuple[int, int]:
             if best is None or people > best[0]:
                 best = (people, one, other)
     if best is None:
-        raise ValueError("no mast reaches two settlements without signal; choose another seed")
+        raise no_room("1局で届く2つの不感集落", "two settlements without signal that one mast reaches")
     return best[1], best[2]
 
 
