@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from coverage.cli import exports, figures, runs, serving
+from coverage.cli import db, exports, figures, runs, serving
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,6 +21,7 @@ app.command("count")(figures.count)
 app.command("indicators")(figures.indicators)
 app.command("export")(exports.export)
 app.command("serve")(serving.serve)
+app.add_typer(db.app, name="db")
 
 
 @app.callback(invoke_without_command=True)

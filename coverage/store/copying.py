@@ -40,6 +40,7 @@ def copy_to_sqlite(source: Session, target: Path, *, version: int) -> None:
         connection.execute("COMMIT")
     finally:
         connection.close()
+    target.chmod(0o600)
 
 
 def copy_from_sqlite(source: Path, target: Session, *, version: int) -> None:

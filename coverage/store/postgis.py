@@ -194,7 +194,9 @@ class PostgisStore(Imports, Journal, People):
         target = self._backup_dir / f"{self.label}.schema-{version:04d}.{stamp}.sqlite"
         with self._read() as session:
             head = read_head(session)
-            copy_to_sqlite(session, target, version=version)
+            if head.seq > 0:
+                # An empty ledger, as between two migrations of a new one, has nothing to save.
+                copy_to_sqlite(session, target, version=version)
         return head
 
     # transactions --------------------------------------------------------------------------------------------

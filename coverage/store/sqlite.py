@@ -188,7 +188,9 @@ class SqliteStore(Imports, Journal, People):
             version = max(_applied(connection, self.label), default=0)
             if version >= last:
                 return version
-            saved_head = self._save_before_migration(connection, version) if version else None
+            # An empty ledger, as between two migrations of a new one, has nothing to save.
+            written = version > 0 and read_head(SqliteSession(connection)).seq > 0
+            saved_head = self._save_before_migration(connection, version) if written else None
             self._begin(connection, "BEGIN IMMEDIATE")
             try:
                 applied = _applied(connection, self.label)
@@ -215,6 +217,7 @@ class SqliteStore(Imports, Journal, People):
         target.parent.mkdir(parents=True, exist_ok=True)
         head = read_head(SqliteSession(connection))
         connection.execute("VACUUM INTO ?", (str(target),))
+        target.chmod(0o600)
         return head
 
     # transactions --------------------------------------------------------------------------------------------
@@ -340,6 +343,7 @@ class SqliteStore(Imports, Journal, People):
         try:
             with self._mapped():
                 self._retry(lambda: connection.execute("VACUUM INTO ?", (str(target),)))
+                target.chmod(0o600)
         finally:
             self._give(connection)
 
