@@ -1,6 +1,6 @@
 """Residents by mesh cell, whatever they come from: e-Stat, KSJ projections, a gridded raster, a CSV, or 推計.
 
-Formats of the layer: ``estat-mesh``, ``ksj-mesh``, ``geotiff``, ``mesh-csv``, ``estimate``; docs/layers.md.
+Formats of the layer: ``estat-mesh``, ``ksj-mesh``, ``geotiff``, ``polygons``, ``mesh-csv``, ``estimate``; docs/layers.md.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from coverage.readers.boundaries import bounds_of
 from coverage.readers.layer_files import Options, files_of, unknown_format
 from coverage.readers.text import located, plain, read_table
 
-FORMATS = ("estat-mesh", "ksj-mesh", "geotiff", "mesh-csv", "estimate")
+FORMATS = ("estat-mesh", "ksj-mesh", "geotiff", "polygons", "mesh-csv", "estimate")
 
 _MESH_DIGITS = (8, 9, 10, 11)
 
@@ -59,6 +59,8 @@ def read_population(
         return _ksj(layer, root, options, prefecture_code, mergers or {})
     if layer.format == "geotiff":
         return _raster(layer, root, options, municipalities)
+    if layer.format == "polygons":
+        return _polygons(layer, root, options, municipalities, mergers or {})
     if layer.format == "mesh-csv":
         return _csv(layer, root, options, mergers or {})
     if layer.format == "estimate":
@@ -166,14 +168,45 @@ def _raster(
     paths = [p for p in files_of(layer, root) if p.suffix.lower() in (".tif", ".tiff")]
     if not paths:
         raise _no_file(layer, ".tif")
-    bounds = None
-    if municipalities:
-        west, south, east, north = bounds_of(municipalities)
-        # Out to the edges of the cells, so that no cell is read in part.
-        corners = mesh.bounds_array(mesh.encode([south, north], [west, east], digits))
-        bounds = (float(corners[0, 0]), float(corners[0, 1]), float(corners[1, 2]), float(corners[1, 3]))
+    bounds = _cell_bounds(municipalities, digits)
     found = read_population_raster(paths, digits=digits, bounds=bounds, nodata=nodata, census_year=census_year)
     return PopulationReading(found, tuple(paths))
+
+
+def _polygons(
+    layer: LayerConfig,
+    root: Path,
+    options: Options,
+    municipalities: Sequence[Municipality],
+    mergers: Mapping[str, str],
+) -> PopulationReading:
+    from coverage.readers.population_polygons import read_population_polygons
+
+    digits = options.integer("digits", 10, choices=_MESH_DIGITS) or 10
+    census_year = options.integer("census_year")
+    names = ("id_field", "population_field", "households_field", "layer", "member", "encoding")
+    chosen = {name: options.text(name) for name in names}
+    options.finish()
+    found = read_population_polygons(
+        [root / p for p in layer.paths],
+        digits=digits,
+        bounds=_cell_bounds(municipalities, digits),
+        mergers=mergers,
+        census_year=census_year,
+        **chosen,
+    )
+    return PopulationReading(found, tuple(files_of(layer, root)))
+
+
+def _cell_bounds(
+    municipalities: Sequence[Municipality], digits: int
+) -> tuple[float, float, float, float] | None:
+    """Extent of the region out to the edges of its cells, so that no cell is read in part."""
+    if not municipalities:
+        return None
+    west, south, east, north = bounds_of(municipalities)
+    corners = mesh.bounds_array(mesh.encode([south, north], [west, east], digits))
+    return float(corners[0, 0]), float(corners[0, 1]), float(corners[1, 2]), float(corners[1, 3])
 
 
 def _csv(layer: LayerConfig, root: Path, options: Options, mergers: Mapping[str, str]) -> PopulationReading:
