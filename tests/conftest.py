@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import settings
@@ -27,3 +30,21 @@ def shared_dir() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("real layers: the folder 'shared' beside the project is absent on this machine")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny() -> ModuleType:
+    """The module that writes the tiny region (tests/fixtures/tiny_region.py)."""
+    return load_fixture("tiny_region")
+
+
+def load_fixture(name: str) -> ModuleType:
+    """A module of tests/fixtures by name (tests are no package)."""
+    path = PROJECT / "tests" / "fixtures" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"fixtures_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -11,6 +11,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    # Two languages on one line need more than the 80 columns assumed where there is no terminal.
+    context_settings={"terminal_width": 120},
     help="携帯電話不感地域の見える化・整備数の集計・整備計画 / Mobile no-signal areas: map, count, plan",
 )
 app.command("run")(runs.run)
