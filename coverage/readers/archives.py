@@ -110,12 +110,16 @@ def is_zip(path: Path) -> bool:
 
 
 def _normal_name(info: zipfile.ZipInfo, archive: str) -> str:
-    name = info.orig_filename  # ZipInfo.filename has had its backslashes replaced on Windows, kanji halves included
+    name = (
+        info.orig_filename
+    )  # ZipInfo.filename has had its backslashes replaced on Windows, kanji halves included
     if not info.flag_bits & _UTF8_NAME:
         try:
             name = name.encode("cp437").decode("cp932")
         except UnicodeError:
-            name = info.orig_filename  # ZipInfo.filename has had its backslashes replaced on Windows, kanji halves included
+            name = (
+                info.orig_filename
+            )  # ZipInfo.filename has had its backslashes replaced on Windows, kanji halves included
     name = name.replace("\\", "/")
     parts = name.split("/")
     if name.startswith("/") or ".." in parts or ":" in parts[0] or "\x00" in name:

@@ -122,7 +122,9 @@ def read_dense_districts(
     table.require(population_field, *((code_field,) if code_field else ("KEN", "CITY")))
     found = []
     for feature in table.features:
-        own = feature.text(code_field) if code_field else f"{feature.text('KEN'):0>2}{feature.text('CITY'):0>3}"
+        own = (
+            feature.text(code_field) if code_field else f"{feature.text('KEN'):0>2}{feature.text('CITY'):0>3}"
+        )
         code = plain(own).zfill(5)
         try:
             residents = feature.integer(population_field)

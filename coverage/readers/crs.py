@@ -39,7 +39,11 @@ def geojson_crs(member: Any, *, name: str) -> int | None:
     if member is None:
         return None
     text = ""
-    if isinstance(member, dict) and member.get("type") == "name" and isinstance(member.get("properties"), dict):
+    if (
+        isinstance(member, dict)
+        and member.get("type") == "name"
+        and isinstance(member.get("properties"), dict)
+    ):
         text = str(member["properties"].get("name", ""))
     match = _EPSG_NAME.search(text)
     code = int(match[1]) if match else 0
@@ -60,9 +64,7 @@ def geojson_crs(member: Any, *, name: str) -> int | None:
     )
 
 
-def to_lonlat(
-    geometries: NDArray[Any], crs: int | str | None, *, name: str
-) -> NDArray[Any]:
+def to_lonlat(geometries: NDArray[Any], crs: int | str | None, *, name: str) -> NDArray[Any]:
     """Geometries (array of shapely objects, None allowed) in longitude, latitude.
 
     ``crs`` is an EPSG code, the WKT of a .prj or GeoPackage, or None where the file says nothing: degrees are then
@@ -102,7 +104,11 @@ def _transformed(geometries: NDArray[Any], crs: int | str, name: str) -> NDArray
         raise _unknown(name, str(crs)[:80]) from None
     if source.is_geographic:
         datum = f"{source.name} {source.datum.name if source.datum else ''}"
-        if re.search(r"JGD|Japanese[ _]Geodetic|WGS[ _]?(19)?84|World[ _]Geodetic[ _]System[ _]1984", datum, re.IGNORECASE):
+        if re.search(
+            r"JGD|Japanese[ _]Geodetic|WGS[ _]?(19)?84|World[ _]Geodetic[ _]System[ _]1984",
+            datum,
+            re.IGNORECASE,
+        ):
             return geometries
         if not re.search("Tokyo", datum, re.IGNORECASE):
             raise _unknown(name, source.name)
@@ -113,7 +119,9 @@ def _transformed(geometries: NDArray[Any], crs: int | str, name: str) -> NDArray
     elif not source.is_projected:
         raise _unknown(name, source.name)
     transformer = Transformer.from_crs(source, 4326, always_xy=True)
-    moved = shapely.transform(geometries, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))
+    moved = shapely.transform(
+        geometries, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
+    )
     return np.asarray(moved, dtype=object)
 
 

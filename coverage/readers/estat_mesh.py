@@ -79,7 +79,9 @@ def read_estat_file(path: Path) -> EstatFile:
                     f"「{path.name}」の中のテキストは {len(members)} 個です。e-Stat の zip（中身は一つ）をそのまま置いてください。",
                     f"'{path.name}' holds {len(members)} text files; use e-Stat's own zip with one member.",
                 )
-            return parse_estat(archive.read(members[0]), name=path.name, member=PurePosixPath(members[0]).name)
+            return parse_estat(
+                archive.read(members[0]), name=path.name, member=PurePosixPath(members[0]).name
+            )
     return parse_estat(read_bytes(path), name=path.name, member=path.name)
 
 

@@ -123,7 +123,9 @@ def estimate(
     for municipality in sorted(municipalities, key=lambda m: m.code):
         own_towns = [t for t in towns if t.municipality_code == municipality.code]
         own_did = [d for d in did if d.code == municipality.code]
-        land = _Land.of(municipality, own_towns, own_did, census.did_population.get(municipality.code), digits)
+        land = _Land.of(
+            municipality, own_towns, own_did, census.did_population.get(municipality.code), digits
+        )
         placed += land.place(by_code[municipality.code])
     return Estimate(_mesh(placed, census.year), tuple(placed), _notes(placed))
 
@@ -339,7 +341,13 @@ def _owners(names: Sequence[str], areas: Sequence[CensusArea]) -> Ints:
 
 def _plain_name(name: str) -> str:
     """島ヶ原, 島ケ原 and 島が原 are one place."""
-    return unicodedata.normalize("NFKC", name).replace("ヶ", "ケ").replace("ヵ", "カ").replace("が", "ケ").strip()
+    return (
+        unicodedata.normalize("NFKC", name)
+        .replace("ヶ", "ケ")
+        .replace("ヵ", "カ")
+        .replace("が", "ケ")
+        .strip()
+    )
 
 
 def _metres(lon: Floats, lat: Floats, origin: tuple[float, float]) -> Floats:
@@ -365,7 +373,10 @@ def _mesh(placed: Sequence[PlacedArea], year: int) -> PopulationMesh:
     owners = np.concatenate([np.full(len(p.mesh_code), int(p.area.code), dtype=np.int64) for p in placed])
     people = np.concatenate([p.population for p in placed]).astype(np.float64)
     homes = np.concatenate(
-        [np.full(len(p.mesh_code), np.nan) if p.households is None else p.households.astype(np.float64) for p in placed]
+        [
+            np.full(len(p.mesh_code), np.nan) if p.households is None else p.households.astype(np.float64)
+            for p in placed
+        ]
     )
     pairs, inverse = np.unique(np.stack([codes, owners], axis=1), axis=0, return_inverse=True)
     return PopulationMesh(

@@ -57,7 +57,9 @@ def parse_geojson(data: bytes, *, name: str) -> FeatureTable:
     """
     document = load_json(data, name=name)
     kind = document.get("type") if isinstance(document, dict) else None
-    found = document.get("features") if kind == "FeatureCollection" else [document] if kind == "Feature" else None
+    found = (
+        document.get("features") if kind == "FeatureCollection" else [document] if kind == "Feature" else None
+    )
     if not isinstance(found, list):
         raise FileFormatError(
             "geojson-not",
@@ -154,7 +156,14 @@ def _geometry(raw: Any, name: str, number: int) -> BaseGeometry | None:
         return None
     try:
         geometry = shapely.force_2d(shape(raw))
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, shapely.errors.ShapelyError) as problem:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        shapely.errors.ShapelyError,
+    ) as problem:
         raise _broken_geometry(name, number, str(problem)) from None
     if not isinstance(geometry, BaseGeometry):
         raise _broken_geometry(name, number, "no geometry")

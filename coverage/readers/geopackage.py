@@ -43,7 +43,13 @@ def read_geopackage(path: Path, *, layer: str | None = None) -> FeatureTable:
             return _read(database, path.name, layer)
         finally:
             database.close()
-    except (sqlite3.Error, struct.error, shapely.errors.ShapelyError, UnicodeDecodeError, KeyError) as problem:
+    except (
+        sqlite3.Error,
+        struct.error,
+        shapely.errors.ShapelyError,
+        UnicodeDecodeError,
+        KeyError,
+    ) as problem:
         raise FileFormatError(
             "geopackage-broken",
             f"「{path.name}」は GeoPackage として読めません（{problem}）。途中で切れていないかを確かめ、入手し直してください。",

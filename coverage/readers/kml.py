@@ -166,7 +166,9 @@ def _coordinates(element: Element) -> Any:
     positions = (found[0].text or "").split() if found else []
     if not positions:
         raise ValueError("no coordinates")
-    points = np.array([[float(v) for v in position.split(",")[:2]] for position in positions], dtype=np.float64)
+    points = np.array(
+        [[float(v) for v in position.split(",")[:2]] for position in positions], dtype=np.float64
+    )
     if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
         raise ValueError("a position is not lon,lat")
     return points
@@ -174,7 +176,11 @@ def _coordinates(element: Element) -> Any:
 
 def _collected(parts: list[BaseGeometry]) -> BaseGeometry:
     kinds = {part.geom_type for part in parts}
-    makers = {"Point": shapely.multipoints, "LineString": shapely.multilinestrings, "Polygon": shapely.multipolygons}
+    makers = {
+        "Point": shapely.multipoints,
+        "LineString": shapely.multilinestrings,
+        "Polygon": shapely.multipolygons,
+    }
     maker = makers[kinds.pop()] if len(kinds) == 1 and kinds <= set(makers) else shapely.geometrycollections
     collected: BaseGeometry = maker(parts)
     return collected

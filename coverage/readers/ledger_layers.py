@@ -128,7 +128,7 @@ def _opencellid(
     if unknown or not networks:
         raise RegionError(
             "layer-option-wrong",
-            f"layers.sites.options の networks には「\"440-10\" = \"事業者\"」の形で、operators にある事業者を書いてください"
+            f'layers.sites.options の networks には「"440-10" = "事業者"」の形で、operators にある事業者を書いてください'
             f"（ない事業者: {'、'.join(unknown) or 'なし'}）。",
             "The option 'networks' of layers.sites maps \"440-10\" to an operator of this region (unknown: "
             f"{', '.join(unknown) or 'none'}); write at least one.",

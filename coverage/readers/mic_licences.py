@@ -124,7 +124,9 @@ class TotalsCheck:
     sites: int
 
 
-def compare_totals(counts: Mapping[str, LicenceCount], sites_by_code: Mapping[str, int]) -> tuple[TotalsCheck, ...]:
+def compare_totals(
+    counts: Mapping[str, LicenceCount], sites_by_code: Mapping[str, int]
+) -> tuple[TotalsCheck, ...]:
     """Stations against sites for every municipality in either, prefecture rows left out, by code."""
     codes = sorted({c for c in counts if not is_prefecture(c)} | set(sites_by_code))
     return tuple(

@@ -54,7 +54,7 @@ class CellSite:
 
     @property
     def network(self) -> str:
-        """"440-10", as the option ``networks`` names it."""
+        """ "440-10", as the option ``networks`` names it."""
         return f"{self.mcc}-{self.net}"
 
 
@@ -82,7 +82,11 @@ class OpenCellReading:
 
 
 def read_opencellid(
-    paths: Sequence[Path], *, networks: Mapping[str, str], locator: Locator, bounds: tuple[float, float, float, float]
+    paths: Sequence[Path],
+    *,
+    networks: Mapping[str, str],
+    locator: Locator,
+    bounds: tuple[float, float, float, float],
 ) -> OpenCellReading:
     """Sites inside the region, as a ledger without districts.
 
@@ -171,7 +175,9 @@ def read_cells(path: Path) -> Iterator[Cell]:
             f"'{path.name}' is not gzip; check the token and download it again.",
         )
     raw = io.BytesIO(data)
-    lines: Iterable[str] = io.TextIOWrapper(gzip.GzipFile(fileobj=raw) if packed else raw, "utf-8", newline="")
+    lines: Iterable[str] = io.TextIOWrapper(
+        gzip.GzipFile(fileobj=raw) if packed else raw, "utf-8", newline=""
+    )
     reader = csv.reader(lines)
     number = 0
     while True:

@@ -110,7 +110,9 @@ def read_shelters(layer: LayerConfig, root: Path, *, prefecture_code: str | None
         make = _plain_shelter if layer.format == "csv" else _gsi_shelter(table)
         code_column = "共通ID"
         if layer.format == "csv":
-            code_column = "municipality_code6" if "municipality_code6" in table.columns else "municipality_code"
+            code_column = (
+                "municipality_code6" if "municipality_code6" in table.columns else "municipality_code"
+            )
             table.require(("kind", "common_id", code_column, "name", "lat", "lon"))
         for cells in _rows(table, code_column, None):
             shelter = make(cells, code_column)

@@ -169,7 +169,9 @@ def _raster(
     if not paths:
         raise _no_file(layer, ".tif")
     bounds = _cell_bounds(municipalities, digits)
-    found = read_population_raster(paths, digits=digits, bounds=bounds, nodata=nodata, census_year=census_year)
+    found = read_population_raster(
+        paths, digits=digits, bounds=bounds, nodata=nodata, census_year=census_year
+    )
     return PopulationReading(found, tuple(paths))
 
 

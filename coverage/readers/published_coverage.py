@@ -78,5 +78,7 @@ def read_published_coverage(layer: LayerConfig, root: Path, *, operator: str) ->
                 f"Coverage polygons that crossed themselves, repaired: {count}.",
             ),
         )
-    union = shapely.union_all([g for g in shapely.get_parts(shapes) if g.geom_type in ("Polygon", "MultiPolygon")])
+    union = shapely.union_all(
+        [g for g in shapely.get_parts(shapes) if g.geom_type in ("Polygon", "MultiPolygon")]
+    )
     return PublishedReading(PublishedCoverage(operator, union), tuple(files_of(layer, root)), notes)

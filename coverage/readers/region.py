@@ -259,7 +259,9 @@ class _Loading:
         layer, root = begun
         reading = read_shelters(layer, root, prefecture_code=self.config.prefecture_code)
         self.records.append(record("shelters", layer, root, notes=reading.notes))
-        return tuple(replace(s, municipality_code=self._present(s.municipality_code)) for s in reading.shelters)
+        return tuple(
+            replace(s, municipality_code=self._present(s.municipality_code)) for s in reading.shelters
+        )
 
     def _indicators(self) -> str:
         begun = self._begin("indicators")

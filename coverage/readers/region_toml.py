@@ -28,7 +28,7 @@ TABLES: Final = ("layers", "operators", "ladder", "radio", "grid", "counting", "
 _JA: Final = {
     "missing": "がありません。書き足してください",
     "extra_forbidden": "という名前はありません。綴りを確かめるか消してください",
-    "string_type": "は文字列（\"…\"）で書いてください",
+    "string_type": 'は文字列（"…"）で書いてください',
     "string_pattern_mismatch": "の書き方が合いません（{pattern} の形にしてください）",
     "int_type": "は整数で書いてください",
     "int_parsing": "は整数で書いてください",
@@ -160,7 +160,9 @@ def _wrong_key(
         context["expected"] = str(context["expected"]).replace("'", "").replace(" or ", ", ")
     rule = str(context.get("error", ""))
     ja = _RULES_JA.get(rule) or _JA.get(kind, "の値が使えません").format(**context)
-    en = (rule and f"is wrong: {rule}") or _EN.get(kind, error["msg"] if error else "is wrong").format(**context)
+    en = (rule and f"is wrong: {rule}") or _EN.get(kind, error["msg"] if error else "is wrong").format(
+        **context
+    )
     shown = "" if kind == "missing" or isinstance(value, dict) else repr(value)[:60]
     more_ja = f"（ほかに {more} 件あります）" if more else ""
     more_en = f" ({more} more)" if more else ""

@@ -117,7 +117,11 @@ def _shape(record: memoryview) -> BaseGeometry | None:
 
 
 def _points(record: memoryview, offset: int, count: int) -> NDArray[np.float64]:
-    return np.frombuffer(record, dtype="<f8", count=2 * count, offset=offset).reshape(count, 2).astype(np.float64)
+    return (
+        np.frombuffer(record, dtype="<f8", count=2 * count, offset=offset)
+        .reshape(count, 2)
+        .astype(np.float64)
+    )
 
 
 def _polygon(rings: list[NDArray[np.float64]]) -> BaseGeometry:
@@ -189,7 +193,9 @@ class _Dbf:
             offset += raw[16]
         if offset > width:
             raise _broken(name, "the fields of the .dbf are wider than its records")
-        return cls(tuple(fields), tuple(data[header + i * width : header + (i + 1) * width] for i in range(count)))
+        return cls(
+            tuple(fields), tuple(data[header + i * width : header + (i + 1) * width] for i in range(count))
+        )
 
     def rows(self, encodings: list[str], name: str) -> list[dict[str, Any] | None]:
         """One dict per record in the first of ``encodings`` that fits the whole table; None where it was deleted."""
@@ -243,7 +249,9 @@ def _text(raw: bytes, encoding: str, width: int) -> str:
 
 
 def _encoding(cpg: bytes | None, option: str | None, name: str) -> list[str]:
-    stated = option if option is not None else (cpg or b"").decode("ascii", "replace").strip("\ufeff \r\n\t\x00")
+    stated = (
+        option if option is not None else (cpg or b"").decode("ascii", "replace").strip("\ufeff \r\n\t\x00")
+    )
     if not stated:
         return ["utf-8", "cp932"]
     plain = stated.lower().replace("-", "").replace("_", "").replace(" ", "")

@@ -74,7 +74,9 @@ class Cells:
         """Text that must be there. Raises "cell-empty"."""
         value = self.optional(column)
         if value is None:
-            raise self.problem("cell-empty", column, "空欄です。値を入れてください。", "it is empty; fill it in.")
+            raise self.problem(
+                "cell-empty", column, "空欄です。値を入れてください。", "it is empty; fill it in."
+            )
         return value
 
     def number_in(self, column: str, low: float, high: float) -> float | None:
@@ -100,11 +102,17 @@ class Cells:
         value = self._number(column, raw)
         if not value.is_integer():
             raise self.problem(
-                "number-wrong", column, f"値「{raw}」は整数ではありません。", f"'{raw}' is not a whole number."
+                "number-wrong",
+                column,
+                f"値「{raw}」は整数ではありません。",
+                f"'{raw}' is not a whole number.",
             )
         if low is not None and value < low:
             raise self.problem(
-                "number-out-of-range", column, f"値 {raw} は {low} 以上にしてください。", f"{raw} must be at least {low}."
+                "number-out-of-range",
+                column,
+                f"値 {raw} は {low} 以上にしてください。",
+                f"{raw} must be at least {low}.",
             )
         return int(value)
 
@@ -244,7 +252,11 @@ class Cells:
             "position-swapped" if swapped else "outside-japan",
             lat,
             f"位置 {shown[0]}, {shown[1]} は"
-            + ("緯度と経度が逆のようです。入れ替えてください。" if swapped else "日本の外です。緯度・経度を確かめてください。"),
+            + (
+                "緯度と経度が逆のようです。入れ替えてください。"
+                if swapped
+                else "日本の外です。緯度・経度を確かめてください。"
+            ),
             f"the position {shown[0]}, {shown[1]} "
             + (
                 "seems to have latitude and longitude swapped; exchange them."

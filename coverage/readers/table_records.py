@@ -87,7 +87,10 @@ def site(cells: Cells, crs: int, locate: Locate | None) -> Site:
     replaces = cells.optional("replaces")
     if replaces == site_id:
         raise cells.problem(
-            "site-replaces-itself", "replaces", "自分自身を置き換えることはできません。", "a site cannot replace itself."
+            "site-replaces-itself",
+            "replaces",
+            "自分自身を置き換えることはできません。",
+            "a site cannot replace itself.",
         )
     if cells.optional("municipality_code") is None and locate is not None:
         try:

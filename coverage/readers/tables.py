@@ -34,6 +34,7 @@ __all__ = [
 
 RecordT = TypeVar("RecordT")
 
+
 @dataclass(frozen=True)
 class LedgerReading:
     """The ledger and the files it was read from, in reading order."""
@@ -72,7 +73,9 @@ def read_ledger(
 
     sites, _ = _collect(rows("sites"), lambda c: records.site(c, crs, locate), lambda s: s.site_id)
     own_districts, districts_at = _collect(
-        rows("districts"), lambda c: records.district(c, None, crs), lambda d: (d.district_id, d.designated_on)
+        rows("districts"),
+        lambda c: records.district(c, None, crs),
+        lambda d: (d.district_id, d.designated_on),
     )
     if districts is not None and own_districts:
         raise FileFormatError(
@@ -89,14 +92,20 @@ def read_ledger(
     register = own_districts if districts is None else list(districts)
     known_districts = {d.district_id for d in register}
 
-    operators_rows, operators_at = _collect(rows("site_operators"), lambda c: records.site_operator(c, operators))
-    serves, serves_at = _collect(rows("site_districts"), records.site_district, lambda s: (s.site_id, s.district_id))
+    operators_rows, operators_at = _collect(
+        rows("site_operators"), lambda c: records.site_operator(c, operators)
+    )
+    serves, serves_at = _collect(
+        rows("site_districts"), records.site_district, lambda s: (s.site_id, s.district_id)
+    )
     openings, _ = _collect(rows("opening_balance"), records.opening, lambda o: (o.fiscal_year, o.recorded_at))
     allocations, allocations_at = _collect(rows("allocations"), records.allocation, lambda a: a.site_id)
     restatements, _ = _collect(rows("restatements"), records.restatement)
     frozen, _ = _collect(rows("frozen_years"), records.frozen, lambda f: (f.fiscal_year, f.recorded_at))
     answers, answers_at = _collect(rows("distinct_answers"), records.answer)
-    actuals, _ = _collect(rows("actuals"), records.actual, lambda a: (a.indicator, a.fiscal_year, a.recorded_at))
+    actuals, _ = _collect(
+        rows("actuals"), records.actual, lambda a: (a.indicator, a.fiscal_year, a.recorded_at)
+    )
 
     _check_ids(operators_at, lambda o: o.site_id, "site_id", known_sites)
     _check_ids(serves_at, lambda s: s.site_id, "site_id", known_sites)
@@ -176,7 +185,9 @@ def read_districts(path: Path) -> tuple[District, ...]:
     """
     if path.suffix.lower() == ".csv":
         found, at = _collect(
-            _rows(path, "districts"), lambda c: records.district(c, None, 6668), lambda d: (d.district_id, d.designated_on)
+            _rows(path, "districts"),
+            lambda c: records.district(c, None, 6668),
+            lambda d: (d.district_id, d.designated_on),
         )
     else:
         table = read_features(path)
@@ -189,7 +200,9 @@ def read_districts(path: Path) -> tuple[District, ...]:
             shapes[feature.number] = feature.geometry
         _check_columns(table.name, "districts", table.columns)
         found, at = _collect(
-            rows, lambda c: records.district(c, shapes[c.number], 6668), lambda d: (d.district_id, d.designated_on)
+            rows,
+            lambda c: records.district(c, shapes[c.number], 6668),
+            lambda d: (d.district_id, d.designated_on),
         )
     _check_periods(at)
     return tuple(found)
@@ -197,7 +210,9 @@ def read_districts(path: Path) -> tuple[District, ...]:
 
 def read_actuals(path: Path) -> tuple[Actual, ...]:
     """actuals.csv on its own. Raises as :func:`read_ledger`."""
-    found, _ = _collect(_rows(path, "actuals"), records.actual, lambda a: (a.indicator, a.fiscal_year, a.recorded_at))
+    found, _ = _collect(
+        _rows(path, "actuals"), records.actual, lambda a: (a.indicator, a.fiscal_year, a.recorded_at)
+    )
     return tuple(found)
 
 
@@ -351,4 +366,3 @@ def _no_rows(name: str) -> FileFormatError:
         f"「{name}」に基地局の行がありません。表を確かめてください。",
         f"'{name}' has no row of a site; check the table.",
     )
-

@@ -64,7 +64,11 @@ def decode(data: bytes, *, name: str) -> Decoded:
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError as problem:
-            if encoding == "utf-8" and problem.reason == "unexpected end of data" and not data[: problem.start].isascii():
+            if (
+                encoding == "utf-8"
+                and problem.reason == "unexpected end of data"
+                and not data[: problem.start].isascii()
+            ):
                 # UTF-8 up to a cut inside its last character; CP932 would often take it as mojibake.
                 raise FileFormatError(
                     "text-truncated",

@@ -29,7 +29,12 @@ def make_layer() -> MakeLayer:
     def make(layer_format: str, path: str | Sequence[str], **options: Any) -> LayerConfig:
         given = path if isinstance(path, str) else list(path)
         return LayerConfig(
-            format=layer_format, path=given, edition="2016-01-01", licence="CC0-1.0", credit="見本", options=options
+            format=layer_format,
+            path=given,
+            edition="2016-01-01",
+            licence="CC0-1.0",
+            credit="見本",
+            options=options,
         )
 
     return make
@@ -48,7 +53,14 @@ def n03(code: str | None, geometry: Any, **names: str | None) -> dict[str, Any]:
     """A feature with the attributes of N03 (vintage 2021)."""
     return {
         "type": "Feature",
-        "properties": {"N03_001": "見本県", "N03_002": None, "N03_003": None, "N03_004": None, "N03_007": code} | names,
+        "properties": {
+            "N03_001": "見本県",
+            "N03_002": None,
+            "N03_003": None,
+            "N03_004": None,
+            "N03_007": code,
+        }
+        | names,
         "geometry": mapping(geometry),
     }
 

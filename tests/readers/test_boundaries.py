@@ -55,7 +55,10 @@ def test_only_the_asked_prefecture_is_kept(
     abroad = feature("98201", shapely.box(136.3, 33.5, 136.4, 33.6), N03_004="他市")
     write_geojson(tmp_path / "n03.geojson", [*n03_features, abroad])
     layer = make_layer("n03", "n03.geojson")
-    assert [m.code for m in read_boundaries(layer, tmp_path, prefecture_code="99").municipalities] == ["99301", "99302"]
+    assert [m.code for m in read_boundaries(layer, tmp_path, prefecture_code="99").municipalities] == [
+        "99301",
+        "99302",
+    ]
     assert len(read_boundaries(layer, tmp_path).municipalities) == 3
     with pytest.raises(InputError) as caught:
         read_boundaries(layer, tmp_path, prefecture_code="97")
@@ -74,7 +77,13 @@ def test_only_the_asked_prefecture_is_kept(
     ],
 )
 def test_names_of_each_vintage(
-    tmp_path: Path, make_layer: Any, write_geojson: WriteGeojson, names: dict[str, str | None], name: str, county: str, full: str
+    tmp_path: Path,
+    make_layer: Any,
+    write_geojson: WriteGeojson,
+    names: dict[str, str | None],
+    name: str,
+    county: str,
+    full: str,
 ) -> None:
     write_geojson(tmp_path / "n03.geojson", [feature("99131", EAST, **names)])
     (found,) = read_boundaries(make_layer("n03", "n03.geojson"), tmp_path).municipalities
@@ -85,7 +94,10 @@ def test_an_outline_that_crosses_itself_is_repaired_and_said_so(
     tmp_path: Path, make_layer: Any, write_geojson: WriteGeojson
 ) -> None:
     bow_tie = shapely.Polygon([(136.5, 33.5), (136.6, 33.6), (136.6, 33.5), (136.5, 33.6)])
-    write_geojson(tmp_path / "n03.geojson", [feature("99301", bow_tie, N03_004="西町"), feature("99302", EAST, N03_004="東町")])
+    write_geojson(
+        tmp_path / "n03.geojson",
+        [feature("99301", bow_tie, N03_004="西町"), feature("99302", EAST, N03_004="東町")],
+    )
     reading = read_boundaries(make_layer("n03", "n03.geojson"), tmp_path)
     assert reading.repaired == ("99301",)
     assert reading.municipalities[0].geometry.is_valid
@@ -98,10 +110,19 @@ def test_a_folder_of_one_file_per_municipality_takes_the_code_from_the_name(
 ) -> None:
     folder = tmp_path / "full"
     folder.mkdir()
-    for code, name, box in (("99301", "見本県見本郡西町", shapely.box(136.5, 33.5, 136.6, 33.6)), ("99302", "見本県東市", EAST)):
-        write_geojson(folder / f"{code}.geojson", [{"type": "Feature", "properties": {"name": name}, "geometry": shapely.geometry.mapping(box)}])
+    for code, name, box in (
+        ("99301", "見本県見本郡西町", shapely.box(136.5, 33.5, 136.6, 33.6)),
+        ("99302", "見本県東市", EAST),
+    ):
+        write_geojson(
+            folder / f"{code}.geojson",
+            [{"type": "Feature", "properties": {"name": name}, "geometry": shapely.geometry.mapping(box)}],
+        )
     reading = read_boundaries(make_layer("n03", "full"), tmp_path, prefecture_name="見本県")
-    assert [(m.code, m.county, m.name) for m in reading.municipalities] == [("99301", "見本郡", "西町"), ("99302", "", "東市")]
+    assert [(m.code, m.county, m.name) for m in reading.municipalities] == [
+        ("99301", "見本郡", "西町"),
+        ("99302", "", "東市"),
+    ]
     (folder / "notes.geojson").write_text('{"type":"FeatureCollection","features":[]}', encoding="utf-8")
     with pytest.raises(InputError) as caught:
         read_boundaries(make_layer("n03", "full"), tmp_path)
@@ -114,7 +135,10 @@ def test_later_files_override_a_simplified_one_only_when_asked(
     write_geojson(tmp_path / "simple.geojson", n03_features)
     (tmp_path / "full").mkdir()
     finer = shapely.box(136.50, 33.50, 136.60, 33.61)
-    write_geojson(tmp_path / "full" / "99301.geojson", [{"type": "Feature", "properties": {"name": "西町"}, "geometry": shapely.geometry.mapping(finer)}])
+    write_geojson(
+        tmp_path / "full" / "99301.geojson",
+        [{"type": "Feature", "properties": {"name": "西町"}, "geometry": shapely.geometry.mapping(finer)}],
+    )
     paths = ["simple.geojson", "full"]
     reading = read_boundaries(make_layer("n03", paths, later_overrides=True), tmp_path)
     assert reading.municipalities[0].geometry.equals(finer)
@@ -129,7 +153,10 @@ def test_later_files_override_a_simplified_one_only_when_asked(
     ("features", "code"),
     [
         ([], "boundary-without-codes"),
-        ([{"type": "Feature", "properties": {"name": "西町"}, "geometry": shapely.geometry.mapping(EAST)}], "boundary-without-codes"),
+        (
+            [{"type": "Feature", "properties": {"name": "西町"}, "geometry": shapely.geometry.mapping(EAST)}],
+            "boundary-without-codes",
+        ),
         ([feature(None, EAST), feature("", EAST)], "boundary-without-codes"),
         ([feature("9930", EAST)], "boundary-code-wrong"),
         ([feature("99301", shapely.Point(136.5, 33.5))], "boundary-not-polygon"),
@@ -147,8 +174,14 @@ def test_boundaries_without_codes_or_outlines_are_refused(
     assert "n03.geojson" in caught.value.en
 
 
-def test_other_code_attributes_can_be_named(tmp_path: Path, make_layer: Any, write_geojson: WriteGeojson) -> None:
-    item = {"type": "Feature", "properties": {"JCODE": "99301", "NAME": "見本郡西町"}, "geometry": shapely.geometry.mapping(EAST)}
+def test_other_code_attributes_can_be_named(
+    tmp_path: Path, make_layer: Any, write_geojson: WriteGeojson
+) -> None:
+    item = {
+        "type": "Feature",
+        "properties": {"JCODE": "99301", "NAME": "見本郡西町"},
+        "geometry": shapely.geometry.mapping(EAST),
+    }
     write_geojson(tmp_path / "a.geojson", [item])
     layer = make_layer("n03", "a.geojson", code_field="JCODE", name_field="NAME")
     assert read_boundaries(layer, tmp_path).municipalities[0].full_name == "見本郡西町"
@@ -166,7 +199,11 @@ def test_unknown_formats_and_options_are_refused(tmp_path: Path, make_layer: Any
 
 
 def test_a_zip_as_ksj_packs_it_is_read_as_its_geojson(
-    tmp_path: Path, make_layer: Any, write_geojson: WriteGeojson, write_zip: WriteZip, n03_features: list[dict[str, Any]]
+    tmp_path: Path,
+    make_layer: Any,
+    write_geojson: WriteGeojson,
+    write_zip: WriteZip,
+    n03_features: list[dict[str, Any]],
 ) -> None:
     plain = write_geojson(tmp_path / "n03.geojson", n03_features)
     frame = geopandas.read_file(plain).dropna(subset=["N03_007"])
@@ -273,15 +310,21 @@ class TestMie:
         assert by_code["24543"] == "北牟婁郡紀北町"
         assert by_code["24201"] == "津市"
 
-    @pytest.mark.parametrize("name", ["N03-21_210101_japan_s0001.geojson", "N03-21_210101_japan_s0010.topojson"])
-    def test_all_japan_files_hold_mie_and_areas_of_nobody(self, shared_dir: Path, make_layer: Any, name: str) -> None:
+    @pytest.mark.parametrize(
+        "name", ["N03-21_210101_japan_s0001.geojson", "N03-21_210101_japan_s0010.topojson"]
+    )
+    def test_all_japan_files_hold_mie_and_areas_of_nobody(
+        self, shared_dir: Path, make_layer: Any, name: str
+    ) -> None:
         layer = make_layer("n03", f"boundaries/{name}")
         reading = read_boundaries(layer, shared_dir / "data", prefecture_code="24")
         assert len(reading.municipalities) == 29
         assert reading.without_code >= 3
 
     def test_all_japan_is_1894_codes(self, shared_dir: Path, make_layer: Any) -> None:
-        reading = read_boundaries(make_layer("n03", "boundaries/N03-21_210101_japan_s0001.geojson"), shared_dir / "data")
+        reading = read_boundaries(
+            make_layer("n03", "boundaries/N03-21_210101_japan_s0001.geojson"), shared_dir / "data"
+        )
         assert (len(reading.municipalities), reading.without_code) == (1894, 3)
 
     def test_full_outlines_override_the_simplified_ones(self, shared_dir: Path, make_layer: Any) -> None:
@@ -289,7 +332,10 @@ class TestMie:
         simple = read_boundaries(make_layer("n03", "N03-21_24_210101.geojson"), root, prefecture_code="24")
         paths = ["N03-21_24_210101.geojson", "n03_fullres_by_municipality"]
         both = read_boundaries(
-            make_layer("n03", paths, later_overrides=True), root, prefecture_code="24", prefecture_name="三重県"
+            make_layer("n03", paths, later_overrides=True),
+            root,
+            prefecture_code="24",
+            prefecture_name="三重県",
         )
         assert [m.full_name for m in both.municipalities] == [m.full_name for m in simple.municipalities]
         assert sum(area_km2(m, 6674) for m in both.municipalities) == pytest.approx(5774, rel=1e-3)

@@ -55,7 +55,9 @@ def refused(code: str, read: Callable[[], object], *says: str) -> None:
 @pytest.mark.parametrize("header", [True, False])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("packed", [True, False])
-def test_lists_with_and_without_header_packed_or_not(tmp_path: Path, header: bool, end: str, packed: bool) -> None:
+def test_lists_with_and_without_header_packed_or_not(
+    tmp_path: Path, header: bool, end: str, packed: bool
+) -> None:
     text = end.join(([",".join(COLUMNS)] if header else []) + ROWS) + end
     path = tmp_path / ("440.csv.gz" if packed else "440.csv")
     path.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
@@ -77,7 +79,10 @@ def test_cells_of_one_enodeb_are_one_site_at_their_weighted_mean(tmp_path: Path)
 
 
 def test_an_exact_position_beats_estimates() -> None:
-    cells = [Cell("LTE", 440, 10, ENB + 1, 136.55, 33.55, 9999, False, None), Cell("LTE", 440, 10, ENB + 2, 136.60, 33.60, 1, True, None)]
+    cells = [
+        Cell("LTE", 440, 10, ENB + 1, 136.55, 33.55, 9999, False, None),
+        Cell("LTE", 440, 10, ENB + 2, 136.60, 33.60, 1, True, None),
+    ]
     (site,) = group_sites(cells)
     assert (site.lon, site.lat, site.cells, site.first_seen) == (136.60, 33.60, 2, None)
 
@@ -87,7 +92,10 @@ def test_the_ledger_takes_named_networks_inside_the_region(
 ) -> None:
     (tmp_path / "440.csv").write_text("\n".join(ROWS), encoding="utf-8")
     reading = read_opencellid(
-        [tmp_path / "440.csv"], networks=NETWORKS, locator=Locator(two_towns), bounds=(136.5, 33.5, 136.7, 33.6)
+        [tmp_path / "440.csv"],
+        networks=NETWORKS,
+        locator=Locator(two_towns),
+        bounds=(136.5, 33.5, 136.7, 33.6),
     )
     sites = {s.site_id: s for s in reading.ledger.sites}
     assert sorted(sites) == ["ocid-440-10-7", f"ocid-440-10-{0x12345}", f"ocid-441-20-{0x12345}"]
@@ -96,7 +104,11 @@ def test_the_ledger_takes_named_networks_inside_the_region(
     assert {s.funding for s in sites.values()} == {None}  # never in the headline
     operators = {o.site_id: o for o in reading.ledger.site_operators}
     own = operators[f"ocid-441-20-{0x12345}"]
-    assert (own.operator, own.in_service_date, own.date_precision) == ("m2", date(2016, 12, 31), DatePrecision.YEAR)
+    assert (own.operator, own.in_service_date, own.date_precision) == (
+        "m2",
+        date(2016, 12, 31),
+        DatePrecision.YEAR,
+    )
     assert (reading.other_radio, reading.other_network, reading.outside) == (1, 1, 0)
     assert "3 局" in reading.notes[0][0]
 
@@ -117,7 +129,9 @@ def test_the_ledger_takes_named_networks_inside_the_region(
         (b"a,b,c\n1,2,3\n", "440.csv", "opencellid-row"),
     ],
 )
-def test_a_refusal_a_cut_file_and_other_files_are_recognised(tmp_path: Path, data: bytes, name: str, code: str) -> None:
+def test_a_refusal_a_cut_file_and_other_files_are_recognised(
+    tmp_path: Path, data: bytes, name: str, code: str
+) -> None:
     path = tmp_path / name
     path.write_bytes(data)
     refused(code, lambda: list(read_cells(path)), name)
@@ -155,7 +169,9 @@ def test_the_monthly_table(tmp_path: Path) -> None:
         ("開設局数", "局数", "column-missing"),
     ],
 )
-def test_a_monthly_table_that_contradicts_itself_is_refused(tmp_path: Path, old: str, new: str, code: str) -> None:
+def test_a_monthly_table_that_contradicts_itself_is_refused(
+    tmp_path: Path, old: str, new: str, code: str
+) -> None:
     assert old in MONTHLY
     (tmp_path / "m.csv").write_text(MONTHLY.replace(old, new), encoding="utf-8")
     refused(code, lambda: read_mic_licences(tmp_path / "m.csv"), "m.csv")
@@ -194,7 +210,9 @@ def test_api_answers_of_another_form_are_refused(two_towns: tuple[Municipality, 
     refused("json-broken", lambda: parse_mic_json(b'{"musen": [', two_towns, name="mic.json"), "mic.json")
 
 
-def test_a_short_name_that_two_municipalities_share_stands_for_neither(two_towns: tuple[Municipality, ...]) -> None:
+def test_a_short_name_that_two_municipalities_share_stands_for_neither(
+    two_towns: tuple[Municipality, ...],
+) -> None:
     twin = Municipality("99303", "西町", "別郡", two_towns[0].geometry)
     names = codes_by_name([*two_towns, twin])
     assert "西町" not in names

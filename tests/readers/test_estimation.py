@@ -23,8 +23,14 @@ from coverage.readers.population import read_population
 LAND = shapely.box(136.40, 33.50, 136.60, 33.56)
 TOWN = Municipality("99301", "見本町", "見本郡", LAND)
 NEXT = Municipality("99302", "隣町", "見本郡", shapely.box(136.60, 33.50, 136.66, 33.56))
-WEST = [Settlement("99301", f"山町{name}", 33.51 + 0.01 * i, 136.42 + 0.015 * i) for i, name in enumerate("上中下奥")]
-EAST = [Settlement("99301", name, 33.515 + 0.01 * i, 136.52 + 0.015 * i) for i, name in enumerate(["港町", "元町", "浜", "山町屋敷"[2:]])]
+WEST = [
+    Settlement("99301", f"山町{name}", 33.51 + 0.01 * i, 136.42 + 0.015 * i)
+    for i, name in enumerate("上中下奥")
+]
+EAST = [
+    Settlement("99301", name, 33.515 + 0.01 * i, 136.52 + 0.015 * i)
+    for i, name in enumerate(["港町", "元町", "浜", "山町屋敷"[2:]])
+]
 BESIDE = [Settlement("99302", "隣", 33.53, 136.603)]
 TOWNS = [*WEST, *EAST, *BESIDE]
 CENSUS = Census(
@@ -76,8 +82,16 @@ def test_a_former_village_lives_around_the_towns_that_carry_its_name() -> None:
 
 def test_a_name_that_holds_too_little_land_is_not_believed() -> None:
     # 旧大市 had 100 km² and one housing estate is still called 大…: its people are not squeezed into it.
-    census = Census(2015, (CensusArea("99301", "大市", 900, None, 100.0), CensusArea("99301", "小町", 300, None, 20.0)), {})
-    towns = [Settlement("99301", "大ヶ丘", 33.53, 136.44), *EAST, Settlement("99301", "小町一丁目", 33.53, 136.42)]
+    census = Census(
+        2015,
+        (CensusArea("99301", "大市", 900, None, 100.0), CensusArea("99301", "小町", 300, None, 20.0)),
+        {},
+    )
+    towns = [
+        Settlement("99301", "大ヶ丘", 33.53, 136.44),
+        *EAST,
+        Settlement("99301", "小町一丁目", 33.53, 136.42),
+    ]
     made = estimate(census, towns, [], [TOWN])
     big = next(p for p in made.areas if p.area.former == "大市")
     assert big.towns > 1
@@ -85,7 +99,15 @@ def test_a_name_that_holds_too_little_land_is_not_believed() -> None:
 
 
 def test_areas_that_no_town_is_named_after_share_the_rest_exactly() -> None:
-    census = Census(2015, (CensusArea("99301", "甲町", 501), CensusArea("99301", "乙町", 300), CensusArea("99301", "山村", 100)), {})
+    census = Census(
+        2015,
+        (
+            CensusArea("99301", "甲町", 501),
+            CensusArea("99301", "乙町", 300),
+            CensusArea("99301", "山村", 100),
+        ),
+        {},
+    )
     made = estimate(census, TOWNS[:-1], [], [TOWN])
     by_name = {p.area.former: p for p in made.areas}
     assert by_name["甲町"].pooled_with == ("乙町",)
@@ -109,7 +131,11 @@ def test_areas_that_no_town_is_named_after_share_the_rest_exactly() -> None:
 )
 def test_names_of_towns_and_former_municipalities(former: str, town: str, fits: bool) -> None:
     towns = [Settlement("99301", town, 33.53, 136.45), Settlement("99301", "そのほか", 33.53, 136.55)]
-    census = Census(2015, (CensusArea("99301", former, 50, None, 60.0), CensusArea("99301", "無関係市", 50, None, 60.0)), {})
+    census = Census(
+        2015,
+        (CensusArea("99301", former, 50, None, 60.0), CensusArea("99301", "無関係市", 50, None, 60.0)),
+        {},
+    )
     placed = next(p for p in estimate(census, towns, [], [TOWN]).areas if p.area.former == former)
     assert placed.towns == (1 if fits else 2)
 
@@ -150,7 +176,14 @@ def test_people_stay_inside_their_municipality() -> None:
 
 
 def test_a_town_point_on_an_islet_smaller_than_a_cell_keeps_its_people() -> None:
-    islet = Municipality("99301", "島村", "", shapely.union_all([shapely.box(136.40, 33.50, 136.42, 33.52), shapely.box(136.4501, 33.5501, 136.4503, 33.5503)]))
+    islet = Municipality(
+        "99301",
+        "島村",
+        "",
+        shapely.union_all(
+            [shapely.box(136.40, 33.50, 136.42, 33.52), shapely.box(136.4501, 33.5501, 136.4503, 33.5503)]
+        ),
+    )
     towns = [Settlement("99301", "本村", 33.51, 136.41), Settlement("99301", "離島", 33.5502, 136.4502)]
     made = estimate(Census(2015, (CensusArea("99301", "", 100),), {}), towns, [], [islet])
     cell = mesh.encode_point(33.5502, 136.4502, 10)
@@ -226,7 +259,9 @@ def test_the_census_table_is_read_at_its_finest_level_and_each_person_once(tmp_p
         ("id_code", "level", "column-missing"),
     ],
 )
-def test_a_census_table_that_does_not_add_up_is_refused(tmp_path: Path, old: str, new: str, code: str) -> None:
+def test_a_census_table_that_does_not_add_up_is_refused(
+    tmp_path: Path, old: str, new: str, code: str
+) -> None:
     assert old in HEADER + ROWS
     (tmp_path / "c.csv").write_bytes((HEADER + ROWS).replace(old, new).encode("cp932"))
     with pytest.raises(InputError) as caught:
@@ -236,7 +271,11 @@ def test_a_census_table_that_does_not_add_up_is_refused(tmp_path: Path, old: str
 
 
 def did_feature(**properties: Any) -> dict[str, Any]:
-    return {"type": "Feature", "properties": properties, "geometry": shapely.geometry.mapping(DID[0].geometry)}
+    return {
+        "type": "Feature",
+        "properties": properties,
+        "geometry": shapely.geometry.mapping(DID[0].geometry),
+    }
 
 
 def test_dense_districts_of_e_stat_and_of_ksj(tmp_path: Path, write_geojson: Any) -> None:
@@ -255,7 +294,10 @@ def test_dense_districts_of_e_stat_and_of_ksj(tmp_path: Path, write_geojson: Any
         (did_feature(KEN="99", CITY="301", JINKO="many"), "did-value"),
         (did_feature(KEN="99", CITY="301", JINKO=-1), "did-value"),
         (did_feature(KEN="x", CITY="301", JINKO=1), "did-value"),
-        ({"type": "Feature", "properties": {"KEN": "99", "CITY": "301", "JINKO": 1}, "geometry": None}, "did-value"),
+        (
+            {"type": "Feature", "properties": {"KEN": "99", "CITY": "301", "JINKO": 1}, "geometry": None},
+            "did-value",
+        ),
     ],
 )
 def test_broken_dense_districts_are_refused(tmp_path: Path, write_geojson: Any, item: Any, code: str) -> None:
@@ -273,7 +315,9 @@ def test_the_estimate_as_a_layer(tmp_path: Path, make_layer: Any, write_geojson:
     assert reading.mesh.total == 1390
     assert reading.mesh.estimated
     assert [p.name for p in reading.files] == ["c.csv", "d.geojson"]
-    alone = read_population(make_layer("estimate", "c.csv"), tmp_path, municipalities=[TOWN, NEXT], settlements=TOWNS)
+    alone = read_population(
+        make_layer("estimate", "c.csv"), tmp_path, municipalities=[TOWN, NEXT], settlements=TOWNS
+    )
     assert alone.mesh.total == 1390
     bad: Sequence[tuple[Any, Any, str]] = (
         (make_layer("estimate", ["c.csv", "c.csv"]), TOWNS, "estimate-files"),
@@ -289,11 +333,16 @@ def test_the_estimate_as_a_layer(tmp_path: Path, make_layer: Any, write_geojson:
 
 @pytest.mark.shared
 @pytest.mark.parametrize("digits", [9, 10])
-def test_mie_is_exact_for_all_69_areas_and_29_municipalities(shared_dir: Path, make_layer: Any, digits: int) -> None:
+def test_mie_is_exact_for_all_69_areas_and_29_municipalities(
+    shared_dir: Path, make_layer: Any, digits: int
+) -> None:
     root = shared_dir / "data"
     boundaries = read_boundaries(make_layer("n03", "boundaries/N03-21_24_210101.geojson"), root)
     towns = read_settlements(make_layer("csv", "settlements/mie_towns.csv"), root).settlements
-    census = read_census(root / "population" / "census2015_mie_all_levels.csv", codes={m.code for m in boundaries.municipalities})
+    census = read_census(
+        root / "population" / "census2015_mie_all_levels.csv",
+        codes={m.code for m in boundaries.municipalities},
+    )
     did = read_dense_districts(root / "population" / "did2010_24_mie.geojson")
     assert (len(census.areas), census.total) == (69, 1_815_865)
     made = estimate(census, towns, did, boundaries.municipalities, digits=digits)

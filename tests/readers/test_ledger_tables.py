@@ -108,7 +108,9 @@ def test_the_tables_become_records(folder: Folder) -> None:
     assert ledger.districts[0].resolved_on == date(2017, 4, 20)
     assert ledger.districts[0].geometry == shapely.Point(136.551, 33.551)
     assert [d.declined for d in ledger.districts] == [False, True]
-    assert ledger.site_districts == (SiteDistrict("S1", "D1", date(2017, 3, 31), "見本町", date(2017, 4, 20)),)
+    assert ledger.site_districts == (
+        SiteDistrict("S1", "D1", date(2017, 3, 31), "見本町", date(2017, 4, 20)),
+    )
     assert ledger.opening_balances == (OpeningBalance(2015, 70, "引継書", date(2016, 4, 1)),)
     assert [p.name for p in reading.files] == [
         "sites.csv", "districts.csv", "site_operators.csv", "site_districts.csv", "opening_balance.csv",
@@ -122,7 +124,9 @@ def test_tables_saved_by_excel_read_the_same(folder: Folder, encoding: str) -> N
 
 
 def test_a_folder_with_sites_alone_is_a_ledger(folder: Folder) -> None:
-    ledger = read_ledger(folder(site_operators=None, districts=None, site_districts=None, opening_balance=None)).ledger
+    ledger = read_ledger(
+        folder(site_operators=None, districts=None, site_districts=None, opening_balance=None)
+    ).ledger
     assert len(ledger.sites) == 2
     assert ledger.opening_balances == ()
 
@@ -184,7 +188,14 @@ def test_service_dates_in_the_notations_of_staff(
         ("sites", "2017-04-01", "yesterday", "instant-wrong", 3, "recorded_at"),
         ("site_operators", "2017-03-31", "2017-02-29", "date-does-not-exist", 2, "in_service_date"),
         ("site_operators", "2017-03-31", "29.3.31", "date-two-digit-year", 2, "in_service_date"),
-        ("site_operators", "2017-03-31,day", "2017-03,day", "date-precision-contradicts", 2, "date_precision"),
+        (
+            "site_operators",
+            "2017-03-31,day",
+            "2017-03,day",
+            "date-precision-contradicts",
+            2,
+            "date_precision",
+        ),
         ("site_operators", "2017-03-31,day", "2017-03-31,week", "word-unknown", 2, "date_precision"),
         ("site_operators", "S1,m2", "S9,m2", "id-dangling", 3, "site_id"),
         ("site_operators", "S1,m2", "S1,", "cell-empty", 3, "operator"),
@@ -207,7 +218,13 @@ def test_service_dates_in_the_notations_of_staff(
 def test_a_wrong_cell_is_named_by_file_row_and_column(
     folder: Folder, table: str, old: str, new: str, code: str, row: int, column: str
 ) -> None:
-    text = {"sites": SITES, "site_operators": OPERATORS, "site_districts": SERVES, "districts": DISTRICTS, "opening_balance": OPENING}[table]
+    text = {
+        "sites": SITES,
+        "site_operators": OPERATORS,
+        "site_districts": SERVES,
+        "districts": DISTRICTS,
+        "opening_balance": OPENING,
+    }[table]
     assert old in text
     target = folder(**{table: text.replace(old, new, 1)})
     error = refused(code, lambda: read_ledger(target), f"{table}.csv")
@@ -242,7 +259,9 @@ def test_tables_that_do_not_fit_are_refused(folder: Folder, table: str, text: st
 
 
 def test_a_note_column_is_allowed_and_ignored(folder: Folder) -> None:
-    text = SERVES.replace("confirmed_on\n", "confirmed_on,note\n").replace("2017-04-20\n", "2017-04-20,電話で確認\n")
+    text = SERVES.replace("confirmed_on\n", "confirmed_on,note\n").replace(
+        "2017-04-20\n", "2017-04-20,電話で確認\n"
+    )
     assert read_ledger(folder(site_districts=text)).ledger == read_ledger(folder()).ledger
 
 
@@ -282,7 +301,14 @@ def test_tokyo_datum_lists_are_moved(folder: Folder) -> None:
 
 def test_districts_as_polygons(tmp_path: Path, folder: Folder, write_geojson: Any) -> None:
     polygon = shapely.box(136.54, 33.54, 136.56, 33.56)
-    row = {"district_id": "D1", "municipality_code": 99301, "name": "奥山", "households": 12, "declined": False, "designated_on": "2012-04-01"}
+    row = {
+        "district_id": "D1",
+        "municipality_code": 99301,
+        "name": "奥山",
+        "households": 12,
+        "declined": False,
+        "designated_on": "2012-04-01",
+    }
     item = {"type": "Feature", "properties": row, "geometry": shapely.geometry.mapping(polygon)}
     path = write_geojson(tmp_path / "districts.geojson", [item])
     (district,) = read_districts(path)
@@ -320,7 +346,10 @@ def test_a_flat_list_has_a_row_per_site_and_operator(tmp_path: Path) -> None:
     path.write_bytes(FLAT.encode("cp932"))
     ledger = read_site_list(path, districts=REGISTER)
     assert [s.site_id for s in ledger.sites] == ["S1", "S2"]
-    assert [(o.site_id, o.operator, o.eirp_dbm) for o in ledger.site_operators] == [("S1", "m1", 53.0), ("S1", "m2", None)]
+    assert [(o.site_id, o.operator, o.eirp_dbm) for o in ledger.site_operators] == [
+        ("S1", "m1", 53.0),
+        ("S1", "m2", None),
+    ]
     assert [(s.site_id, s.district_id) for s in ledger.site_districts] == [("S1", "D1"), ("S1", "D2")]
 
 
@@ -333,7 +362,9 @@ def test_a_flat_list_as_points_is_the_same(tmp_path: Path, write_geojson: Any) -
         features.append({"type": "Feature", "properties": row, "geometry": point})
     (tmp_path / "list.csv").write_bytes(FLAT.encode())
     path = write_geojson(tmp_path / "list.geojson", features)
-    assert read_site_list(path, districts=REGISTER) == read_site_list(tmp_path / "list.csv", districts=REGISTER)
+    assert read_site_list(path, districts=REGISTER) == read_site_list(
+        tmp_path / "list.csv", districts=REGISTER
+    )
     features[0]["geometry"] = None
     refused("site-not-a-point", lambda: read_site_list(write_geojson(path, features), districts=REGISTER))
 
@@ -341,7 +372,11 @@ def test_a_flat_list_as_points_is_the_same(tmp_path: Path, write_geojson: Any) -
 @pytest.mark.parametrize(
     ("old", "new", "code"),
     [
-        ("S1,奥山局,99301,33.55,136.55,20,in_service,m2", "S1,奥山局,99301,33.55,136.55,25,in_service,m2", "site-rows-differ"),
+        (
+            "S1,奥山局,99301,33.55,136.55,20,in_service,m2",
+            "S1,奥山局,99301,33.55,136.55,25,in_service,m2",
+            "site-rows-differ",
+        ),
         ("D1；", "D9", "id-dangling"),
         ("m2,,,D1；", "m1,2017-03-31,53,D1", "row-twice"),
         ("districts_served", "districts", "column-unknown"),
@@ -349,7 +384,9 @@ def test_a_flat_list_as_points_is_the_same(tmp_path: Path, write_geojson: Any) -
         (FLAT[FLAT.index("\n") + 1 :], "", "table-empty"),
     ],
 )
-def test_a_flat_list_that_contradicts_itself_is_refused(tmp_path: Path, old: str, new: str, code: str) -> None:
+def test_a_flat_list_that_contradicts_itself_is_refused(
+    tmp_path: Path, old: str, new: str, code: str
+) -> None:
     assert old in FLAT
     (tmp_path / "list.csv").write_bytes(FLAT.replace(old, new).encode())
     refused(code, lambda: read_site_list(tmp_path / "list.csv", districts=REGISTER), "list.csv")
@@ -395,18 +432,31 @@ def test_written_tables_read_back_equal_and_byte_for_byte_the_same(tmp_path: Pat
 
 def test_polygons_go_to_geojson_and_stale_tables_are_removed(tmp_path: Path) -> None:
     write_ledger(tmp_path, WHOLE)
-    polygon = dataclasses.replace(WHOLE.districts[0], geometry=shapely.box(136.54, 33.54, 136.56, 33.56), source="'=x")
+    polygon = dataclasses.replace(
+        WHOLE.districts[0], geometry=shapely.box(136.54, 33.54, 136.56, 33.56), source="'=x"
+    )
     smaller = Ledger(sites=WHOLE.sites, districts=(polygon, WHOLE.districts[1]))
     written = write_ledger(tmp_path, smaller)
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in written) == ["districts.geojson", "sites.csv"]
+    assert (
+        sorted(p.name for p in tmp_path.iterdir())
+        == sorted(p.name for p in written)
+        == ["districts.geojson", "sites.csv"]
+    )
     back = read_ledger(tmp_path).ledger
     assert back.districts[0].geometry.equals(polygon.geometry)
     assert [dataclasses.replace(d, geometry=None) for d in back.districts] == [  # type: ignore[arg-type]
-        dataclasses.replace(d, geometry=None) for d in smaller.districts  # type: ignore[arg-type]
+        dataclasses.replace(d, geometry=None)
+        for d in smaller.districts  # type: ignore[arg-type]
     ]
 
 
-@given(st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp"]), min_size=1, max_size=12))
+@given(
+    st.text(
+        alphabet=st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp"]),
+        min_size=1,
+        max_size=12,
+    )
+)
 def test_the_formula_guard_is_undone_for_any_text(text: str) -> None:
     guarded = guard(text)
     assert unguard(guarded) == text
@@ -419,13 +469,19 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @settings(max_examples=40)
-@given(lat=st.floats(20, 46), lon=st.floats(122, 154), height=st.floats(0.1, 3000), value=FINITE.filter(lambda v: abs(v) < 1e15))
+@given(
+    lat=st.floats(20, 46),
+    lon=st.floats(122, 154),
+    height=st.floats(0.1, 3000),
+    value=FINITE.filter(lambda v: abs(v) < 1e15),
+)
 def test_every_number_survives_to_the_last_bit(
     tmp_path_factory: pytest.TempPathFactory, lat: float, lon: float, height: float, value: float
 ) -> None:
     folder = tmp_path_factory.mktemp("ledger")
     ledger = Ledger(
-        sites=(Site("S", "局", "99301", lat, lon, Status.PLANNED, height),), actuals=(Actual("406", 2016, value),)
+        sites=(Site("S", "局", "99301", lat, lon, Status.PLANNED, height),),
+        actuals=(Actual("406", 2016, value),),
     )
     write_ledger(folder, ledger)
     assert read_ledger(folder).ledger == ledger

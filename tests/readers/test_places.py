@@ -61,7 +61,9 @@ def test_a_town_without_a_position_is_listed_not_dropped(tmp_path: Path, make_la
         (TOWNS[TOWNS.index("\n") + 1 :], "", "places-empty"),
     ],
 )
-def test_broken_town_tables_are_refused(tmp_path: Path, make_layer: Any, old: str, new: str, code: str) -> None:
+def test_broken_town_tables_are_refused(
+    tmp_path: Path, make_layer: Any, old: str, new: str, code: str
+) -> None:
     assert old in TOWNS
     (tmp_path / "towns.csv").write_text(TOWNS.replace(old, new, 1), encoding="utf-8")
     layer = make_layer("csv", "towns.csv")
@@ -81,8 +83,13 @@ ISJ = (
 )
 
 
-def test_the_ministry_of_land_s_address_points_as_zipped(tmp_path: Path, make_layer: Any, write_zip: WriteZip) -> None:
-    write_zip(tmp_path / "99000-17.0b.zip", {"99000-17.0b/99_2023.csv": ISJ.encode("cp932"), "99000-17.0b/format_2023.html": b""})
+def test_the_ministry_of_land_s_address_points_as_zipped(
+    tmp_path: Path, make_layer: Any, write_zip: WriteZip
+) -> None:
+    write_zip(
+        tmp_path / "99000-17.0b.zip",
+        {"99000-17.0b/99_2023.csv": ISJ.encode("cp932"), "99000-17.0b/format_2023.html": b""},
+    )
     reading = read_settlements(make_layer("isj", "99000-17.0b.zip"), tmp_path, prefecture_code="99")
     assert reading.settlements == (Settlement("99301", "奥山", 33.551, 136.551),)
     assert reading.notes == ()
@@ -98,7 +105,9 @@ SHELTERS = (
 def test_one_building_may_be_a_shelter_and_an_emergency_site(tmp_path: Path, make_layer: Any) -> None:
     (tmp_path / "s.csv").write_text(SHELTERS, encoding="utf-8")
     reading = read_shelters(make_layer("csv", "s.csv"), tmp_path)
-    assert reading.shelters[0] == Shelter("E2420100002201", "24201", "愛宕会館", 34.723426, 136.512667, "emergency")
+    assert reading.shelters[0] == Shelter(
+        "E2420100002201", "24201", "愛宕会館", 34.723426, 136.512667, "emergency"
+    )
     assert [s.kind for s in reading.shelters] == ["emergency", "evacuation"]
 
 
@@ -110,10 +119,12 @@ def test_one_building_may_be_a_shelter_and_an_emergency_site(tmp_path: Path, mak
         ("evacuation,242012,S", "emergency,242012,E", "shelter-twice"),
         ("34.723426,136.512667,津波", "34.723426,,津波", "cell-empty"),
         ("34.723426,136.512667,津波", "0,0,津波", "position-zero"),
-        ("高潮も\"", "高潮も", "csv-broken"),
+        ('高潮も"', "高潮も", "csv-broken"),
     ],
 )
-def test_broken_shelter_tables_are_refused(tmp_path: Path, make_layer: Any, old: str, new: str, code: str) -> None:
+def test_broken_shelter_tables_are_refused(
+    tmp_path: Path, make_layer: Any, old: str, new: str, code: str
+) -> None:
     assert old in SHELTERS
     (tmp_path / "s.csv").write_text(SHELTERS.replace(old, new, 1), encoding="utf-8")
     refused(code, lambda: read_shelters(make_layer("csv", "s.csv"), tmp_path), "s.csv")
@@ -143,7 +154,9 @@ def test_the_kind_of_a_gsi_file_is_told_by_its_columns_not_its_name(tmp_path: Pa
     assert reading.rows == 3
 
 
-def test_gsi_files_that_tell_neither_kind_or_hold_other_ids_are_refused(tmp_path: Path, make_layer: Any) -> None:
+def test_gsi_files_that_tell_neither_kind_or_hold_other_ids_are_refused(
+    tmp_path: Path, make_layer: Any
+) -> None:
     layer = make_layer("gsi", "a.csv")
     (tmp_path / "a.csv").write_text(GSI_EMERGENCY.replace("指定避難所との住所同一", "同一"), encoding="utf-8")
     refused("shelters-kind", lambda: read_shelters(layer, tmp_path), "a.csv")
@@ -156,20 +169,29 @@ def test_gsi_files_that_tell_neither_kind_or_hold_other_ids_are_refused(tmp_path
 def test_unknown_formats_and_options_are_refused(tmp_path: Path, make_layer: Any) -> None:
     refused("layer-format-unknown", lambda: read_settlements(make_layer("xlsx", "a.xlsx"), tmp_path))
     refused("layer-format-unknown", lambda: read_shelters(make_layer("xlsx", "a.xlsx"), tmp_path))
-    refused("layer-option-wrong", lambda: read_shelters(make_layer("csv", "a.csv", sheet="1"), tmp_path), "sheet")
-    refused("layer-format-unknown", lambda: read_published_coverage(make_layer("csv", "a"), tmp_path, operator="m1"))
+    refused(
+        "layer-option-wrong", lambda: read_shelters(make_layer("csv", "a.csv", sheet="1"), tmp_path), "sheet"
+    )
+    refused(
+        "layer-format-unknown",
+        lambda: read_published_coverage(make_layer("csv", "a"), tmp_path, operator="m1"),
+    )
 
 
 @pytest.mark.shared
 class TestMie:
     def test_3108_towns_of_29_municipalities(self, shared_dir: Path, make_layer: Any) -> None:
-        reading = read_settlements(make_layer("csv", "settlements/mie_towns.csv"), shared_dir / "data", prefecture_code="24")
+        reading = read_settlements(
+            make_layer("csv", "settlements/mie_towns.csv"), shared_dir / "data", prefecture_code="24"
+        )
         assert reading.rows == 3108
         assert reading.without_position == ("さくらの丘",)
         assert len({s.municipality_code for s in reading.settlements}) == 29
 
     def test_5420_shelters_of_two_kinds(self, shared_dir: Path, make_layer: Any) -> None:
-        reading = read_shelters(make_layer("csv", "shelters/mie_shelters.csv"), shared_dir / "data", prefecture_code="24")
+        reading = read_shelters(
+            make_layer("csv", "shelters/mie_shelters.csv"), shared_dir / "data", prefecture_code="24"
+        )
         assert len(reading.shelters) == 5420
         kinds = [s.kind for s in reading.shelters]
         assert (kinds.count("emergency"), kinds.count("evacuation")) == (3749, 1671)
@@ -198,7 +220,9 @@ def test_overlapping_polygons_become_one_area(tmp_path: Path, make_layer: Any, w
 
 
 @pytest.mark.parametrize("suffix", ["geojson", "gpkg", "shp", "kml", "kmz", "zip"])
-def test_every_format_gives_the_same_area(tmp_path: Path, make_layer: Any, write_zip: WriteZip, suffix: str) -> None:
+def test_every_format_gives_the_same_area(
+    tmp_path: Path, make_layer: Any, write_zip: WriteZip, suffix: str
+) -> None:
     frame = geopandas.GeoDataFrame({"name": ["4G", "5G"]}, geometry=[LEFT, RIGHT], crs=4326)
     path = tmp_path / f"area.{suffix}"
     if suffix == "kmz":
@@ -210,7 +234,9 @@ def test_every_format_gives_the_same_area(tmp_path: Path, make_layer: Any, write
     else:
         driver = {"geojson": "GeoJSON", "gpkg": "GPKG", "shp": "ESRI Shapefile", "kml": "KML"}[suffix]
         pyogrio.write_dataframe(frame, path, driver=driver)
-    found = read_published_coverage(make_layer("polygons", path.name), tmp_path, operator="m1").coverage.geometry
+    found = read_published_coverage(
+        make_layer("polygons", path.name), tmp_path, operator="m1"
+    ).coverage.geometry
     assert found.symmetric_difference(LEFT.union(RIGHT)).area < 1e-12
 
 
@@ -220,10 +246,14 @@ def test_only_features_that_match_are_taken(tmp_path: Path, make_layer: Any, wri
     assert read_published_coverage(layer, tmp_path, operator="m1").coverage.geometry.equals(LEFT)
     for options, code in (({"tech": "3G"}, "coverage-empty"), ({"technology": "LTE"}, "column-missing")):
         layer = make_layer("polygons", "a.geojson", where=options)
-        refused(code, lambda layer=layer: read_published_coverage(layer, tmp_path, operator="m1"), "a.geojson")  # type: ignore[misc]
+        refused(
+            code, lambda layer=layer: read_published_coverage(layer, tmp_path, operator="m1"), "a.geojson"
+        )  # type: ignore[misc]
 
 
-def test_a_self_crossing_area_is_repaired_and_said_so(tmp_path: Path, make_layer: Any, write_geojson: Any) -> None:
+def test_a_self_crossing_area_is_repaired_and_said_so(
+    tmp_path: Path, make_layer: Any, write_geojson: Any
+) -> None:
     bow_tie = shapely.Polygon([(136.5, 33.5), (136.6, 33.6), (136.6, 33.5), (136.5, 33.6)])
     write_geojson(tmp_path / "a.geojson", [area(bow_tie)])
     reading = read_published_coverage(make_layer("polygons", "a.geojson"), tmp_path, operator="m1")

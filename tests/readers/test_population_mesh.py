@@ -26,9 +26,7 @@ HEADER = "KEY_CODE,HTKSYORI,HTKSAKI,GASSAN,T001100001,T001100002,T001100003,T001
 LABELS = ",,,,　人口（総数）,　人口（総数）　男,　０～１４歳人口　総数,　世帯総数\r\n"
 # 1: this cell holds the age groups of the third; 2: its own are moved there and shown as *
 ROWS = (
-    "50364000,0,,,980,464,98,420\r\n"
-    "50364001,1,,50364002,882,405,90,377\r\n"
-    "50364002,2,50364001,,3,*,*,2\r\n"
+    "50364000,0,,,980,464,98,420\r\n50364001,1,,50364002,882,405,90,377\r\n50364002,2,50364001,,3,*,*,2\r\n"
 )
 
 
@@ -86,7 +84,8 @@ def test_a_table_without_households_leaves_them_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "reads"), [(" 50364000", True), ("50364000.0", True), ("5.036E+07", False), ("5036400A", False), ("", False)]
+    ("code", "reads"),
+    [(" 50364000", True), ("50364000.0", True), ("5.036E+07", False), ("5036400A", False), ("", False)],
 )
 def test_codes_that_a_spreadsheet_has_touched(code: str, reads: bool) -> None:
     data = estat(f"{code},0,,,980,464,98,420\r\n")
@@ -139,9 +138,14 @@ def rows_of(*cells: tuple[int, int]) -> bytes:
     return estat("".join(f"{code},0,,,{people},0,0,{people // 2}\r\n" for code, people in cells))
 
 
-def test_first_level_files_of_different_areas_are_joined(tmp_path: Path, write_zip: WriteZip, make_layer: Any) -> None:
+def test_first_level_files_of_different_areas_are_joined(
+    tmp_path: Path, write_zip: WriteZip, make_layer: Any
+) -> None:
     paths = write_files(
-        tmp_path, write_zip, tblT001100S5036=rows_of((50364001, 4), (50364000, 10)), tblT001100S5136=rows_of((51360000, 6))
+        tmp_path,
+        write_zip,
+        tblT001100S5036=rows_of((50364001, 4), (50364000, 10)),
+        tblT001100S5136=rows_of((51360000, 6)),
     )
     reading = read_population(make_layer("estat-mesh", paths), tmp_path)
     assert reading.mesh.mesh_code.tolist() == [50364000, 50364001, 51360000]
@@ -158,10 +162,16 @@ def test_two_prefecture_files_each_hold_their_part_of_a_border_cell(
     tmp_path: Path, write_zip: WriteZip, make_layer: Any
 ) -> None:
     paths = write_files(
-        tmp_path, write_zip, tblT001100S24=rows_of((50364000, 10), (51360000, 1)), tblT001100S29=rows_of((50364000, 5))
+        tmp_path,
+        write_zip,
+        tblT001100S24=rows_of((50364000, 10), (51360000, 1)),
+        tblT001100S29=rows_of((50364000, 5)),
     )
     mesh_ = read_population(make_layer("estat-mesh", paths), tmp_path).mesh
-    assert dict(zip(mesh_.mesh_code.tolist(), mesh_.population.tolist(), strict=True)) == {50364000: 15, 51360000: 1}
+    assert dict(zip(mesh_.mesh_code.tolist(), mesh_.population.tolist(), strict=True)) == {
+        50364000: 15,
+        51360000: 1,
+    }
 
 
 @pytest.mark.parametrize(
@@ -180,7 +190,12 @@ def test_two_prefecture_files_each_hold_their_part_of_a_border_cell(
     ],
 )  # fmt: skip
 def test_files_that_would_count_people_twice_are_refused(
-    tmp_path: Path, write_zip: WriteZip, make_layer: Any, first: dict[str, bytes], second: dict[str, bytes], code: str
+    tmp_path: Path,
+    write_zip: WriteZip,
+    make_layer: Any,
+    first: dict[str, bytes],
+    second: dict[str, bytes],
+    code: str,
 ) -> None:
     paths = write_files(tmp_path, write_zip, **first, **second)
     with pytest.raises(FileFormatError) as caught:
@@ -233,7 +248,11 @@ def test_the_real_samples_add_up_to_their_published_sums(
 
 def ksj_feature(cell: int, code: int, **values: Any) -> dict[str, Any]:
     box = shapely.box(*mesh.bounds(cell))
-    return {"type": "Feature", "properties": {"MESH_ID": cell, "SHICODE": code} | values, "geometry": shapely.geometry.mapping(box)}
+    return {
+        "type": "Feature",
+        "properties": {"MESH_ID": cell, "SHICODE": code} | values,
+        "geometry": shapely.geometry.mapping(box),
+    }
 
 
 KSJ = [
@@ -260,7 +279,9 @@ def test_ksj_cells_occur_once_per_municipality_and_are_not_rounded(
     assert whole.total == pytest.approx(19.0, abs=1e-9)
 
 
-def test_ksj_merged_municipalities_are_added(tmp_path: Path, make_layer: Any, write_geojson: Callable[..., Path]) -> None:
+def test_ksj_merged_municipalities_are_added(
+    tmp_path: Path, make_layer: Any, write_geojson: Callable[..., Path]
+) -> None:
     write_geojson(tmp_path / "a.geojson", KSJ)
     layer = make_layer("ksj-mesh", "a.geojson", year=2020)
     mesh_ = read_population(layer, tmp_path, prefecture_code="24", mergers={"24561": "24562"}).mesh
@@ -270,7 +291,12 @@ def test_ksj_merged_municipalities_are_added(tmp_path: Path, make_layer: Any, wr
 
 def test_the_h29_edition_as_a_zipped_shapefile(tmp_path: Path, make_layer: Any, write_zip: WriteZip) -> None:
     frame = geopandas.GeoDataFrame(
-        {"MESH_ID": ["503640001", "503640002"], "CITY_CODE": ["24561", "24562"], "POP2010": [12.0, 1.5], "POP2050": [4.0, 0.5]},
+        {
+            "MESH_ID": ["503640001", "503640002"],
+            "CITY_CODE": ["24561", "24562"],
+            "POP2010": [12.0, 1.5],
+            "POP2050": [4.0, 0.5],
+        },
         geometry=[shapely.box(*mesh.bounds(c)) for c in (503640001, 503640002)],
         crs=6668,
     )
@@ -290,13 +316,22 @@ def test_the_h29_edition_as_a_zipped_shapefile(tmp_path: Path, make_layer: Any, 
         ([ksj_feature(503640001, 24561, PTN_2020=None)], 2020, "ksj-value"),
         ([ksj_feature(503640001, 24561, PTN_2020=-1.0)], 2020, "ksj-value"),
         ([ksj_feature(503640001, 245, PTN_2020=1.0)], 2020, "ksj-value"),
-        ([ksj_feature(503640001, 24561, PTN_2020=1.0), ksj_feature(50364000, 24561, PTN_2020=1.0)], 2020, "mesh-code-invalid"),
+        (
+            [ksj_feature(503640001, 24561, PTN_2020=1.0), ksj_feature(50364000, 24561, PTN_2020=1.0)],
+            2020,
+            "mesh-code-invalid",
+        ),
         ([{**KSJ[0], "properties": {"MESH_ID": 503640001, "PTN_2020": 1.0}}], 2020, "column-missing"),
         ([KSJ[2]], 2020, "ksj-empty"),
     ],
 )
 def test_broken_ksj_meshes_are_refused(
-    tmp_path: Path, make_layer: Any, write_geojson: Callable[..., Path], features: list[Any], year: int | None, code: str
+    tmp_path: Path,
+    make_layer: Any,
+    write_geojson: Callable[..., Path],
+    features: list[Any],
+    year: int | None,
+    code: str,
 ) -> None:
     write_geojson(tmp_path / "a.geojson", features)
     options = {} if year is None else {"year": year}
@@ -305,7 +340,9 @@ def test_broken_ksj_meshes_are_refused(
     assert caught.value.code == code
 
 
-def test_the_same_ksj_file_twice_is_refused(tmp_path: Path, make_layer: Any, write_geojson: Callable[..., Path]) -> None:
+def test_the_same_ksj_file_twice_is_refused(
+    tmp_path: Path, make_layer: Any, write_geojson: Callable[..., Path]
+) -> None:
     for name in ("a.geojson", "b.geojson"):
         write_geojson(tmp_path / name, KSJ)
     with pytest.raises(InputError) as caught:
@@ -316,7 +353,9 @@ def test_the_same_ksj_file_twice_is_refused(tmp_path: Path, make_layer: Any, wri
 # --- raster --------------------------------------------------------------------------------------------------------
 
 
-def write_raster(path: Path, values: Any, *, nodata: float | None = -99999.0, epsg: int | None = 4326, **transform: float) -> Path:
+def write_raster(
+    path: Path, values: Any, *, nodata: float | None = -99999.0, epsg: int | None = 4326, **transform: float
+) -> Path:
     array = np.asarray(values, dtype=np.float32)
     at = {"west": 136.5, "north": 33.6, "step": 1 / 120} | transform
     with rasterio.open(
@@ -336,7 +375,10 @@ def test_every_pixel_counts_whole_in_the_cell_of_its_centre(tmp_path: Path, make
     step = 1 / 120
     first = mesh.encode_point(33.6 - step / 2, 136.5 + step / 2, 8)
     last = mesh.encode_point(33.6 - 3.5 * step, 136.5 + 5.5 * step, 8)
-    assert dict(zip(mesh_.mesh_code.tolist(), mesh_.population.tolist(), strict=True)) == {first: 12.5, last: 7.25}
+    assert dict(zip(mesh_.mesh_code.tolist(), mesh_.population.tolist(), strict=True)) == {
+        first: 12.5,
+        last: 7.25,
+    }
     assert (mesh_.estimated, mesh_.census_year) == (True, 2020)
     assert set(mesh_.municipality_code) == {""}
 
@@ -364,7 +406,9 @@ def test_only_cells_of_the_region_are_read_and_none_in_part(
     assert north >= 33.6
     whole = read_population(make_layer("geotiff", "wp.tif"), tmp_path).mesh
     everywhere = dict(zip(whole.mesh_code.tolist(), whole.population.tolist(), strict=True))
-    assert all(everywhere[c] == p for c, p in zip(mesh_.mesh_code.tolist(), mesh_.population.tolist(), strict=True))
+    assert all(
+        everywhere[c] == p for c, p in zip(mesh_.mesh_code.tolist(), mesh_.population.tolist(), strict=True)
+    )
     assert len(mesh_) < len(whole)
 
 
@@ -405,7 +449,11 @@ def test_other_files_under_a_tif_name_are_refused(tmp_path: Path, make_layer: An
     vrt.write_text("<VRTDataset rasterXSize='1' rasterYSize='1'></VRTDataset>", encoding="utf-8")
     whole = write_raster(tmp_path / "b.tif", np.ones((200, 200))).read_bytes()
     (tmp_path / "b.tif").write_bytes(whole[: len(whole) // 3])
-    for name, code in (("a.tif", "raster-not-geotiff"), ("b.tif", "raster-broken"), ("c.tif", "file-missing")):
+    for name, code in (
+        ("a.tif", "raster-not-geotiff"),
+        ("b.tif", "raster-broken"),
+        ("c.tif", "file-missing"),
+    ):
         with pytest.raises(InputError) as caught:
             read_population(make_layer("geotiff", name), tmp_path)
         assert caught.value.code == code
@@ -421,7 +469,11 @@ def test_a_csv_of_our_own(tmp_path: Path, make_layer: Any) -> None:
         read_population(make_layer("mesh-csv", "a.csv"), tmp_path)
     assert caught.value.code == "municipality-code-check-digit"
     (tmp_path / "a.csv").write_bytes(text.replace("993021", "99302").encode("cp932"))
-    mesh_ = read_population(make_layer("mesh-csv", "a.csv", estimated=True, census_year=2015), tmp_path, mergers={"99302": "99301"}).mesh
+    mesh_ = read_population(
+        make_layer("mesh-csv", "a.csv", estimated=True, census_year=2015),
+        tmp_path,
+        mergers={"99302": "99301"},
+    ).mesh
     assert mesh_.mesh_code.tolist() == [5036400011, 5036400011, 5036400012]
     assert mesh_.municipality_code.tolist() == ["", "99301", "99301"]
     assert mesh_.population.tolist() == [3, 10, 0.5]

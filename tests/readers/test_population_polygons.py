@@ -60,12 +60,21 @@ def test_sums_are_exact_for_any_shapes(read: Callable[..., Any]) -> None:
     features = []
     for i in range(60):
         centre = shapely.Point(136.5 + rng.random() * 0.1, 33.5 + rng.random() * 0.1)
-        features.append(small_area(f"9930{1 + i % 2}{i:06d}", centre.buffer(rng.random() * 0.01 + 1e-4, quad_segs=3), int(rng.integers(0, 900)), int(rng.integers(0, 300))))
+        features.append(
+            small_area(
+                f"9930{1 + i % 2}{i:06d}",
+                centre.buffer(rng.random() * 0.01 + 1e-4, quad_segs=3),
+                int(rng.integers(0, 900)),
+                int(rng.integers(0, 300)),
+            )
+        )
     for digits in (8, 9, 10, 11):
         found = read(features, digits=digits)
         for column, key in (("population", "JINKO"), ("households", "SETAI")):
             for code in ("99301", "99302"):
-                wanted = sum(f["properties"][key] for f in features if f["properties"]["KEY_CODE"].startswith(code))
+                wanted = sum(
+                    f["properties"][key] for f in features if f["properties"]["KEY_CODE"].startswith(code)
+                )
                 assert getattr(found, column)[found.municipality_code == code].sum() == wanted
         keys = list(zip(found.mesh_code.tolist(), found.municipality_code.tolist(), strict=True))
         assert len(set(keys)) == len(keys)
@@ -81,21 +90,31 @@ def test_one_area_in_several_polygons_is_counted_once_or_by_its_parts(read: Call
 
 
 def test_water_without_a_value_is_nobody(read: Callable[..., Any]) -> None:
-    found = read([small_area("99301000100", box(0, 0, 1, 1), 5), small_area("99301000200", box(1, 0, 2, 1), None, None)])
+    found = read(
+        [
+            small_area("99301000100", box(0, 0, 1, 1), 5),
+            small_area("99301000200", box(1, 0, 2, 1), None, None),
+        ]
+    )
     assert (len(found), found.total) == (1, 5)
 
 
 def test_old_codes_become_present_ones_and_areas_outside_are_left_out(
     read: Callable[..., Any], two_towns: tuple[Municipality, ...]
 ) -> None:
-    features = [small_area("99381000100", box(0, 0, 1, 1), 5), small_area("98201000100", shapely.box(139, 35, 139.1, 35.1), 9)]
+    features = [
+        small_area("99381000100", box(0, 0, 1, 1), 5),
+        small_area("98201000100", shapely.box(139, 35, 139.1, 35.1), 9),
+    ]
     found = read(features, municipalities=two_towns, mergers={"99381": "99301"})
     assert (found.municipality_code.tolist(), found.total) == (["99301"], 5)
 
 
 def test_the_real_form_is_a_zipped_cp932_shapefile(tmp_path: Path, make_layer: Any, write_zip: Any) -> None:
     frame = geopandas.GeoDataFrame(
-        {"KEY_CODE": ["99301000100"], "S_NAME": ["髙山町"], "JINKO": [7], "SETAI": [3]}, geometry=[box(0, 0, 1, 1)], crs=6668
+        {"KEY_CODE": ["99301000100"], "S_NAME": ["髙山町"], "JINKO": [7], "SETAI": [3]},
+        geometry=[box(0, 0, 1, 1)],
+        crs=6668,
     )
     pyogrio.write_dataframe(frame, tmp_path / "r2ka99.shp", driver="ESRI Shapefile", encoding="CP932")
     (tmp_path / "r2ka99.cpg").unlink()
@@ -106,7 +125,9 @@ def test_the_real_form_is_a_zipped_cp932_shapefile(tmp_path: Path, make_layer: A
 
 def test_hexagons_in_web_mercator_with_fractions(tmp_path: Path, make_layer: Any) -> None:
     hexagon = shapely.Point(136.55, 33.55).buffer(0.004, quad_segs=2)
-    frame = geopandas.GeoDataFrame({"h3": ["882f"], "population": [12.75]}, geometry=[hexagon], crs=4326).to_crs(3857)
+    frame = geopandas.GeoDataFrame(
+        {"h3": ["882f"], "population": [12.75]}, geometry=[hexagon], crs=4326
+    ).to_crs(3857)
     pyogrio.write_dataframe(frame, tmp_path / "kontur.gpkg", driver="GPKG")
     found = read_population(make_layer("polygons", "kontur.gpkg"), tmp_path).mesh
     assert found.total == pytest.approx(12.75, rel=1e-12)
@@ -125,14 +146,18 @@ def test_hexagons_in_web_mercator_with_fractions(tmp_path: Path, make_layer: Any
         ({"type": "Feature", "properties": {"id": 1}, "geometry": shapely.geometry.mapping(box(0, 0, 1, 1))}, {"id_field": "id"}, "column-missing"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_counted_is_refused(read: Callable[..., Any], item: Any, options: Any, code: str) -> None:
+def test_what_cannot_be_counted_is_refused(
+    read: Callable[..., Any], item: Any, options: Any, code: str
+) -> None:
     with pytest.raises(InputError) as caught:
         read([item], **options)
     assert caught.value.code == code
     assert "a.geojson" in caught.value.ja
 
 
-def test_a_file_of_another_region_is_refused(read: Callable[..., Any], two_towns: tuple[Municipality, ...]) -> None:
+def test_a_file_of_another_region_is_refused(
+    read: Callable[..., Any], two_towns: tuple[Municipality, ...]
+) -> None:
     with pytest.raises(InputError) as caught:
         read([small_area("98201000100", shapely.box(139, 35, 139.1, 35.1), 9)], municipalities=two_towns)
     assert caught.value.code == "polygons-empty"

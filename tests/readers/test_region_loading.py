@@ -70,16 +70,19 @@ name_en = "Mihon Mobile A"
 colour = "#0072b2"
 inventory = "complete"
 """
-PUBLISHED = (
-    OPERATORS.replace("m1", "m2").replace("モバイルA", "モバイルB").replace("Mobile A", "Mobile B").replace("complete", "none")
-    + layer("x", "polygons", "m2.geojson").replace("[layers.x]", "[operators.m2.published_coverage]")
+PUBLISHED = OPERATORS.replace("m1", "m2").replace("モバイルA", "モバイルB").replace(
+    "Mobile A", "Mobile B"
+).replace("complete", "none") + layer("x", "polygons", "m2.geojson").replace(
+    "[layers.x]", "[operators.m2.published_coverage]"
 )
 
 Build = Callable[..., Path]
 
 
 @pytest.fixture
-def build(tmp_path: Path, write_geojson: Any, write_zip: WriteZip, n03_features: list[dict[str, Any]]) -> Build:
+def build(
+    tmp_path: Path, write_geojson: Any, write_zip: WriteZip, n03_features: list[dict[str, Any]]
+) -> Build:
     """A small region in ``tmp_path/mihon``; arguments replace layer tables (None leaves one out)."""
     folder = tmp_path / "mihon"
     for name in ("shapes", "population", "towers"):
@@ -87,7 +90,9 @@ def build(tmp_path: Path, write_geojson: Any, write_zip: WriteZip, n03_features:
     write_geojson(folder / "shapes" / "n03.geojson", n03_features)
     cells = [mesh.encode_point(33.55, lon, 9) for lon in (136.55, 136.65)]
     text = "KEY_CODE,HTKSYORI,HTKSAKI,GASSAN,T000847001,T000847029\r\n,,,,　人口総数,　世帯総数\r\n"
-    text += "".join(f"{cell},0,,,{people},{people // 2}\r\n" for cell, people in zip(cells, (40, 21), strict=True))
+    text += "".join(
+        f"{cell},0,,,{people},{people // 2}\r\n" for cell, people in zip(cells, (40, 21), strict=True)
+    )
     write_zip(folder / "population" / "tblT000847H99.zip", {"tblT000847H99.txt": text.encode("cp932")})
     with rasterio.open(
         folder / "terrain.tif", "w", driver="GTiff", dtype="float32", count=1, width=160, height=130, crs="EPSG:6674",
@@ -102,12 +107,31 @@ def build(tmp_path: Path, write_geojson: Any, write_zip: WriteZip, n03_features:
     }
     for name, content in tables.items():
         (folder / "towers" / f"{name}.csv").write_text(content, encoding="utf-8")
-    (folder / "towns.csv").write_text("municipality_code,town,lat,lon\n99381,奥山,33.551,136.551\n", encoding="utf-8")
-    (folder / "shelters.csv").write_text("kind,common_id,municipality_code,name,lat,lon\nemergency,E1,99302,会館,33.56,136.65\n", encoding="utf-8")
+    (folder / "towns.csv").write_text(
+        "municipality_code,town,lat,lon\n99381,奥山,33.551,136.551\n", encoding="utf-8"
+    )
+    (folder / "shelters.csv").write_text(
+        "kind,common_id,municipality_code,name,lat,lon\nemergency,E1,99302,会館,33.56,136.65\n",
+        encoding="utf-8",
+    )
     (folder / "indicators.toml").write_text('title = "見本"\n', encoding="utf-8")
-    write_geojson(folder / "m2.geojson", [{"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(shapely.box(136.5, 33.5, 136.6, 33.6))}])
+    write_geojson(
+        folder / "m2.geojson",
+        [
+            {
+                "type": "Feature",
+                "properties": {},
+                "geometry": shapely.geometry.mapping(shapely.box(136.5, 33.5, 136.6, 33.6)),
+            }
+        ],
+    )
 
-    def make(*, extra: str = '\n[municipality_mergers]\n99381 = "99301"\n', operators: str = OPERATORS + PUBLISHED, **changed: str | None) -> Path:
+    def make(
+        *,
+        extra: str = '\n[municipality_mergers]\n99381 = "99301"\n',
+        operators: str = OPERATORS + PUBLISHED,
+        **changed: str | None,
+    ) -> Path:
         parts = LAYER_TABLES | changed
         body = "".join(table for table in parts.values() if table)
         (folder / "region.toml").write_text(REGION + body + operators + LADDER + extra, encoding="utf-8")
@@ -131,7 +155,10 @@ def test_a_region_is_loaded_whole(build: Build) -> None:
     data = load_region(build(), progress=seen.append)
     assert [m.full_name for m in data.municipalities] == ["見本郡西町", "見本郡東町"]
     assert data.population.total == 61
-    assert data.terrain.height_m[data.terrain.height_m.shape[0] // 2, data.terrain.height_m.shape[1] // 2] == 12.5
+    assert (
+        data.terrain.height_m[data.terrain.height_m.shape[0] // 2, data.terrain.height_m.shape[1] // 2]
+        == 12.5
+    )
     west, south, east, north = data.terrain.grid.bounds
     assert east - west > 18_500 + 2 * 2000
     assert north - south > 17_700 + 2 * 2000  # with the islet north of the western town
@@ -182,7 +209,9 @@ def test_the_same_folder_gives_the_same_region_twice(build: Build) -> None:
         (set(), []),
     ],
 )
-def test_only_what_is_asked_for_and_what_it_needs_is_read(build: Build, only: set[str], read: list[str]) -> None:
+def test_only_what_is_asked_for_and_what_it_needs_is_read(
+    build: Build, only: set[str], read: list[str]
+) -> None:
     folder = build()
     (folder / "terrain.tif").unlink()  # what is not needed may even be missing
     data = load_region(folder, only=only)
@@ -208,7 +237,17 @@ def test_layers_may_lie_in_a_folder_of_their_own(build: Build, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "path", ["../towns.csv", "a/../../towns.csv", "/etc/hostname", "C:/towns.csv", "C:\\\\towns.csv", "a\\\\towns.csv", "~/towns.csv", ""]
+    "path",
+    [
+        "../towns.csv",
+        "a/../../towns.csv",
+        "/etc/hostname",
+        "C:/towns.csv",
+        "C:\\\\towns.csv",
+        "a\\\\towns.csv",
+        "~/towns.csv",
+        "",
+    ],
 )
 def test_paths_never_leave_the_folder(build: Build, path: str) -> None:
     folder = build(settlements=layer("settlements", "csv", "x").replace('["x"]', f'"{path}"'))
@@ -231,13 +270,23 @@ def test_an_unknown_format_names_its_layer_and_those_that_there_are(build: Build
 
 @pytest.mark.parametrize("name", ["boundaries", "population", "sites", "settlements", "shelters"])
 def test_an_unknown_option_names_its_layer(build: Build, name: str) -> None:
-    changed = LAYER_TABLES[name] + "options = { encodng = \"utf-8\" }\n"
+    changed = LAYER_TABLES[name] + 'options = { encodng = "utf-8" }\n'
     refused("layer-option-wrong", lambda: load_region(build(**{name: changed})), name, "encodng")
 
 
 def test_a_terrain_elsewhere_is_refused(build: Build) -> None:
     folder = build()
-    with rasterio.open(folder / "terrain.tif", "w", driver="GTiff", dtype="float32", count=1, width=10, height=10, crs="EPSG:6674", transform=rasterio.Affine(250.0, 0.0, 900_000.0, 0.0, -250.0, 900_000.0)) as target:
+    with rasterio.open(
+        folder / "terrain.tif",
+        "w",
+        driver="GTiff",
+        dtype="float32",
+        count=1,
+        width=10,
+        height=10,
+        crs="EPSG:6674",
+        transform=rasterio.Affine(250.0, 0.0, 900_000.0, 0.0, -250.0, 900_000.0),
+    ) as target:
         target.write(np.zeros((10, 10), dtype=np.float32), 1)
     refused("terrain-elsewhere", lambda: load_region(folder))
 
@@ -261,7 +310,8 @@ def test_an_operator_that_region_toml_lacks_is_refused(build: Build) -> None:
 
 def test_districts_and_actuals_as_layers_of_their_own(build: Build, write_geojson: Any) -> None:
     folder = build(
-        districts=layer("districts", "vector", "register.geojson"), actuals=layer("actuals", "csv", "actuals.csv")
+        districts=layer("districts", "vector", "register.geojson"),
+        actuals=layer("actuals", "csv", "actuals.csv"),
     )
     polygon = shapely.geometry.mapping(shapely.box(136.54, 33.54, 136.56, 33.56))
     row = {"district_id": "D1", "municipality_code": "99301", "name": "奥山"}
@@ -282,14 +332,17 @@ def test_districts_and_actuals_as_layers_of_their_own(build: Build, write_geojso
 def test_a_flat_list_instead_of_tables(build: Build) -> None:
     folder = build(sites=layer("sites", "site-list", "list.csv", '{ datum = "tokyo" }'))
     (folder / "list.csv").write_text(
-        "site_id,name,municipality_code,lat,lon,status,operator\nS1,奥山局,,33.55,136.55,供用中,m1\n", encoding="utf-8"
+        "site_id,name,municipality_code,lat,lon,status,operator\nS1,奥山局,,33.55,136.55,供用中,m1\n",
+        encoding="utf-8",
     )
     data = load_region(folder, only={"sites"})
     assert data.ledger.sites[0].lat == pytest.approx(33.5533, abs=5e-4)
     assert [n for n, _ in data.layers[1].files] == ["list.csv"]
     refused(
         "layer-option-wrong",
-        lambda: load_region(build(sites=layer("sites", "site-list", "list.csv", '{ datum = "itrf" }')), only={"sites"}),
+        lambda: load_region(
+            build(sites=layer("sites", "site-list", "list.csv", '{ datum = "itrf" }')), only={"sites"}
+        ),
         "datum",
     )
     several = build(sites=layer("sites", "site-list", "list.csv,towns.csv"))
@@ -315,7 +368,8 @@ def test_opencellid_as_the_list_of_sites(build: Build) -> None:
 def test_an_estimate_reads_the_towns_first_and_is_marked(build: Build) -> None:
     folder = build(population=layer("population", "estimate", "census.csv"))
     (folder / "census.csv").write_text(
-        "code,id_code,name,pop_2015,households_2015,area_km2\n99301,3,西町,40,20,103\n99302,3,東町,21,10,103\n", encoding="utf-8"
+        "code,id_code,name,pop_2015,households_2015,area_km2\n99301,3,西町,40,20,103\n99302,3,東町,21,10,103\n",
+        encoding="utf-8",
     )
     data = load_region(folder, only={"population"})
     assert (data.population.total, data.population.estimated) == (61, True)
@@ -340,10 +394,18 @@ def test_mie_from_its_real_layers(shared_dir: Path, tmp_path: Path) -> None:
         "settlements": layer("settlements", "csv", "settlements/mie_towns.csv"),
         "shelters": layer("shelters", "csv", "shelters/mie_shelters.csv"),
     }  # fmt: skip
-    text = REGION.replace('"99"', '"24"').replace("見本県", "三重県") + "".join(tables.values()) + OPERATORS + LADDER
-    (tmp_path / "region.toml").write_text(text.replace("[ladder]", "[grid]\ncell_m = 250\n[ladder]"), encoding="utf-8")
+    text = (
+        REGION.replace('"99"', '"24"').replace("見本県", "三重県")
+        + "".join(tables.values())
+        + OPERATORS
+        + LADDER
+    )
+    (tmp_path / "region.toml").write_text(
+        text.replace("[ladder]", "[grid]\ncell_m = 250\n[ladder]"), encoding="utf-8"
+    )
     (tmp_path / "sites.csv").write_text(
-        "site_id,name,municipality_code,lat,lon,status,operator\nS1,例示局,,34.72,136.50,供用中,m1\n", encoding="utf-8"
+        "site_id,name,municipality_code,lat,lon,status,operator\nS1,例示局,,34.72,136.50,供用中,m1\n",
+        encoding="utf-8",
     )
     data = load_region(tmp_path, layers_root=shared_dir / "data")
     assert len(data.municipalities) == 29

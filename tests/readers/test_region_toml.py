@@ -71,17 +71,37 @@ def test_the_documented_mergers_are_read() -> None:
         ("[layers.terrain]", "[layers.terain]", "layers.terain", "綴り"),
         ('inventory = "complete"', 'inventory = "most"', "operators.m1.inventory", "complete, partial, none"),
         ('colour = "#0072b2"', 'colour = "blue"', "operators.m1.colour", "#[0-9a-f]{6}"),
-        ("frequency_mhz = 2140", "frequency_mhz = 2.14e9", "operators.m1.bands.B1.frequency_mhz", "6000.0 以下"),
+        (
+            "frequency_mhz = 2140",
+            "frequency_mhz = 2.14e9",
+            "operators.m1.bands.B1.frequency_mhz",
+            "6000.0 以下",
+        ),
         ("frequency_mhz = 2140", "frequency_mhz = inf", "operators.m1.bands.B1.frequency_mhz", "有限"),
         ("bandwidth_mhz = 15", "bandwidth_mhz = 0", "operators.m1.bands.B1.bandwidth_mhz", "0.0 より大きく"),
         ("min_dbm = -115", "min_dbm = nan", "ladder.classes[0].min_dbm", "有限"),
         ("[ladder]\n", "[grid]\ncell_m = 1\n[ladder]\n", "grid.cell_m", "5.0 以上"),
-        ("[ladder]\n", '[counting]\nfunding = ["国補助", "国"]\n[ladder]\n', "counting.funding[1]", "国補助, 県単独"),
+        (
+            "[ladder]\n",
+            '[counting]\nfunding = ["国補助", "国"]\n[ladder]\n',
+            "counting.funding[1]",
+            "国補助, 県単独",
+        ),
         ("[ladder]\n", "[radoi]\nmodel = 1\n[ladder]\n", "radoi", "綴り"),
         ("[ladder]\n", '[radio]\nmodel = "itm"\n[ladder]\n', "radio.model", "p1812, free-space"),
         ('[region]\nid = "mihon"', '[reg]\nid = "mihon"', "region", "書き足して"),
-        ("fiscal_years = [2016, 2017]", "fiscal_years = [2016]\nfictional = \"perhaps\"", "region.fictional", "true か false"),
-        ("[operators.m1]", "[municipality_mergers]\n24381 = 24201\n[operators.m1]", "municipality_mergers.24381", "文字列"),
+        (
+            "fiscal_years = [2016, 2017]",
+            'fiscal_years = [2016]\nfictional = "perhaps"',
+            "region.fictional",
+            "true か false",
+        ),
+        (
+            "[operators.m1]",
+            "[municipality_mergers]\n24381 = 24201\n[operators.m1]",
+            "municipality_mergers.24381",
+            "文字列",
+        ),
         ('name_en = "Mihon"', 'name_en = "Mihon"\nlayers = "x"', "region.layers", "綴り"),
     ],
 )
@@ -102,13 +122,17 @@ def test_a_wrong_key_is_named_with_its_value_and_what_to_do(old: str, new: str, 
         ("plane_epsg = 6674", "plane_epsg = 4326", "平面直角座標系"),
         ("[operators.m1]", '[municipality_mergers]\n381 = "24201"\n[operators.m1]', "5桁"),
         ("[operators.m1", "[operators.any", "any"),
-        ("[operators.m1", "[operators.\"ドコモ\"", "英数字"),
+        ("[operators.m1", '[operators."ドコモ"', "英数字"),
     ],
 )
 def test_keys_that_contradict_each_other_are_refused(old: str, new: str, also_ja: str) -> None:
     text = example()
     # an operator's tables share their prefix
-    changed = text.replace(old, new) if old.startswith("[operators.m1") and "mergers" not in new else text.replace(old, new, 1)
+    changed = (
+        text.replace(old, new)
+        if old.startswith("[operators.m1") and "mergers" not in new
+        else text.replace(old, new, 1)
+    )
     with pytest.raises(RegionError) as caught:
         parse_config(changed)
     assert caught.value.code == "region-contradicts"
@@ -135,7 +159,11 @@ def test_a_ladder_out_of_order_is_explained_in_both_languages(old: str, new: str
 
 
 def test_several_mistakes_give_one_sentence_that_counts_the_others() -> None:
-    text = example().replace("plane_epsg = 6674", 'plane_epsg = "x"').replace('colour = "#0072b2"', 'colour = "blue"')
+    text = (
+        example()
+        .replace("plane_epsg = 6674", 'plane_epsg = "x"')
+        .replace('colour = "#0072b2"', 'colour = "blue"')
+    )
     with pytest.raises(RegionError) as caught:
         parse_config(text)
     assert "ほかに 1 件" in caught.value.ja

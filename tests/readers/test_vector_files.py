@@ -58,7 +58,9 @@ def refused(code: str, path: Path, **options: Any) -> InputError:
 
 
 def test_geojson_gives_geometry_and_properties(tmp_path: Path, write_geojson: WriteGeojson) -> None:
-    path = write_geojson(tmp_path / "a.geojson", [feature(POINT, name="津", n=54.0), feature(None, name="位置なし")])
+    path = write_geojson(
+        tmp_path / "a.geojson", [feature(POINT, name="津", n=54.0), feature(None, name="位置なし")]
+    )
     table = read_features(path)
     assert table.features[0].geometry == POINT
     assert table.features[0].text("name") == "津"
@@ -77,10 +79,19 @@ def test_geojson_with_a_bom_and_heights_is_read_in_two_dimensions(tmp_path: Path
 
 @pytest.mark.parametrize(
     "name",
-    ["urn:ogc:def:crs:EPSG::6668", "urn:ogc:def:crs:OGC:1.3:CRS84", "EPSG:4612", "urn:ogc:def:crs:EPSG:6.9:4326"],
+    [
+        "urn:ogc:def:crs:EPSG::6668",
+        "urn:ogc:def:crs:OGC:1.3:CRS84",
+        "EPSG:4612",
+        "urn:ogc:def:crs:EPSG:6.9:4326",
+    ],
 )
 def test_the_old_crs_member_may_name_a_geographic_system(name: str) -> None:
-    document = {"type": "FeatureCollection", "crs": {"type": "name", "properties": {"name": name}}, "features": [feature(POINT)]}
+    document = {
+        "type": "FeatureCollection",
+        "crs": {"type": "name", "properties": {"name": name}},
+        "features": [feature(POINT)],
+    }
     assert parse_geojson(json.dumps(document).encode(), name="a").features[0].geometry == POINT
 
 
@@ -111,11 +122,15 @@ def test_a_projected_or_linked_crs_is_refused(
 
 
 def test_swapped_axes_are_recognised(tmp_path: Path, write_geojson: WriteGeojson) -> None:
-    error = refused("outside-japan", write_geojson(tmp_path / "a.geojson", [feature(shapely.Point(34.7, 136.5))]))
+    error = refused(
+        "outside-japan", write_geojson(tmp_path / "a.geojson", [feature(shapely.Point(34.7, 136.5))])
+    )
     assert "緯度と経度の順が逆" in error.ja
 
 
-def test_metres_without_a_crs_and_positions_abroad_are_refused(tmp_path: Path, write_geojson: WriteGeojson) -> None:
+def test_metres_without_a_crs_and_positions_abroad_are_refused(
+    tmp_path: Path, write_geojson: WriteGeojson
+) -> None:
     refused("crs-missing", write_geojson(tmp_path / "a.geojson", [feature(shapely.Point(45_000, -145_000))]))
     refused("outside-japan", write_geojson(tmp_path / "b.geojson", [feature(shapely.Point(0, 0))]))
 
@@ -146,14 +161,19 @@ def test_a_virtual_dataset_under_a_geojson_name_opens_nothing(tmp_path: Path) ->
     secret = tmp_path / "secret.csv"
     secret.write_text("a,b\n1,2\n", encoding="utf-8")
     path = tmp_path / "a.geojson"
-    path.write_text(f'<OGRVRTDataSource><OGRVRTLayer name="x"><SrcDataSource>{secret}</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>', encoding="utf-8")
+    path.write_text(
+        f'<OGRVRTDataSource><OGRVRTLayer name="x"><SrcDataSource>{secret}</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>',
+        encoding="utf-8",
+    )
     refused("json-broken", path)
 
 
 def test_written_geojson_is_rfc_7946_and_reads_back() -> None:
     clockwise = shapely.Polygon(list(shapely.box(136.5, 33.5, 136.6, 33.6).exterior.coords)[::-1])
     data = dump_geojson([({"name": "津"}, clockwise), ({"name": "点"}, POINT), ({"name": "なし"}, None)])
-    assert data == dump_geojson([({"name": "津"}, clockwise), ({"name": "点"}, POINT), ({"name": "なし"}, None)])
+    assert data == dump_geojson(
+        [({"name": "津"}, clockwise), ({"name": "点"}, POINT), ({"name": "なし"}, None)]
+    )
     document = json.loads(data)
     assert set(document) == {"type", "features"}
     ring = document["features"][0]["geometry"]["coordinates"][0]
@@ -190,7 +210,10 @@ def test_topojson_shares_arcs_and_runs_them_backwards(tmp_path: Path) -> None:
     west, east, nobody = read_features(path).features
     assert west.geometry is not None
     assert east.geometry is not None
-    for geometry, box in ((west.geometry, (136.5, 33.5, 136.6, 33.6)), (east.geometry, (136.6, 33.5, 136.7, 33.6))):
+    for geometry, box in (
+        (west.geometry, (136.5, 33.5, 136.6, 33.6)),
+        (east.geometry, (136.6, 33.5, 136.7, 33.6)),
+    ):
         assert geometry.area == pytest.approx(0.01)
         assert geometry.bounds == pytest.approx(box)
     assert west.geometry.touches(east.geometry)
@@ -224,7 +247,12 @@ def same(table: FeatureTable, geometries: list[Any]) -> None:
 def test_shapefile_polygons_with_holes_and_islands_equal_what_gdal_wrote(tmp_path: Path) -> None:
     table = read_features(write_shapefile(tmp_path / "a.shp", [HOLED, ISLES]))
     same(table, [HOLED, ISLES])
-    assert table.features[0].properties == {"N03_004": "紀北町髙橋", "N03_007": "24543", "JINKO": 1234, "MENSEKI": 1.5}
+    assert table.features[0].properties == {
+        "N03_004": "紀北町髙橋",
+        "N03_007": "24543",
+        "JINKO": 1234,
+        "MENSEKI": 1.5,
+    }
     assert table.features[1].properties["JINKO"] == -5
 
 
@@ -293,9 +321,12 @@ def test_a_tokyo_datum_prj_is_transformed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "cut"), [(".shp", 0.1), (".shp", 0.5), (".shp", 0.97), (".dbf", 0.05), (".dbf", 0.5), (".dbf", 0.97)]
+    ("suffix", "cut"),
+    [(".shp", 0.1), (".shp", 0.5), (".shp", 0.97), (".dbf", 0.05), (".dbf", 0.5), (".dbf", 0.97)],
 )
-def test_a_shapefile_cut_anywhere_is_refused_not_read_in_part(tmp_path: Path, suffix: str, cut: float) -> None:
+def test_a_shapefile_cut_anywhere_is_refused_not_read_in_part(
+    tmp_path: Path, suffix: str, cut: float
+) -> None:
     path = write_shapefile(tmp_path / "a.shp", [HOLED, ISLES])
     part = path.with_suffix(suffix)
     data = part.read_bytes()
@@ -430,9 +461,17 @@ def test_kmz_is_a_zip_with_doc_kml(tmp_path: Path, write_zip: WriteZip) -> None:
     ("text", "code"),
     [
         (KML[:400], "xml-broken"),
-        (KML.replace("<kml ", "<!DOCTYPE kml [<!ENTITY e SYSTEM 'file:///etc/hostname'>]><kml ", 1), "xml-doctype"),
+        (
+            KML.replace("<kml ", "<!DOCTYPE kml [<!ENTITY e SYSTEM 'file:///etc/hostname'>]><kml ", 1),
+            "xml-doctype",
+        ),
         ("<html></html>", "kml-not"),
-        (KML.replace("<Folder>", "<Folder><NetworkLink><Link><href>http://127.0.0.1:9/</href></Link></NetworkLink>"), "kml-network-link"),
+        (
+            KML.replace(
+                "<Folder>", "<Folder><NetworkLink><Link><href>http://127.0.0.1:9/</href></Link></NetworkLink>"
+            ),
+            "kml-network-link",
+        ),
         (KML.replace("136.55,33.55", "136.55;33.55"), "geometry-broken"),
         (KML.replace("136.55,33.55", ""), "geometry-broken"),
         (KML.replace("136.55,33.55", "nan,33.55"), "geometry-broken"),
