@@ -129,7 +129,7 @@ def _sections_km(distance: FloatArray, member: NDArray[np.bool_]) -> FloatArray:
     if not member.any():
         return np.zeros(0)
     if member.all():
-        return distance[-1:] - distance[0]
+        return np.array([distance[-1]])
     edges = np.diff(np.concatenate(([False], member, [False])).astype(np.int8))
     first = np.flatnonzero(edges == 1)
     last = np.flatnonzero(edges == -1) - 1

@@ -113,16 +113,15 @@ def area_loss_db(
     )
     layers = _layers(terrain, zones)
     polar = np.empty((fan.rays, fan.steps + 1), dtype=np.float32)
-    near = np.empty(fan.rays, dtype=np.float32)
     loss = np.empty((window.rows, window.cols), dtype=np.float32)
 
     def rays(part: tuple[int, int]) -> None:
-        sweep_rays(part[0], part[1], layers, fan, constants, tables, polar, near)
+        sweep_rays(part[0], part[1], layers, fan, constants, tables, polar)
 
     def rows(part: tuple[int, int]) -> None:
         read_back(
             part[0], part[1], window.row0, window.col0, radius_m / grid.cell_m, layers, fan, constants,
-            ground + antenna_height_m, polar, near, loss,
+            ground + antenna_height_m, polar, loss,
         )  # fmt: skip
 
     if workers <= 1:
@@ -187,11 +186,11 @@ def ray_loss_db(
     work.height[:] = profile.height_m
     work.clutter[:] = profile.clutter_m
     work.zone[:] = profile.zone
-    loss = np.full(n + 1, np.nan)
+    loss, free = np.full(n + 1, np.nan), np.empty(n + 1)
     sweep_profile(
         n, bool(profile.clutter_m.any()), bool(np.any(profile.zone != INLAND)),
         math.nan if d_ct_km is None else float(d_ct_km), math.nan if d_cr_km is None else float(d_cr_km),
-        float(latitude_deg), float(latitude_slope), 2, constants, tables, work, loss,
+        float(latitude_deg), float(latitude_slope), 2, constants, tables, work, loss, free,
     )  # fmt: skip
     return loss
 
@@ -247,7 +246,6 @@ def _fan(grid: Grid, x_m: float, y_m: float, radius_m: float, step_m: float) -> 
     steps = max(math.ceil(radius_m / step_m), math.ceil(1000.0 * MIN_RANGE_KM / step_m)) + 1
     coarsest = 1 << (_RINGS - 1)
     rays = coarsest * max(1, math.ceil(8.0 * radius_m / max(step_m, grid.cell_m) / coarsest))
-    near_step = max(2, math.ceil(1000.0 * MIN_RANGE_KM / step_m - 1e-9))
     # Rays that are odd multiples of 2^j are evaluated from the step on where the rays evaluated so far would be more
     # than a cell apart; the coarsest ones from the start.
     first_ring = np.array([max(2, steps >> (j + 1)) for j in range(_RINGS)], dtype=np.int64)
@@ -260,7 +258,6 @@ def _fan(grid: Grid, x_m: float, y_m: float, radius_m: float, step_m: float) -> 
         cells_a_step=step_m / grid.cell_m,
         rays=rays,
         steps=steps,
-        near_step=near_step,
         near_km=MIN_RANGE_KM,
         first_ring=first_ring,
         latitude=latitude,

@@ -40,9 +40,8 @@ class Fan(NamedTuple):
     cells_a_step: float
     rays: int
     steps: int
-    near_step: int
-    """First step at or beyond the stated range of the Recommendation."""
     near_km: float
+    """The stated range of the Recommendation."""
     first_ring: NDArray[np.int64]
     """``first_ring[j]``: first step at which rays are evaluated that are multiples of 2^j."""
     latitude: float
@@ -93,16 +92,15 @@ def _read_ray(layers: Layers, fan: Fan, d_row: float, d_col: float, w: Workspace
 
 @kernel
 def sweep_rays(
-    first_ray: int, last_ray: int, layers: Layers, fan: Fan, c: Constants, t: Tables, loss: NDArray[np.float32],
-    near_excess: NDArray[np.float32],
+    first_ray: int, last_ray: int, layers: Layers, fan: Fan, c: Constants, t: Tables, excess: NDArray[np.float32],
 ) -> None:  # fmt: skip
-    """Losses of rays ``first_ray`` ≤ j < ``last_ray`` into ``loss`` (rays, steps + 1), dB; NaN is NO DATA.
+    """Loss above free space along rays ``first_ray`` ≤ j < ``last_ray`` into ``excess`` (rays, steps + 1), dB.
 
-    ``near_excess[j]`` is the loss above free space at ``fan.near_step``. A ray depends on nothing but itself, so that
-    any split over threads gives the same numbers.
+    NaN is NO DATA. A ray depends on nothing but itself, so that any split over threads gives the same numbers.
     """
     w = new_workspace(fan.steps + 1)
     out = np.empty(fan.steps + 1)
+    free = np.empty(fan.steps + 1)
     for j in range(first_ray, last_ray):
         level = 0
         while level + 1 < fan.first_ring.size and (j >> level) & 1 == 0:
@@ -114,17 +112,11 @@ def sweep_rays(
         if last >= 2:
             slope = fan.latitude_north * north + fan.latitude_east * east
             sweep_profile(
-                last, layers.has_clutter, layers.has_zones, math.nan, math.nan, fan.latitude, slope, first, c, t, w, out
+                last, layers.has_clutter, layers.has_zones, math.nan, math.nan, fan.latitude, slope, first, c, t, w, out,
+                free,
             )  # fmt: skip
         for k in range(first, fan.steps + 1):
-            loss[j, k] = out[k] if 2 <= k <= last else np.nan
-        if first <= fan.near_step:
-            near_excess[j] = np.nan
-            if last >= fan.near_step:
-                k = fan.near_step
-                rise = 0.001 * (w.height[0] + c.tx_height_m - w.height[k] - c.rx_height_m) / t.d[k]
-                free = t.free_space_db[k] + 10.0 * math.log10(1.0 + rise * rise)
-                near_excess[j] = out[k] - free
+            excess[j, k] = out[k] - free[k] if 2 <= k <= last else np.nan
 
 
 @kernel
@@ -138,7 +130,7 @@ def _stride(fan: Fan, k: int) -> int:
 
 
 @kernel
-def _around(values: NDArray[np.float32], fan: Fan, stride: int, turn: float) -> tuple[int, int, float]:
+def _around(fan: Fan, stride: int, turn: float) -> tuple[int, int, float]:
     """The two evaluated rays around ``turn`` (in rays), and the weight of the second."""
     position = turn / stride
     lower = int(position)
@@ -155,16 +147,17 @@ def _around(values: NDArray[np.float32], fan: Fan, stride: int, turn: float) -> 
 @kernel
 def read_back(
     first_row: int, last_row: int, row0: int, col0: int, radius_cells: float, layers: Layers, fan: Fan, c: Constants,
-    mast_amsl: float, loss: NDArray[np.float32], near_excess: NDArray[np.float32], out: NDArray[np.float32],
+    mast_amsl: float, excess: NDArray[np.float32], out: NDArray[np.float32],
 ) -> None:  # fmt: skip
     """Pixels of rows ``first_row`` ≤ i < ``last_row`` of the window at (row0, col0) from the polar grid.
 
-    +inf beyond the radius; NaN where the pixel is NO DATA, or where half or more of the weight of the samples around
-    it lies behind NO DATA. Nearer than ``fan.near_km``: free space to this very pixel, plus a share of the excess
-    at that range that falls to nothing at half of it.
+    Free space to this very pixel plus the excess between the four samples around it. +inf beyond the radius; NaN
+    where the pixel is NO DATA, or where half or more of the samples' weight lies behind NO DATA. Nearer than
+    ``fan.near_km`` a share of the excess counts, which falls to nothing at half that range.
     """
     steps_a_cell = 1.0 / fan.cells_a_step
     rays_a_radian = fan.rays / (2.0 * math.pi)
+    height = layers.height
     for i in range(first_row, last_row):
         south = i + row0 - fan.row
         for m in range(out.shape[1]):
@@ -173,48 +166,43 @@ def read_back(
             if cells > radius_cells:
                 out[i, m] = np.inf
                 continue
-            ground = layers.height[i + row0, m + col0]
+            ground = height[i + row0, m + col0]
             if math.isnan(ground):
                 out[i, m] = np.nan
                 continue
-            turn = math.atan2(east, -south) * rays_a_radian
-            if turn < 0.0:
-                turn += fan.rays
             position = cells * steps_a_cell
             km = position * fan.step_km
-            total = 0.0
-            weights = 0.0
-            if km < fan.near_km:
-                share = max(0.0, 2.0 * km / fan.near_km - 1.0)
-                j1, j2, f = _around(near_excess, fan, _stride(fan, fan.near_step), turn)
-                if not math.isnan(near_excess[j1]):
-                    total += (1.0 - f) * near_excess[j1]
-                    weights += 1.0 - f
-                if not math.isnan(near_excess[j2]):
-                    total += f * near_excess[j2]
-                    weights += f
-                excess = share * total / weights if weights > 0.0 else 0.0
-                if share > 0.0 and weights < 0.5:
+            above = 0.0
+            share = min(1.0, 2.0 * km / fan.near_km - 1.0)
+            if share > 0.0:
+                turn = math.atan2(east, -south) * rays_a_radian
+                if turn < 0.0:
+                    turn += fan.rays
+                # A path has at least one point of ground between its ends.
+                position = min(max(position, 2.0), float(fan.steps))
+                k = min(int(position), fan.steps - 1)
+                fk = position - k
+                total = 0.0
+                weights = 0.0
+                stride = _stride(fan, k)
+                j1, j2, fj = _around(fan, stride, turn)
+                for e in range(2):
+                    part = fk if e == 1 else 1.0 - fk
+                    if e == 1 and _stride(fan, k + 1) != stride:
+                        j1, j2, fj = _around(fan, _stride(fan, k + 1), turn)
+                    value = excess[j1, k + e]
+                    if not math.isnan(value):
+                        total += part * (1.0 - fj) * value
+                        weights += part * (1.0 - fj)
+                    value = excess[j2, k + e]
+                    if not math.isnan(value):
+                        total += part * fj * value
+                        weights += part * fj
+                if weights < 0.5:
                     out[i, m] = np.nan
                     continue
-                rise = 0.001 * (mast_amsl - ground - c.rx_height_m)
-                # Nobody stands inside the antenna: a metre is the least distance.
-                slant = max(km * km + rise * rise, 1e-6)
-                out[i, m] = 92.4 + 20.0 * c.log_f + 10.0 * math.log10(slant) + excess
-                continue
-            k = min(int(position), fan.steps)
-            fk = position - k
-            for e in range(2):
-                part = fk if e == 1 else 1.0 - fk
-                if part <= 0.0 or k + e > fan.steps:
-                    continue
-                j1, j2, f = _around(near_excess, fan, _stride(fan, k + e), turn)
-                value = loss[j1, k + e]
-                if not math.isnan(value):
-                    total += part * (1.0 - f) * value
-                    weights += part * (1.0 - f)
-                value = loss[j2, k + e]
-                if not math.isnan(value):
-                    total += part * f * value
-                    weights += part * f
-            out[i, m] = total / weights if weights >= 0.5 else np.nan
+                above = share * total / weights
+            rise = 0.001 * (mast_amsl - ground - c.rx_height_m)
+            # Nobody stands inside the antenna: a metre is the least distance.
+            slant = max(km * km + rise * rise, 1e-6)
+            out[i, m] = 92.4 + 20.0 * c.log_f + 10.0 * math.log10(slant) + above

@@ -165,14 +165,15 @@ def _ducting_db(
 @kernel
 def sweep_profile(
     n: int, has_clutter: bool, has_zones: bool, given_ct: float, given_cr: float, latitude: float, latitude_slope: float,
-    first: int, c: Constants, t: Tables, w: Workspace, out: FloatArray,
+    first: int, c: Constants, t: Tables, w: Workspace, out: FloatArray, free: FloatArray,
 ) -> None:  # fmt: skip
-    """Basic transmission loss, dB, of receivers at points ``first``…``n`` of the profile in ``w``, into ``out``.
+    """Basic transmission loss, dB, of receivers at points ``first``…``n`` of the profile in ``w``, into ``out``;
+    free-space loss to the same receivers into ``free``.
 
     ``w.height`` (m above sea level), ``w.clutter`` (m, read if ``has_clutter``) and ``w.zone`` (read if
     ``has_zones``, else inland) hold points 0…n at distances ``t.d``, equally spaced or not. ``given_ct``, ``given_cr``:
     distances to the coast, km, or NaN to take them from the zones. ``latitude`` is that of the transmitter, ``latitude_slope`` degrees
-    per km along the ray. ``out[k]`` for k < max(first, 2) is not written.
+    per km along the ray. Elements below max(first, 2) are not written.
     """
     # Arrays leave their tuples once a ray: taking one out counts a reference, which costs more than a hull search.
     c_e, c_beta, nu_scale, gamma_d = c.c_e, c.c_beta, c.nu_scale, c.gamma_d
@@ -417,6 +418,7 @@ def sweep_profile(
             if not (has_zones and zone == _SEA):
                 l_bc += c.location_db
             out[k] = l_b0p if l_b0p > l_bc else l_bc  # (69)
+            free[k] = l_bfs
 
         # --- this point now stands before the next receiver ---
         drop = c_e * length * length
