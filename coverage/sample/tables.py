@@ -35,7 +35,7 @@ SOURCE = "見本（架空）"
 Rows = list[list[Any]]
 
 _BESIDE_M = 35.0
-_ORDINALS = ("", "第二", "第三", "第四", "第五", "第六", "第七", "第八", "第九")
+_ORDINALS = ("", *(f"第{n}" for n in "二三四五六七八九"), "第十", *(f"第十{n}" for n in "一二三四五六七八九"))
 _ACTUALS = (
     # indicator, fiscal year, value; every one invented
     ("406", 2016, 48), ("406", 2017, 51), ("406", 2018, 39), ("406", 2019, 34),
@@ -193,17 +193,26 @@ def _positions(
 
 
 def _site_names(masts: list[Mast]) -> list[str]:
+    """By settlement; in a main town by the quarter, as seen from its centre."""
     used: dict[str, int] = {}
     names = []
     for mast in masts:
         base = mast.place.name
         if mast.place.kind == "urban":
-            base = TOWNS[mast.place.town].name[:-1] + base
+            base = TOWNS[mast.place.town].name[:-1] + _quarter(
+                mast.row - mast.place.row, mast.col - mast.place.col
+            )
         used[base] = used.get(base, 0) + 1
-        count = used[base]
-        ordinal = _ORDINALS[count - 1] if count <= len(_ORDINALS) else f"第{count}"
-        names.append(f"{base}{ordinal}局")
+        names.append(f"{base}{_ORDINALS[used[base] - 1]}局")
     return names
+
+
+def _quarter(south: int, east: int) -> str:
+    if south * south + east * east < 144:
+        return "中央"
+    if abs(east) >= abs(south):
+        return "東" if east > 0 else "西"
+    return "南" if south > 0 else "北"
 
 
 def _suspended(numbered: list[tuple[str, Mast, StorySite | None]]) -> str:
