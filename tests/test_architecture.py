@@ -26,7 +26,8 @@ ALLOWED = {
     "report": {"domain", "radio", "gaps", "plan", "runs"},
     "services": {"domain", "radio", "gaps", "plan", "runs", "report", "readers", "store", "sample", "fetch", "uploads"},
     "web": {"domain", "report", "runs", "services"},
-    "cli": {"domain", "runs", "services", "plan", "web"},
+    # "plan solve" works on instances without any region, and "db" looks after the database itself.
+    "cli": {"domain", "runs", "services", "plan", "store", "web"},
 }
 ONLY_AT_THE_EDGE = {"streamlit": {"web"}, "folium": {"report"}, "branca": {"report"}}
 
