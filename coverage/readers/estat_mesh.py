@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from coverage.domain import mesh
 from coverage.domain.population import PopulationMesh
-from coverage.errors import FileFormatError, InputError
+from coverage.errors import FileFormatError
 from coverage.readers.archives import is_zip, open_archive
+from coverage.readers.mesh_codes import BadMeshCodeError, first_repeat, parse_mesh_codes
 from coverage.readers.text import decode, located, read_bytes, records
 
 CENSUS_YEARS: Final = {
@@ -101,35 +102,32 @@ def parse_estat(data: bytes, *, name: str, member: str) -> EstatFile:
     homes = _column(labels, _HOUSEHOLDS, name) if _HOUSEHOLDS & set(labels) else None
     if not text.endswith(("\n", "\r")):
         raise _truncated(name, lines[-1][0])
-    codes: list[int] = []
-    people: list[float] = []
-    households: list[float] = []
-    seen: set[int] = set()
-    for number, cells in lines[2:]:
+    rows = lines[2:]
+    for number, cells in rows:
         if len(cells) != len(header):
             raise _truncated(name, number)
-        try:
-            code = mesh.parse_code(cells[0])
-        except InputError as problem:
-            raise located(problem, name=name, row=number, column=_KEY) from None
-        if code in seen:
-            raise FileFormatError(
-                "estat-cell-twice",
-                f"「{name}」の {number} 行目のメッシュ {code} は既に出ています。入手元から取り直してください。",
-                f"Row {number} of '{name}' repeats the mesh cell {code}; get the file again.",
-            )
-        seen.add(code)
-        codes.append(code)
-        people.append(_count(cells[total], name, number, header[total]))
-        households.append(np.nan if homes is None else _count(cells[homes], name, number, header[homes]))
+    try:
+        codes = parse_mesh_codes([cells[0] for _, cells in rows])
+    except BadMeshCodeError as bad:
+        raise located(bad.problem, name=name, row=rows[bad.position][0], column=_KEY) from None
+    twice = first_repeat(codes)
+    if twice is not None:
+        number, code = rows[twice][0], int(codes[twice])
+        raise FileFormatError(
+            "estat-cell-twice",
+            f"「{name}」の {number} 行目のメッシュ {code} は既に出ています。入手元から取り直してください。",
+            f"Row {number} of '{name}' repeats the mesh cell {code}; get the file again.",
+        )
+    people = _counts(rows, total, name, header[total])
+    households = np.full(len(rows), np.nan) if homes is None else _counts(rows, homes, name, header[homes])
     named = _FILE_NAME.search(member)
     file = EstatFile(
         name=name,
         stats_id=re.sub(r"\d{3}$", "", header[total]) if re.fullmatch(r"T\d{9}", header[total]) else "",
         area=named[3] if named else "",
-        mesh_code=np.array(codes, dtype=np.int64),
-        population=np.array(people, dtype=np.float64),
-        households=np.array(households, dtype=np.float64),
+        mesh_code=codes,
+        population=people,
+        households=households,
     )
     _check_level(file, _DIGITS_OF_UNIT[named[2].upper()] if named else None)
     return file
@@ -211,15 +209,18 @@ def _column(labels: list[str], wanted: frozenset[str], name: str) -> int:
     )
 
 
-def _count(cell: str, name: str, row: int, column: str) -> float:
-    text = cell.strip()
-    if re.fullmatch(r"[0-9]+", text):
-        return float(text)
-    raise FileFormatError(
-        "estat-value",
-        f"「{name}」の {row} 行目・列「{column}」の値「{text}」は人数・世帯数ではありません。入手元から取り直してください。",
-        f"Row {row}, column '{column}' of '{name}' holds '{text}', which is no count; get the file again.",
-    )
+def _counts(rows: list[tuple[int, list[str]]], position: int, name: str, column: str) -> NDArray[np.float64]:
+    values = np.empty(len(rows))
+    for i, (number, cells) in enumerate(rows):
+        text = cells[position].strip()
+        if not (text.isascii() and text.isdigit()):
+            raise FileFormatError(
+                "estat-value",
+                f"「{name}」の {number} 行目・列「{column}」の値「{text}」は人数・世帯数ではありません。入手元から取り直してください。",
+                f"Row {number}, column '{column}' of '{name}' holds '{text}', which is no count; get the file again.",
+            )
+        values[i] = int(text)
+    return values
 
 
 def _check_level(file: EstatFile, digits: int | None) -> None:

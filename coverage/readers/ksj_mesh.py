@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from coverage.domain import mesh
 from coverage.domain.municipality_code import is_valid, present_code
 from coverage.domain.population import PopulationMesh
-from coverage.errors import FileFormatError, InputError, RegionError
+from coverage.errors import FileFormatError, RegionError
 from coverage.readers.features import FeatureTable
+from coverage.readers.mesh_codes import BadMeshCodeError, parse_mesh_codes
 from coverage.readers.vector import read_features
 
 _CODE_COLUMNS = ("SHICODE", "CITY_CODE")
@@ -41,22 +41,23 @@ def read_ksj_mesh(
     """
     people: dict[tuple[int, str], float] = {}
     seen: set[tuple[int, str]] = set()
-    digits: int | None = None
+    digits = 0
     for path in paths:
         table = read_features(path, member=member, encoding=encoding)
         code_column = next((c for c in _CODE_COLUMNS if c in table.columns), _CODE_COLUMNS[0])
         table.require("MESH_ID", code_column)
         value_column = _value_column(table, year)
-        for feature in table.features:
-            try:
-                cell = mesh.parse_code(feature.text("MESH_ID"), digits=digits)
-            except InputError as problem:
-                raise FileFormatError(
-                    problem.code,
-                    f"「{table.name}」の {feature.number} 番目の MESH_ID: {problem.ja}",
-                    f"MESH_ID of feature {feature.number} of '{table.name}': {problem.en}",
-                ) from None
-            digits = len(str(cell))
+        try:
+            cells = parse_mesh_codes([f.text("MESH_ID") for f in table.features], one_level=digits)
+        except BadMeshCodeError as bad:
+            number = table.features[bad.position].number
+            raise FileFormatError(
+                bad.problem.code,
+                f"「{table.name}」の {number} 番目の MESH_ID: {bad.problem.ja}",
+                f"MESH_ID of feature {number} of '{table.name}': {bad.problem.en}",
+            ) from None
+        digits = len(str(int(cells[0])))
+        for feature, cell in zip(table.features, cells.tolist(), strict=True):
             own = feature.text(code_column).zfill(5)
             value = _number(feature.text(value_column))
             if not is_valid(own) or value is None:

@@ -21,6 +21,7 @@ from coverage.domain.region import LayerConfig
 from coverage.errors import FileFormatError, InputError, RegionError
 from coverage.readers.boundaries import bounds_of
 from coverage.readers.layer_files import Options, files_of, unknown_format
+from coverage.readers.mesh_codes import BadMeshCodeError, parse_mesh_codes
 from coverage.readers.text import located, plain, read_table
 
 FORMATS = ("estat-mesh", "ksj-mesh", "geotiff", "polygons", "mesh-csv", "estimate")
@@ -215,15 +216,16 @@ def _csv(layer: LayerConfig, root: Path, options: Options, mergers: Mapping[str,
     estimated, census_year = options.flag("estimated"), options.integer("census_year")
     options.finish()
     rows: dict[tuple[int, str], tuple[float, float]] = {}
-    digits: int | None = None
+    digits = 0
     for path in (root / p for p in layer.paths):
         table = read_table(path, require=("mesh_code", "population"))
-        for row in table.rows:
-            try:
-                code = mesh.parse_code(row.cells["mesh_code"], digits=digits)
-            except InputError as problem:
-                raise located(problem, name=table.name, row=row.number, column="mesh_code") from None
-            digits = len(str(code))
+        try:
+            codes = parse_mesh_codes([row.cells["mesh_code"] for row in table.rows], one_level=digits)
+        except BadMeshCodeError as bad:
+            number = table.rows[bad.position].number
+            raise located(bad.problem, name=table.name, row=number, column="mesh_code") from None
+        digits = len(str(int(codes[0]))) if len(codes) else digits
+        for row, code in zip(table.rows, codes.tolist(), strict=True):
             own = row.cells.get("municipality_code", "")
             try:
                 own = present_code(parse_municipality_code(own), mergers) if own else ""
@@ -241,7 +243,7 @@ def _csv(layer: LayerConfig, root: Path, options: Options, mergers: Mapping[str,
                     "remove the repetition.",
                 )
             rows[code, own] = value
-    if digits is None or digits not in _MESH_DIGITS:
+    if digits not in _MESH_DIGITS:
         raise FileFormatError(
             "mesh-level",
             f"「{'、'.join(layer.paths)}」に 8〜11 桁のメッシュの行がありません。mesh_code を確かめてください。",

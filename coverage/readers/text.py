@@ -215,8 +215,9 @@ def _header(cells: list[str], name: str) -> list[str]:
 
 def _is_euc_jp(data: bytes, as_cp932: str) -> bool:
     """Whether bytes that CP932 also accepts are EUC-JP: its kanji look like rows of half-width katakana there."""
-    other = [c for c in as_cp932 if ord(c) > 0x7F]
-    if not other or len(_HALF_WIDTH_KANA.findall(as_cp932)) < 0.6 * len(other):
+    kana = len(_HALF_WIDTH_KANA.findall(as_cp932))
+    other = len(as_cp932) - len(as_cp932.encode("ascii", "ignore"))
+    if not kana or kana < 0.6 * other:
         return False
     try:
         data.decode("euc_jp")
