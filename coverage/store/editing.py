@@ -14,7 +14,7 @@ from coverage.store import timeline as lines
 from coverage.store.canonical import one_line
 from coverage.store.clock import JAPAN
 from coverage.store.events import TABLES, Change, EventRow, Kind, join_key
-from coverage.store.identity import identify
+from coverage.store.identity import identify, settle
 from coverage.store.protocol import Actor, EditConflictError, FieldChange, Receipt
 from coverage.store.reading import Reading
 from coverage.store.session import Session, read_audit, read_head
@@ -91,7 +91,7 @@ def edit(
 ) -> str:
     """Lay an edit over the ledger inside a transaction; returns the record's key."""
     table = TABLES[kind]
-    plain = table.plain(values)
+    plain = settle(table, table.plain(values))
     if key is not None:
         writing.books.load_keys(kind, [key])
         held = writing.current(kind, key)

@@ -29,6 +29,17 @@ def group_of(table: Table, values: Mapping[str, Any]) -> tuple[Any, ...]:
     return (values.get(table.parent),)
 
 
+def settle(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
+    """``values`` with the key columns that follow from them alone: a journal entry's id, the order of two sites."""
+    if table.kind is Kind.RESTATEMENT and "restatement_id" not in values:
+        return {**values, "restatement_id": _restatement_id(values)}
+    if table.kind is Kind.DISTINCT_ANSWER:
+        a, b = values.get("site_id_a"), values.get("site_id_b")
+        if a is not None and b is not None and a > b:
+            return {**values, "site_id_a": b, "site_id_b": a}
+    return dict(values)
+
+
 def identify(
     table: Table, values: Mapping[str, Any], siblings: Sequence[Sibling], *, alone: bool
 ) -> dict[str, Any]:
@@ -40,11 +51,6 @@ def identify(
         return {**values, "cell": _cell(values, siblings, alone)}
     if table.kind is Kind.DISTRICT and "designation" not in values:
         return {**values, "designation": _designation(values, siblings)}
-    if table.kind is Kind.RESTATEMENT and "restatement_id" not in values:
-        return {**values, "restatement_id": _restatement_id(values)}
-    if table.kind is Kind.DISTINCT_ANSWER:
-        a, b = sorted((values["site_id_a"], values["site_id_b"]))
-        return {**values, "site_id_a": a, "site_id_b": b}
     return dict(values)
 
 

@@ -15,7 +15,7 @@ from coverage.store.audit import AuditEntry, Head, ordered
 from coverage.store.canonical import digest_of, plain_json, sha256_hex, stored_text
 from coverage.store.clock import day_in_japan
 from coverage.store.events import TABLES, Change, EventRow, Kind, Table, ever_in_service
-from coverage.store.identity import Sibling, group_of, identify
+from coverage.store.identity import Sibling, group_of, identify, settle
 from coverage.store.protocol import Actor, Difference, EventRef, FieldChange
 from coverage.store.session import Session, events_by, insert_audit, insert_events
 from coverage.store.timeline import Segment
@@ -116,7 +116,7 @@ class Writing:
 
     def apply_all(self, changes: Sequence[Change], *, valid_from: date | None) -> tuple[Difference, ...]:
         """Lay an upload (its values plain) over the ledger, row by row. Raises InputError for a site nobody knows."""
-        plain = [c.values for c in changes]
+        plain = [settle(TABLES[c.kind], c.values) for c in changes]
         parents: dict[Kind, set[Any]] = {}
         alone: Counter[tuple[Kind, tuple[Any, ...]]] = Counter()
         for change, values in zip(changes, plain, strict=True):
@@ -124,7 +124,7 @@ class Writing:
             parents.setdefault(change.kind, set()).add(values.get(table.parent))
             alone[change.kind, group_of(table, values)] += 1
         for kind, wanted in parents.items():
-            self.books.load(kind, wanted if kind is not Kind.DISTINCT_ANSWER else _both_ids(plain))
+            self.books.load(kind, wanted)
         self.books.load(Kind.SITE, {v["site_id"] for v in plain if v.get("site_id") is not None})
         # Sites first: an operator's row may come before its site's in the same upload.
         order = sorted(range(len(changes)), key=lambda i: changes[i].kind is not Kind.SITE)
@@ -273,10 +273,6 @@ def status_columns(status: str, on: date) -> dict[str, Any]:
     """What a step of the life-cycle on the day ``on`` states: 停止 and 廃止 are off the air from that day."""
     off_air = status in (Status.SUSPENDED, Status.CLOSED)
     return {"status": str(status), "closed_on": on if off_air else None}
-
-
-def _both_ids(plain: Sequence[Mapping[str, Any]]) -> set[Any]:
-    return {v[name] for v in plain for name in ("site_id_a", "site_id_b") if v.get(name) is not None}
 
 
 def _require_key_columns(table: Table, values: Mapping[str, Any]) -> None:
