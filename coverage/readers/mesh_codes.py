@@ -33,11 +33,11 @@ def parse_mesh_codes(texts: Sequence[str], *, one_level: int | None = None) -> N
         if len(codes)
         else np.zeros(0, dtype=np.bool_)
     )
-    for position in np.flatnonzero(odd):
+    for position in np.flatnonzero(odd).tolist():
         try:
             codes[position] = mesh.parse_code(texts[position])
         except InputError as problem:
-            raise BadMeshCodeError(int(position), problem) from None
+            raise BadMeshCodeError(position, problem) from None
     if one_level is not None and len(codes):
         wanted = one_level or int(mesh.level_of(codes)[0])
         other = np.flatnonzero(mesh.level_of(codes) != wanted)
