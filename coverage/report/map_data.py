@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
@@ -45,15 +45,36 @@ _ENDED = {Status.SUSPENDED, Status.CLOSED}
 
 
 @dataclass(frozen=True)
+class MapLayer:
+    """One outline a feature: ``shapes`` for folium, ``properties`` (same order) for the page's script.
+
+    They are kept apart on purpose. branca compiles what folium renders as a Jinja template once more, so a district
+    called ``{{ … }}`` would run on the server; a feature that folium sees carries a number and nothing else.
+    """
+
+    shapes: list[BaseGeometry]
+    properties: list[dict[str, Any]]
+
+    def numbered(self, decimals: int = 4) -> dict[str, Any]:
+        """A FeatureCollection in lon/lat whose features have one property: ``i``, the index of their properties."""
+        return {
+            "type": "FeatureCollection",
+            "features": [
+                {"type": "Feature", "properties": {"i": i}, "geometry": _rounded(mapping(geometry), decimals)}
+                for i, geometry in enumerate(self.shapes)
+            ],
+        }
+
+
+@dataclass(frozen=True)
 class MapData:
-    """``page`` is the JSON of the page without its GeoJSON layers; the layers are FeatureCollections in lon/lat."""
+    """``page`` is the JSON of the page, the texts of users among it; the layers are outlines in lon/lat."""
 
     page: dict[str, Any]
-    municipalities: dict[str, Any]
-    areas: dict[str, Any]
-    districts: dict[str, Any]
-    sites: list[dict[str, Any]] = field(default_factory=list)
-    relief: bytes = b""
+    municipalities: MapLayer
+    areas: MapLayer
+    districts: MapLayer
+    relief: bytes
 
 
 def map_data(run: RunResult, lang: str, *, plans: bool) -> MapData:
@@ -96,17 +117,13 @@ def map_data(run: RunResult, lang: str, *, plans: bool) -> MapData:
         "stacks": _stacks(run),
         "credits": _credits(meta["layers"], texts),
         "model": _model(meta, texts, smallest),
+        "sites": [site for site in _sites(run, texts) if plans or site["phase"] != "planned"],
         "texts": {**texts.below("map"), **_common(texts)},
     }
     relief = hillshade(run.folder / "rasters" / "terrain.tif", frame, grid, land=list(shapes.values()))
-    return MapData(
-        page=page,
-        municipalities=_collection(_boundary_features(shapes)),
-        areas=_collection(areas),
-        districts=_collection(_districts(run)),
-        sites=[site for site in _sites(run, texts) if plans or site["phase"] != "planned"],
-        relief=relief,
-    )
+    layers = {"municipalities": _boundary_layer(shapes), "areas": areas, "districts": _districts(run)}
+    page["layers"] = {name: layer.properties for name, layer in layers.items()}
+    return MapData(page=page, **layers, relief=relief)
 
 
 def nice_breaks(values: Sequence[float], steps: int) -> list[int]:
@@ -132,14 +149,6 @@ def _long_label(fy: int, lang: str) -> str:
     return f"{label(fy, lang)}（{fy}）" if lang == "ja" else f"{label(fy, lang)}"
 
 
-def _collection(features: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    return {"type": "FeatureCollection", "features": list(features)}
-
-
-def _feature(geometry: BaseGeometry, properties: dict[str, Any], decimals: int = 5) -> dict[str, Any]:
-    return {"type": "Feature", "properties": properties, "geometry": _rounded(mapping(geometry), decimals)}
-
-
 def _rounded(value: Any, decimals: int) -> Any:
     if isinstance(value, float):
         return round(value, decimals)
@@ -160,16 +169,14 @@ def _boundaries(run: RunResult) -> dict[str, BaseGeometry]:
     }
 
 
-def _boundary_features(shapes: dict[str, BaseGeometry]) -> list[dict[str, Any]]:
+def _boundary_layer(shapes: dict[str, BaseGeometry]) -> MapLayer:
     """Boundaries made coarser together, so that neighbours keep one common line."""
     geometries = np.array(list(shapes.values()), dtype=object)
     west, south, east, north = shapely.total_bounds(geometries)
     tolerance = max(east - west, north - south) / 2500.0
     coarse = shapely.coverage_simplify(geometries, tolerance)
-    return [
-        _feature(geometry if not geometry.is_empty else shapes[code], {"code": code}, 4)
-        for code, geometry in zip(shapes, coarse, strict=True)
-    ]
+    kept = [new if not new.is_empty else old for new, old in zip(coarse, geometries, strict=True)]
+    return MapLayer(kept, [{"code": code} for code in shapes])
 
 
 def _view(shapes: Iterable[BaseGeometry]) -> list[list[float]]:
@@ -291,7 +298,7 @@ def _stacks(run: RunResult) -> dict[str, Any]:
     return out
 
 
-def _areas(run: RunResult) -> tuple[list[dict[str, Any]], float]:
+def _areas(run: RunResult) -> tuple[MapLayer, float]:
     """No-signal areas with the years they stand in; an area that did not change is one feature. Also the number of
     people from which areas are shown (0.0 where all are)."""
     grid = grid_of(run.meta["grid"])
@@ -310,29 +317,25 @@ def _areas(run: RunResult) -> tuple[list[dict[str, Any]], float]:
     order = sorted(found.values(), key=lambda f: -float(f["properties"]["people"]))
     shown = order[:MAX_AREAS]
     smallest = float(shown[-1]["properties"]["people"]) if len(order) > MAX_AREAS else 0.0
-    features = []
+    layer = MapLayer([], [])
     for item in shown:
         p = item["properties"]
-        geometry = shapely.simplify(shape(item["geometry"]), tolerance)
-        features.append(
-            _feature(
-                geometry,
-                {
-                    "years": item["years"],
-                    "code": p["municipality_code"],
-                    "people": _number(p["people"]),
-                    "households": _number(p.get("households")),
-                    "km2": _number(p.get("area_km2"), 2),
-                    "near": p.get("nearest_settlement") or "",
-                    "districts": "、".join(p.get("district_ids") or []),
-                },
-                4,
-            )
+        layer.shapes.append(shapely.simplify(shape(item["geometry"]), tolerance))
+        layer.properties.append(
+            {
+                "years": item["years"],
+                "code": p["municipality_code"],
+                "people": _number(p["people"]),
+                "households": _number(p.get("households")),
+                "km2": _number(p.get("area_km2"), 2),
+                "near": p.get("nearest_settlement") or "",
+                "districts": "、".join(p.get("district_ids") or []),
+            }
         )
-    return features, smallest
+    return layer, smallest
 
 
-def _districts(run: RunResult) -> list[dict[str, Any]]:
+def _districts(run: RunResult) -> MapLayer:
     """Districts of the register with the years at whose end they stand on it."""
     geometry_of = {
         str(f["properties"]["district_id"]): shape(f["geometry"])
@@ -340,35 +343,27 @@ def _districts(run: RunResult) -> list[dict[str, Any]]:
         for f in run.geojson("region", fy)["features"]
         if f["properties"].get("kind") == "district" and f["geometry"] is not None
     }
-    features = []
+    layer = MapLayer([], [])
     for record in run.districts.to_dict("records"):
         geometry = geometry_of.get(str(record["district_id"]))
-        years = [
-            fy
-            for fy in run.fiscal_years
-            if (_day(record["designated_on"]) or date.min)
-            <= last_day(fy)
-            < (_day(record["resolved_on"]) or date.max)
-        ]
+        first, end = _day(record["designated_on"]) or date.min, _day(record["resolved_on"]) or date.max
+        years = [fy for fy in run.fiscal_years if first <= last_day(fy) < end]
         if geometry is None or not years:
             continue
-        features.append(
-            _feature(
-                geometry,
-                {
-                    "years": years,
-                    "code": str(record["municipality_code"]),
-                    "name": _text(record["name"]),
-                    "people": _number(record["population"]),
-                    "households": _number(record["households"]),
-                    "designated": _text(record["designated_on"]),
-                    "resolved": _text(record["resolved_on"]),
-                    "declined": bool(record["declined"]),
-                },
-                5,
-            )
+        layer.shapes.append(geometry)
+        layer.properties.append(
+            {
+                "years": years,
+                "code": str(record["municipality_code"]),
+                "name": _text(record["name"]),
+                "people": _number(record["population"]),
+                "households": _number(record["households"]),
+                "designated": _text(record["designated_on"]),
+                "resolved": _text(record["resolved_on"]),
+                "declined": bool(record["declined"]),
+            }
         )
-    return features
+    return layer
 
 
 def _day(value: Any) -> date | None:

@@ -2,7 +2,7 @@
 
 folium builds the layers; what folium would load from the internet is put inside (:mod:`coverage.report.vendored`), and
 everything a person of the field does with the map (fiscal-year slider, operator filter, layers, popups) is our own
-script. No text of a user is ever handed to folium as text: it lies in the data, and the script shows it by
+script. No text of a user is ever handed to folium: it lies in the page's data block, and the script shows it by
 ``textContent``. The page asks for nothing from anywhere, so it can be saved, mailed and opened on a closed network.
 
 :func:`content_security_policy` gives the policy under which the page is served: its own scripts by their hashes, no
@@ -24,16 +24,13 @@ from folium.template import Template
 from folium.utilities import JsCode
 
 from coverage.report.escape import esc, script_json
-from coverage.report.map_data import MapData, map_data
+from coverage.report.map_data import MapData, MapLayer, map_data
 from coverage.report.pictures import data_uri
 from coverage.report.vendored import InlineCode, embed_assets
 from coverage.report.wording import Texts, report_texts
 from coverage.runs.result import RunResult
 
 _ASSETS: Final = Path(__file__).resolve().parent / "assets"
-MAX_GEOJSON_SITES: Final = 3_000
-"""Up to here sites are one GeoJSON layer; above, a compact table that the script groups into circles."""
-
 # The relief lies above the colours and is multiplied into them, so that mountains stay visible at full colour.
 _PANES: Final = (
     ("paper", 200),
@@ -189,10 +186,9 @@ def _render(data: MapData, run: RunResult, texts: Texts) -> str:
         maxBounds=_wider(data.page["frame"]),
     )
     document.add_child(page_map)
-    compact = len(data.sites) > MAX_GEOJSON_SITES
-    page = {**data.page, "sites": data.sites if compact else []}
     document.header.add_child(
-        InlineCode("script", script_json(page), ' type="application/json" id="map-data"'), name="page_data"
+        InlineCode("script", script_json(data.page), ' type="application/json" id="map-data"'),
+        name="page_data",
     )
     folium.raster_layers.ImageOverlay(
         data_uri(data.relief),
@@ -218,8 +214,6 @@ def _render(data: MapData, run: RunResult, texts: Texts) -> str:
     }
     for layer in layers.values():
         layer.add_to(page_map)
-    if not compact:
-        _layer(_points(data.sites), "sites", "sites", each="onSite", point="sitePoint").add_to(page_map)
     page_map.add_child(_Frame(data, run, texts, page_map=page_map, layers=layers))
     _number_elements(document)
     document.render()
@@ -232,7 +226,7 @@ def _render(data: MapData, run: RunResult, texts: Texts) -> str:
 
 
 def _layer(
-    collection: dict[str, Any],
+    outlines: MapLayer,
     pane: str,
     name: str,
     *,
@@ -247,27 +241,13 @@ def _layer(
     if point is not None:
         options["point_to_layer"] = JsCode(f"mapPage.{point}")
     return folium.GeoJson(
-        collection,
+        outlines.numbered(),
         name=name,
         on_each_feature=JsCode(f"mapPage.{each}"),
         smooth_factor=0.8,
         control=False,
         **options,
     )
-
-
-def _points(sites: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "type": "FeatureCollection",
-        "features": [
-            {
-                "type": "Feature",
-                "geometry": {"type": "Point", "coordinates": [site["at"][1], site["at"][0]]},
-                "properties": {key: value for key, value in site.items() if key != "at"},
-            }
-            for site in sites
-        ],
-    }
 
 
 def _wider(corners: list[list[float]]) -> list[list[float]]:

@@ -1,20 +1,64 @@
-"""A tiny synthetic run (tests/fixtures/synthetic_run.py) for tests of what reads runs."""
+"""A real Chromium against a real server on loopback. Every request to anywhere else fails the test.
+
+Where Chromium or its fonts are missing, the tests are skipped with the reason. Screenshots go to ``.artefacts/``.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from coverage.runs.result import RunResult
+PROJECT = Path(__file__).resolve().parents[2]
+ARTEFACTS = PROJECT / ".artefacts"
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+HERE = ("data:", "blob:", "about:", "file:", "http://127.0.0.1:", "ws://127.0.0.1:")
+"""Beginnings of addresses that stay on this machine."""
+
+SERVE = """
+import sys
+from pathlib import Path
+from coverage.services.context import AppContext
+from coverage.web.server import serve
+serve(AppContext(Path(sys.argv[1]), Path(sys.argv[2])), port=int(sys.argv[3]))
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(item.path).parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.browser)
+
+
+def find_chromium() -> str | None:
+    """Path of an installed Chromium or Chrome."""
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
 @pytest.fixture(scope="session")
 def synthetic() -> ModuleType:
     """The module that writes synthetic runs."""
-    path = Path(__file__).resolve().parents[1] / "fixtures" / "synthetic_run.py"
+    path = PROJECT / "tests" / "fixtures" / "synthetic_run.py"
     spec = importlib.util.spec_from_file_location("synthetic_run", path)
     assert spec is not None
     assert spec.loader is not None
@@ -31,7 +75,121 @@ def runs_folder(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory)
     return runs
 
 
+@contextmanager
+def served(runs: Path) -> Iterator[str]:
+    """A server for a folder of runs, on loopback, stopped by its own process id at the end."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  (closed below, after the server)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(runs), str(runs), str(port)],
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        cwd=PROJECT,
+        env={k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_GAP_")},
+    )
+    try:
+        base = f"http://127.0.0.1:{port}"
+        _wait(base, process)
+        yield base
+        log.seek(0)
+        words = log.read()
+        assert "Traceback" not in words, words
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+        log.close()
+
+
+def _wait(base: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 40
+    while True:
+        try:
+            urllib.request.urlopen(f"{base}/healthz", timeout=5).close()
+            return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            assert process.poll() is None, "the server ended"
+            assert time.monotonic() < deadline, "the server does not answer"
+            time.sleep(0.2)
+
+
 @pytest.fixture(scope="session")
-def run(runs_folder: Path, synthetic: ModuleType) -> RunResult:
-    """The published run."""
-    return RunResult.open(runs_folder / synthetic.RUN_ID)
+def server(runs_folder: Path) -> Iterator[str]:
+    """Address of a server that shows the synthetic run."""
+    with served(runs_folder) as base:
+        yield base
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium with a profile of its own, or a skip that says what is missing."""
+    path = find_chromium()
+    if path is None:
+        pytest.skip("browser: no Chromium on this machine (Debian: apt-get install chromium fonts-noto-cjk)")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield started
+        started.close()
+
+
+@dataclass
+class Watched:
+    """A page with everything it asked for, said and tried."""
+
+    page: Page
+    outside: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    dialogs: list[str] = field(default_factory=list)
+
+    def screenshot(self, name: str, *, whole: bool = False) -> Path:
+        """Save what is seen to ``.artefacts/<name>.png``; ``whole``: with everything that scrolls."""
+        ARTEFACTS.mkdir(exist_ok=True)
+        size = self.page.viewport_size
+        if whole and size is not None:
+            height = self.page.evaluate(
+                "(document.querySelector('[data-testid=stMain]') || document.documentElement).scrollHeight"
+            )
+            self.page.set_viewport_size({"width": size["width"], "height": min(int(height) + 8, 7000)})
+            self.page.wait_for_timeout(1200)
+        path = ARTEFACTS / f"{name}.png"
+        self.page.screenshot(path=str(path))
+        if size is not None:
+            self.page.set_viewport_size(size)
+        return path
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Watched]]:
+    """Open a page without cookies, cache or storage of earlier ones: ``open_page(width=1280, height=720)``."""
+    contexts: list[BrowserContext] = []
+
+    def opened(*, width: int = 1280, height: int = 720, lang: str = "ja-JP") -> Watched:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, locale=lang, accept_downloads=True
+        )
+        contexts.append(context)
+        page = context.new_page()
+        watched = Watched(page)
+
+        def judge(address: str) -> None:
+            if not address.startswith(HERE):
+                watched.outside.append(address)
+
+        context.on("request", lambda request: judge(request.url))
+        page.on("websocket", lambda connection: judge(connection.url))
+        page.on("pageerror", lambda error: watched.faults.append(str(error)))
+        page.on(
+            "console",
+            lambda message: watched.faults.append(message.text) if message.type == "error" else None,
+        )
+        page.on("dialog", lambda dialog: (watched.dialogs.append(dialog.message), dialog.dismiss()))
+        return watched
+
+    yield opened
+    for context in contexts:
+        context.close()

@@ -20,15 +20,15 @@ def test_class_edges_are_round_numbers_that_rise() -> None:
 
 
 def test_an_area_that_did_not_change_is_one_feature_with_its_years(run: RunResult) -> None:
-    features = map_data(run, "ja", plans=True).areas["features"]
-    years = [tuple(f["properties"]["years"]) for f in features]
-    assert len(features) == 9
+    areas = map_data(run, "ja", plans=True).areas
+    years = [tuple(p["years"]) for p in areas.properties]
+    assert len(areas.shapes) == len(areas.properties) == 9
     assert years.count((2016, 2017, 2018)) == 6
     assert years.count((2016, 2017)) == 3
 
 
 def test_a_site_is_on_the_air_in_the_years_that_the_run_says(run: RunResult) -> None:
-    sites = {s["id"]: s for s in map_data(run, "ja", plans=True).sites}
+    sites = {s["id"]: s for s in map_data(run, "ja", plans=True).page["sites"]}
     assert sites["S001"]["operators"][0]["on"] == 0b111
     assert sites["S003"]["operators"][0]["on"] == 0b110
     assert sites["S007"]["operators"][0]["on"] == 0b100
@@ -38,17 +38,25 @@ def test_a_site_is_on_the_air_in_the_years_that_the_run_says(run: RunResult) -> 
 
 def test_sites_not_yet_in_service_are_left_out_for_the_public(run: RunResult) -> None:
     public, staff = map_data(run, "ja", plans=False), map_data(run, "ja", plans=True)
-    assert {s["id"] for s in staff.sites} - {s["id"] for s in public.sites} == {"S004", "S005"}
-    assert "S004" not in json.dumps(public.page) + json.dumps(public.sites)
+    assert {s["id"] for s in staff.page["sites"]} - {s["id"] for s in public.page["sites"]} == {
+        "S004",
+        "S005",
+    }
+    assert "S004" not in json.dumps(public.page)
 
 
 def test_a_district_stands_in_the_years_in_which_it_is_on_the_register(run: RunResult) -> None:
-    districts = {
-        f["properties"]["name"]: f["properties"]["years"]
-        for f in map_data(run, "ja", plans=False).districts["features"]
-    }
+    districts = {p["name"]: p["years"] for p in map_data(run, "ja", plans=False).districts.properties}
     assert districts["奥谷1"] == [2016]
     assert districts["奥谷2"] == [2016, 2017, 2018]
+
+
+def test_what_folium_is_given_carries_numbers_and_no_text(run: RunResult) -> None:
+    data = map_data(run, "ja", plans=True)
+    for layer in (data.municipalities, data.areas, data.districts):
+        for i, feature in enumerate(layer.numbered()["features"]):
+            assert feature["properties"] == {"i": i}
+            assert set(feature) == {"type", "properties", "geometry"}
 
 
 def test_places_carry_a_value_for_every_year_and_operator(run: RunResult) -> None:

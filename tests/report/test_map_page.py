@@ -72,6 +72,17 @@ def test_names_of_users_never_stand_in_markup_or_scripts(tmp_path: Path, synthet
     assert page.count("</script>") == 5
 
 
+def test_a_name_is_never_compiled_as_a_template_on_the_server(tmp_path: Path, synthetic: ModuleType) -> None:
+    # branca compiles what folium renders once more: {{ … }} in a name would run here, {% … %} would break the page.
+    text = "{{ 6 * 7000007 }}{% for x in (1,2) %}{# x #}"
+    run = RunResult.open(synthetic.write_synthetic_run(tmp_path, name=text, meta_text=text, computable=False))
+    page = build_map_page(run, plans=True)
+    assert "42000042" not in page
+    data = json.loads(re.search(r'id="map-data">(.*?)</script>', page, re.DOTALL)[1])  # type: ignore[index]
+    assert {site["name"] for site in data["sites"]} == {text}
+    assert {p["near"] for p in data["layers"]["areas"]} == {text}
+
+
 def test_the_sample_is_called_fictional_and_a_real_region_is_not(
     tmp_path: Path, synthetic: ModuleType, page: str
 ) -> None:

@@ -74,6 +74,9 @@ const mapPage = (function () {
     return place && place.by[state.operator] ? place.by[state.operator][state.year] : null;
   }
 
+  /* folium's features carry a number only; what they are stands in the data block. */
+  function propertiesOf(layer, feature) { return data.layers[layer][feature.properties.i]; }
+
   function isComputable() { return data.computable[state.operator]; }
 
   function stepOf(value) {
@@ -85,7 +88,7 @@ const mapPage = (function () {
   function municipalityStyle(feature) {
     const outline = { color: '#3c4a55', weight: 1.1, opacity: 0.9, fillOpacity: 0 };
     if (state.surface !== 'people') return outline;
-    const v = valuesOf(feature.properties.code);
+    const v = valuesOf(propertiesOf('municipalities', feature).code);
     if (!isComputable() || !v || !known(v.unserved)) {
       return Object.assign(outline, { fillColor: 'url(#hatch)', fillOpacity: state.opacity });
     }
@@ -246,11 +249,11 @@ const mapPage = (function () {
   function redraw() {
     layers.municipalities.setStyle(municipalityStyle);
     layers.areas.eachLayer(function (layer) {
-      const on = state.shown.areas && state.operator === 'any' && isComputable() && within(layer.feature.properties);
+      const on = state.shown.areas && state.operator === 'any' && isComputable() && within(propertiesOf('areas', layer.feature));
       toggle(layer, on);
     });
     layers.districts.eachLayer(function (layer) {
-      toggle(layer, state.shown.districts && within(layer.feature.properties));
+      toggle(layer, state.shown.districts && within(propertiesOf('districts', layer.feature)));
     });
     if (state.surface === 'signal') {
       signal.paint();
@@ -497,8 +500,7 @@ const mapPage = (function () {
         .setLatLng(place.at).setContent(node('span', { text: place.short })).addTo(map));
     });
     signal = signalLayer();
-    signs = siteLayer.create(map, data.sites.concat(mapPage.siteFeatures), siteStyle, siteFacts);
-    data.sites = data.sites.concat(mapPage.siteFeatures);
+    signs = siteLayer.create(map, data.sites, siteStyle, siteFacts);
     buildPanel();
     buildTimeline();
     function fit() {
@@ -527,21 +529,13 @@ const mapPage = (function () {
     },
     districtPoint: function (feature, at) { return L.circleMarker(at, { pane: 'districts', radius: 8 }); },
     onMunicipality: function (feature, layer) {
-      opens(layer, function () { return municipalityFacts(feature.properties.code); });
+      opens(layer, function () { return municipalityFacts(propertiesOf('municipalities', feature).code); });
     },
     onArea: function (feature, layer) {
-      opens(layer, function () { return areaFacts(feature.properties); });
+      opens(layer, function () { return areaFacts(propertiesOf('areas', feature)); });
     },
     onDistrict: function (feature, layer) {
-      opens(layer, function () { return districtFacts(feature.properties); });
+      opens(layer, function () { return districtFacts(propertiesOf('districts', feature)); });
     },
-    /* Sites are drawn by siteLayer; folium's GeoJson only carries them. */
-    siteFeatures: [],
-    onSite: function (feature) {
-      const p = feature.properties;
-      const c = feature.geometry.coordinates;
-      mapPage.siteFeatures.push(Object.assign({ at: [c[1], c[0]] }, p));
-    },
-    sitePoint: function () { return L.layerGroup(); },
   };
 })();
