@@ -14,7 +14,6 @@ import logging
 import math
 import shutil
 import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,13 +178,12 @@ def _sums(best: BestServer, edge_dbm: float) -> StripSums:
 
 
 def _encode(task: StripTask, groups: Mapping[str, BestServer]) -> bytes:
-    packer = zlib.compressobj(1)
+    # Not compressed: strips live for seconds, and packing them would take longer than merging does.
     payload = b"".join(
-        packer.compress(np.ascontiguousarray(layer).tobytes())
+        layer.tobytes()
         for name, _ in task.reach
         for layer in (groups[name].level_dbm, groups[name].server, groups[name].blocked)
     )
-    payload += packer.flush()
     own = bytes.fromhex(task.digest)
     return _HEADER.pack(_MAGIC, own, hashlib.sha256(own + payload).digest()) + payload
 
@@ -203,7 +201,6 @@ def _read(task: StripTask) -> dict[str, BestServer] | None:
         log.warning("work folder: strip %s is damaged; it is removed and computed again", path.name)
         path.unlink(missing_ok=True)
         return None
-    raw = zlib.decompress(payload)
     shape = (task.rows, task.cols)
     window = Window(task.row0, 0, *shape)
     offset = 0
@@ -211,7 +208,7 @@ def _read(task: StripTask) -> dict[str, BestServer] | None:
     def take(dtype: str, *extent: int) -> NDArray[np.generic]:
         nonlocal offset
         count = math.prod(extent)
-        layer = np.frombuffer(raw, dtype=dtype, count=count, offset=offset).reshape(extent)
+        layer = np.frombuffer(payload, dtype=dtype, count=count, offset=offset).reshape(extent)
         offset += layer.nbytes
         return layer
 

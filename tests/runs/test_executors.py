@@ -10,17 +10,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
 from coverage.errors import EnvironmentProblemError, InputError, OutsideTerrainError, StorageError
 from coverage.radio.footprint import Cell
-from coverage.runs.cache import terrain_digest
+from coverage.runs.cache import BAND_ROWS, terrain_digest
 from coverage.runs.executors import (
     DaskExecutor,
     Executor,
@@ -128,6 +129,51 @@ def test_the_height_of_a_strip_changes_nothing(tmp_path: Path, rows: int) -> Non
     assert sums_one["all"].pixels == 120 * 90
     assert sums_one["all"].served == int((one["all"].level_dbm[0] >= EDGE).sum()) > 0
     assert not (tmp_path / "strips").exists() or not any((tmp_path / "strips").iterdir())
+
+
+class _Interrupted(SerialExecutor):
+    """Stops after some tasks, as a kill would between two of them; counts what it starts."""
+
+    def __init__(self, after: int | None) -> None:
+        self.started = 0
+        self._after = after
+
+    def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        for number, result in super().run(function, tasks):
+            self.started += 1
+            yield number, result
+            if self.started == self._after:
+                raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("harm", [False, True])
+def test_finished_strips_are_taken_over_unless_they_were_damaged(
+    tmp_path: Path, harm: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    prints = compute_footprints(
+        network.terrain(), network.cells(30), network.RADIO, work=tmp_path, executor=SerialExecutor()
+    )
+    groups = {"a": [(n, n % 7) for n in range(0, 30, 2)], "b": [(n, n % 7) for n in range(30)]}
+
+    def merge(executor: Executor) -> bytes:
+        best, _ = merge_strips(
+            prints, groups, work=tmp_path, executor=executor, edge_dbm=EDGE, strip_rows=BAND_ROWS
+        )
+        return b"".join(best[name].level_dbm.tobytes() + best[name].server.tobytes() for name in sorted(best))
+
+    with pytest.raises(KeyboardInterrupt):
+        merge(_Interrupted(after=1))
+    (strip,) = tmp_path.rglob("*.strip")
+    if harm:
+        data = bytearray(strip.read_bytes())
+        data[len(data) // 3] ^= 0x04
+        strip.write_bytes(bytes(data))
+    again = _Interrupted(after=None)
+    resumed = merge(again)
+    assert again.started == (2 if harm else 1), "of two strips"
+    assert ("damaged" in caplog.text) == harm
+    assert not list(tmp_path.rglob("*.strip")), "nothing is left behind"
+    assert resumed == merge(SerialExecutor())
 
 
 def test_equal_antennas_of_two_operators_are_computed_once(tmp_path: Path) -> None:
