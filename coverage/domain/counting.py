@@ -29,7 +29,7 @@ from coverage.domain.known_ledger import (
     last_recorded,
     moment,
 )
-from coverage.domain.ledger import Ledger, OpeningBalance, Restatement
+from coverage.domain.ledger import Ledger, OpeningBalance, Restatement, Status
 from coverage.domain.qualification import Judged, Judgement, Mast, judge
 from coverage.domain.region import CountingConfig
 from coverage.errors import ConflictError, InputError
@@ -143,9 +143,13 @@ def _in_total(judgement: Judgement) -> bool:
 
 def _operates(known: KnownLedger, mast: Mast, day: date | None) -> bool:
     """On the air on ``day``. A historical site without a date has been on the air since before the ledger began."""
-    if mast.start.day is None and any(site_id in known.allocated for site_id in mast.site_ids):
+    if (
+        mast.start.day is None
+        and known.allocated
+        and any(site_id in known.allocated for site_id in mast.site_ids)
+    ):
         return any(
-            site.status.value == "供用中"
+            site.status is Status.IN_SERVICE
             or (day is not None and site.closed_on is not None and day < site.closed_on)
             for site in mast.members
         )
@@ -249,8 +253,10 @@ def _expected(
         if not judgement.forecast:
             continue
         planned = judgement.mast.start.fiscal_year or judgement.mast.primary.planned_fy
-        if planned is not None and planned > since:
-            expected[mast_id] = _first_open(max(planned, now), frozen)
+        if planned is not None:
+            fy = _first_open(max(planned, now), frozen)
+            if fy > since:
+                expected[mast_id] = fy
     return expected
 
 

@@ -53,7 +53,7 @@ def _ledger_gaps(known: KnownLedger, judged: Judged) -> Iterator[Finding]:
         if site_id not in known.sites:
             named = tuple(sorted({link.district_id for link in links}))
             yield finding("link-to-unknown-site", site_ids=(site_id,), district_ids=named)
-        lost = {link.district_id for link in links} - known.districts.keys()
+        lost = {link.district_id for link in links if link.district_id not in known.districts}
         if lost:
             yield finding("link-to-unknown-district", site_ids=(site_id,), district_ids=tuple(sorted(lost)))
     for site_id in known.went_back:

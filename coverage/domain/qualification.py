@@ -50,6 +50,8 @@ class Mast:
 
     def operates(self, day: date | None) -> bool:
         """Whether one of its members is on the air on ``day`` (None = now)."""
+        if len(self.members) == 1:
+            return in_operation(self.primary, self.start, day)
         return any(in_operation(site, self.start, day) for site in self.members)
 
 
@@ -166,7 +168,7 @@ def _judge_mast(
     rule: CountingConfig,
     valid_on: date | None,
 ) -> Judgement:
-    if any(site_id in known.allocated for site_id in mast.site_ids):
+    if known.allocated and not known.allocated.isdisjoint(mast.site_ids):
         return Judgement(mast, Verdict.IN_OPENING_BALANCE)
     if mast.start.state is not StartState.STARTED:
         code = _START_VERDICTS[mast.start.state]

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from coverage.domain.fiscal import fiscal_year, last_possible_day
 from coverage.domain.known_ledger import EVER_IN_SERVICE
-from coverage.domain.ledger import DatePrecision, Site, SiteOperator
+from coverage.domain.ledger import DatePrecision, Site, SiteOperator, Status
 
 
 class StartState(StrEnum):
@@ -91,7 +91,7 @@ def in_operation(site: Site, start: ServiceStart, day: date | None) -> bool:
     """Whether the site is on the air on ``day`` (None = now). 停止 and 廃止 without a date count as off the air."""
     if start.day is None or start.state is StartState.NOT_IN_SERVICE or (day is not None and start.day > day):
         return False
-    if site.status.value == "供用中":
+    if site.status is Status.IN_SERVICE:
         return True
     return day is not None and site.closed_on is not None and day < site.closed_on
 

@@ -51,6 +51,13 @@ def test_a_district_designated_again_is_on_the_register_and_no_longer_resolved(m
     assert [y.register.registered for y in result.years] == [1, 0, 0, 1, 1]
 
 
+def test_a_district_not_designated_yet_is_neither_registered_nor_resolved(make: Any) -> None:
+    later = make.district(designated_on=date(2017, 4, 1), resolved_on=date(2018, 4, 1))
+    result = make.count(make.opening(), later)
+    assert [y.register.registered for y in result.years] == [0, 0, 1, 0, 0]
+    assert [y.register.resolved for y in result.years] == [0, 0, 0, 1, 1]
+
+
 def test_declined_districts_stay_in_the_population_in_a_column_of_their_own(make: Any) -> None:
     parts = [make.district("D-1", population=40), make.district("D-2", population=12, declined=True)]
     register = make.count(make.opening(), *parts).year(2016).register
@@ -75,6 +82,12 @@ def test_closing_a_site_does_not_reduce_the_count_and_shows_beside_it(make: Any,
     assert [y.in_operation for y in result.years] == [0, 2, 2, 1, 1]
     assert (result.in_operation_now, result.in_ledger) == (1, 2)
     assert not result.verdicts["A-1"].in_operation
+
+
+@pytest.mark.parametrize(("closed_on", "on_air"), [(date(2017, 3, 31), 0), (date(2017, 4, 1), 1), (None, 0)])
+def test_the_closing_day_itself_is_off_the_air(make: Any, closed_on: date | None, on_air: int) -> None:
+    site = make.built("A-1", status=Status.CLOSED, closed_on=closed_on)
+    assert make.count(make.opening(), make.district(), site).year(2016).in_operation == on_air
 
 
 def test_an_allocated_site_without_a_date_is_on_the_air_until_it_closes(make: Any) -> None:
@@ -139,6 +152,7 @@ def test_a_late_entry_for_a_frozen_year_appears_in_the_first_open_year(make: Any
     year = result.year(2017)
     assert (year.increase, year.new_site_ids, year.late_site_ids) == (2, ("A-3",), ("A-2",))
     assert (result.year(2016).state, result.year(2016).published_on) == ("frozen", PUBLISHED)
+    assert [y.by_municipality.get("99201", 0) for y in result.years] == [0, 2, 3, 3, 3]
     late = result.verdicts["A-2"]
     assert (late.code, late.fiscal_year, late.reported_fy, late.rule) == (Verdict.COUNTED_LATE, 2016, 2017, 9)
     assert "追補" in late.ja
@@ -210,6 +224,13 @@ def test_a_restatement_corrects_the_series_and_shows_as_a_footnote(make: Any, am
     assert not result.year(2018).footnotes
 
 
+def test_the_same_restatement_read_twice_is_one(make: Any) -> None:
+    entry = Restatement(2017, -1, "yamada", "二重計上の訂正", recorded_at=at(2018, 5, 10))
+    assert make.totals(make.opening(), entry, entry)[-1] == 69
+    other = replace(entry, reason="別の訂正")
+    assert make.totals(make.opening(), entry, other)[-1] == 68
+
+
 def test_a_restatement_of_a_frozen_year_moves_to_the_first_open_year(make: Any) -> None:
     entry = Restatement(2016, -1, "yamada", "二重計上の訂正", recorded_at=at(2018, 5, 10))
     result = make.count(make.opening(), entry, FrozenYear(2016, 70, PUBLISHED))
@@ -250,10 +271,24 @@ def test_as_of_shows_what_was_known_then(make: Any) -> None:
     assert total(at(2016, 1, 1)) == ("opening-unregistered", None, None)
     assert total(at(2016, 9, 1)) == ("open", 70, 70)
     assert total(date(2016, 9, 5)) == ("open", 71, 71)
+    assert total(at(2016, 9, 5)) == ("open", 71, 71)
     assert total(at(2017, 6, 30, 9)) == ("open", 71, 71)
     assert total(at(2017, 8, 1)) == ("frozen", 71, 71)
     assert total(at(2017, 10, 1)) == ("frozen", 71, 72)
     assert total(at(2018, 2, 1)) == ("frozen", 71, 71)
+
+
+def test_as_of_on_the_day_of_publication_does_not_see_the_evening(make: Any) -> None:
+    parts = [
+        make.opening(),
+        make.district(),
+        make.built("A-1", date(2016, 9, 1), recorded_at=at(2017, 6, 30, 18)),
+        make.built("A-2", date(2017, 9, 1), recorded_at=at(2017, 9, 2)),
+        FrozenYear(2016, 70, PUBLISHED),
+    ]
+    noon = make.count(*parts, as_of=at(2017, 6, 30, 12))
+    assert "frozen-differs" not in make.codes(noon)
+    assert "frozen-differs" in make.codes(make.count(*parts))
 
 
 def test_as_of_takes_back_a_correction_made_later(make: Any) -> None:
@@ -331,6 +366,16 @@ def test_a_plan_that_lies_behind_is_expected_now_and_asked_about(make: Any) -> N
     result = make.count(make.opening(), make.district(), planned(make, fy=2016), valid_on=date(2018, 5, 1))
     assert result.verdicts["A-5"].forecast_fy == 2018
     assert "forecast-overdue" in [f.code for f in result.questions]
+
+
+def test_a_plan_is_never_expected_in_a_published_year_nor_before_the_balance(make: Any) -> None:
+    frozen = FrozenYear(2018, 70, date(2019, 6, 30))
+    result = make.count(make.opening(), make.district(), planned(make), frozen)
+    assert result.verdicts["A-5"].forecast_fy == 2019
+    old = make.count(make.opening(), make.district(), planned(make, fy=2014))
+    assert old.verdicts["A-5"].forecast_fy is None
+    overdue = make.count(make.opening(), make.district(), planned(make, fy=2014), valid_on=date(2018, 5, 1))
+    assert overdue.verdicts["A-5"].forecast_fy == 2018
 
 
 def test_a_service_date_still_to_come_is_forecast_in_its_year(make: Any) -> None:

@@ -58,6 +58,22 @@ def test_more_allocations_than_the_balance_are_refused(make: Any) -> None:
     assert caught.value.code == "allocations-exceed-opening"
 
 
+def test_two_ids_of_one_mast_take_one_place_in_the_balance(make: Any) -> None:
+    sites = [[*make.built(f"A-{n}", date(2012, 6, 1), lat=33.41), Allocation(f"A-{n}")] for n in (1, 2)]
+    one = DistinctAnswer("A-1", "A-2", same=True)
+    assert make.totals(make.opening(1), make.district(), *sites, one)[0] == 1
+    with pytest.raises(ConflictError):
+        make.count(make.opening(1), make.district(), *sites)
+
+
+def test_an_allocated_site_that_began_later_is_warned_of(make: Any) -> None:
+    result = make.count(
+        make.opening(), make.district(), make.built("A-1"), Allocation("A-1"), Allocation("A-9")
+    )
+    assert result.year(2019).total == 70
+    assert {"allocated-after-opening", "allocated-unknown-site"} <= set(make.codes(result))
+
+
 def test_an_allocation_is_checked_before_it_is_recorded(make: Any) -> None:
     full = make.ledger(make.opening(1), Allocation("A-1"))
     check_allocation(full, "A-1")
@@ -234,6 +250,9 @@ def test_a_coarse_date_over_a_change_of_the_register_is_asked_about(make: Any) -
     steady = make.count(make.opening(), make.district(resolved_on=date(2017, 3, 31)), march)
     assert steady.year(2016).total == 71
     assert "date-too-coarse" not in make.codes(steady)
+    for day, asked in ((date(2017, 3, 30), True), (date(2017, 3, 1), True), (date(2017, 2, 28), False)):
+        result = make.count(make.opening(), make.district(resolved_on=day), march)
+        assert ("date-too-coarse" in make.codes(result)) is asked
 
 
 # --- rule 4 ---------------------------------------------------------------------------------------------------------
@@ -291,6 +310,8 @@ def test_a_link_that_begins_after_service_is_asked_about(make: Any) -> None:
     link = SiteDistrict("A-1", "D-1", serves_from=date(2018, 4, 1))
     result = make.count(make.opening(), make.district(), site, link)
     assert "serves-later" in [f.code for f in result.questions]
+    same_day = make.count(make.opening(), make.district(), site, replace(link, serves_from=date(2016, 9, 1)))
+    assert "serves-later" not in make.codes(same_day)
     hidden = make.count(make.opening(), make.district(), site, link, valid_on=date(2018, 3, 31))
     assert hidden.verdicts["A-1"].code is Verdict.NO_DISTRICT
 
@@ -335,6 +356,13 @@ def test_two_sites_within_50_m_count_once_and_wait_for_an_answer(make: Any) -> N
     assert held.distance_m == pytest.approx(49.9, abs=0.01)
     question = next(f for f in result.questions if f.code == "near-other-site")
     assert question.site_ids == ("A-2", "A-1")
+
+
+def test_of_two_near_sites_the_one_in_service_first_counts(make: Any) -> None:
+    pair = [make.built("A-1", date(2018, 9, 1)), make.built("A-2", date(2016, 9, 1), lat=33.41)]
+    result = make.count(make.opening(), make.district(), *pair)
+    assert [year.total for year in result.years] == [70, 71, 71, 71, 71]
+    assert result.verdicts["A-1"].code is Verdict.NEAR_OTHER_SITE
 
 
 def test_sites_further_apart_or_in_two_municipalities_are_two(make: Any) -> None:
