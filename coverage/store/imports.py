@@ -87,7 +87,7 @@ class Imports(Editing):
             again = _seen_before(writing, stated)
             if again is not None:
                 if accept and again["state"] == ImportState.STAGED.value:
-                    return self._accept(writing, again, overwrite=False)
+                    return self._accept(writing, _import(writing, again["import_id"]), overwrite=False)
                 return _receipt(writing, again, repeated=True)
             scratch = Writing(writing.session, read_head(writing.session), writing.at, by)
             target = writing if accept else scratch
