@@ -64,18 +64,26 @@ def geojson_crs(member: Any, *, name: str) -> int | None:
     )
 
 
-def to_lonlat(geometries: NDArray[Any], crs: int | str | None, *, name: str) -> NDArray[Any]:
+def to_lonlat(
+    geometries: NDArray[Any], crs: int | str | None, *, name: str, judge: bool = True
+) -> NDArray[Any]:
     """Geometries (array of shapely objects, None allowed) in longitude, latitude.
 
     ``crs`` is an EPSG code, the WKT of a .prj or GeoPackage, or None where the file says nothing: degrees are then
     taken as JGD2011. Raises FileFormatError "crs-missing" (metres without a CRS), "crs-unknown", "crs-contradicts"
-    (a geographic CRS with numbers that are no degrees) or "outside-japan".
+    (a geographic CRS with numbers that are no degrees) or "outside-japan". With ``judge`` false single positions are the
+    caller's question: the two last are not raised, and metres are refused only where no position could be degrees.
     """
     if crs is None or (isinstance(crs, int) and crs in _SAME_AS_JGD2011):
         checked = geometries
     else:
         checked = _transformed(geometries, crs, name)
     bounds = shapely.total_bounds(checked) if len(checked) else np.full(4, np.nan)
+    if not judge:
+        largest = np.abs(shapely.bounds(checked)).max(axis=1) if len(checked) else np.zeros(0)
+        if crs is None and np.isfinite(largest).any() and (largest[np.isfinite(largest)] > 360.0).all():
+            _check_degrees(bounds, declared=False, name=name)
+        return checked
     if not np.isfinite(bounds).all():
         if all(g is None or g.is_empty for g in checked):
             return checked

@@ -20,7 +20,7 @@ _APPLICATION_IDS = (b"GPKG", b"GP10", b"GP11")
 _ENVELOPE_BYTES = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
 
 
-def read_geopackage(path: Path, *, layer: str | None = None) -> FeatureTable:
+def read_geopackage(path: Path, *, layer: str | None = None, judge: bool = True) -> FeatureTable:
     """All features of one feature table (the only one, or ``layer``), geometry in longitude, latitude.
 
     Raises FileFormatError: "geopackage-not", "geopackage-broken", "layer-choose", and what
@@ -40,7 +40,7 @@ def read_geopackage(path: Path, *, layer: str | None = None) -> FeatureTable:
         # immutable: no journal is looked for and nothing is written beside the file.
         database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
         try:
-            return _read(database, path.name, layer)
+            return _read(database, path.name, layer, judge)
         finally:
             database.close()
     except (
@@ -57,7 +57,7 @@ def read_geopackage(path: Path, *, layer: str | None = None) -> FeatureTable:
         ) from None
 
 
-def _read(database: sqlite3.Connection, name: str, layer: str | None) -> FeatureTable:
+def _read(database: sqlite3.Connection, name: str, layer: str | None, judge: bool) -> FeatureTable:
     layers = {
         row[0]: (row[1], row[2])
         for row in database.execute(
@@ -88,7 +88,7 @@ def _read(database: sqlite3.Connection, name: str, layer: str | None) -> Feature
         properties.append(record)
     geometries = np.empty(len(blobs), dtype=object)
     geometries[:] = [None if blob is None else _geometry(blob) for blob in blobs]
-    placed = to_lonlat(geometries, crs, name=name)
+    placed = to_lonlat(geometries, crs, name=name, judge=judge)
     return FeatureTable(
         name,
         tuple(

@@ -42,7 +42,7 @@ def read_kml(path: Path) -> FeatureTable:
         return parse_kml(archive.read(main), name=path.name)
 
 
-def parse_kml(data: bytes, *, name: str) -> FeatureTable:
+def parse_kml(data: bytes, *, name: str, judge: bool = True) -> FeatureTable:
     """All placemarks, in document order; ``name`` and ``description`` are properties beside the extended data.
 
     Raises FileFormatError: "xml-broken", "xml-doctype", "kml-not", "kml-network-link", "geometry-broken".
@@ -74,7 +74,7 @@ def parse_kml(data: bytes, *, name: str) -> FeatureTable:
                 "export it again.",
             ) from None
         properties.append(_properties(placemark))
-    placed = to_lonlat(geometries, None, name=name)
+    placed = to_lonlat(geometries, None, name=name, judge=judge)
     return FeatureTable(
         name,
         tuple(

@@ -24,11 +24,14 @@ from coverage.readers.crs import to_lonlat
 from coverage.readers.features import Feature, FeatureTable
 
 _FILE_CODE = 9994
+_FARTHEST = 1e9  # metres or degrees
 _NULL, _POINT, _LINE, _POLYGON, _MULTIPOINT = 0, 1, 3, 5, 8
 _CP932_NAMES = frozenset({"932", "cp932", "ms932", "sjis", "shiftjis", "windows31j", "ansi932", "windows932"})
 
 
-def parse_shapefile(parts: Mapping[str, bytes], *, name: str, encoding: str | None = None) -> FeatureTable:
+def parse_shapefile(
+    parts: Mapping[str, bytes], *, name: str, encoding: str | None = None, judge: bool = True
+) -> FeatureTable:
     """All features of a Shapefile from the bytes of its parts (keys ".shp", ".dbf", ".prj", ".cpg").
 
     ``encoding`` ("utf-8" or "cp932") overrules the .cpg. Geometry comes back in longitude, latitude. Raises
@@ -48,7 +51,7 @@ def parse_shapefile(parts: Mapping[str, bytes], *, name: str, encoding: str | No
         raise _broken(name, f".shp has {len(geometries)} records, .dbf has {table.count}")
     rows = table.rows(_encoding(parts.get(".cpg"), encoding, name), name)
     prj = parts.get(".prj", b"").decode("utf-8", "replace").strip("\ufeff \r\n\t\x00") or None
-    placed = to_lonlat(geometries, prj, name=name)
+    placed = to_lonlat(geometries, prj, name=name, judge=judge)
     features = [
         Feature(number, geometry, row)
         for number, (geometry, row) in enumerate(zip(placed, rows, strict=True), start=1)
@@ -95,6 +98,7 @@ def _shape(record: memoryview) -> BaseGeometry | None:
         return None
     if plain == _POINT:
         x, y = struct.unpack_from("<2d", record, 4)
+        _check_numbers(np.array([x, y]))
         return shapely.Point(x, y)
     if plain == _MULTIPOINT:
         count = struct.unpack_from("<i", record, 36)[0]
@@ -117,11 +121,14 @@ def _shape(record: memoryview) -> BaseGeometry | None:
 
 
 def _points(record: memoryview, offset: int, count: int) -> NDArray[np.float64]:
-    return (
-        np.frombuffer(record, dtype="<f8", count=2 * count, offset=offset)
-        .reshape(count, 2)
-        .astype(np.float64)
-    )
+    flat = np.frombuffer(record, dtype="<f8", count=2 * count, offset=offset).astype(np.float64)
+    _check_numbers(flat)
+    return flat.reshape(count, 2)
+
+
+def _check_numbers(values: NDArray[np.float64]) -> None:
+    if not (np.abs(values) < _FARTHEST).all():  # NaN fails too
+        raise ValueError("a coordinate is no place on earth")
 
 
 def _polygon(rings: list[NDArray[np.float64]]) -> BaseGeometry:
