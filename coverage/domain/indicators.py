@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 
 from coverage.domain.achievement import AchievementRule, Better, decimal_of, format_number
 from coverage.domain.ledger import Actual
@@ -23,12 +23,20 @@ from coverage.errors import InputError, NotFoundError
 MISSING: Final = "—"
 """Printed where there is no value."""
 
-FORMAT: Final = "coverage-gap-indicators/1"
 Kind = Literal["per_year", "cumulative"]
 ActualSource = Literal["decided", "counted", "reported", "baseline", ""]
 
 _WRONG_JA: Final = {"missing": "必須の項目がありません", "extra_forbidden": "知らない項目です"}
-_Value = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
+
+
+def _number(value: Decimal | None) -> int | float | None:
+    if value is None:
+        return None
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+_Value = Annotated[Decimal, Field(ge=0, allow_inf_nan=False), PlainSerializer(_number, when_used="json")]
+"""Exact inside; a number, not text, in JSON."""
 _Year = Annotated[int, Field(ge=1926, le=2199)]
 
 
@@ -420,12 +428,6 @@ def _cell_dict(indicator: Indicator, cell: IndicatorCell) -> dict[str, Any]:
         "note": {"ja": cell.note("ja"), "en": cell.note("en")},
         **texts,
     }
-
-
-def _number(value: Decimal | None) -> int | float | None:
-    if value is None:
-        return None
-    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def _plain(value: Any) -> Any:

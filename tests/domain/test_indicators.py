@@ -206,6 +206,9 @@ def test_the_sheet_is_ready_for_json(sheet: IndicatorSet) -> None:
     loaded = json.loads(json.dumps(sheet.as_dict(), allow_nan=False))
     assert loaded["budgets"][0]["thousand_yen"]["2017"] == 552221
     assert loaded["indicators"][0]["targets"]["2016"] == 50
+    dumped = json.loads(sheet.model_dump_json())
+    assert dumped["indicators"][0]["targets"]["2016"] == 50
+    assert dumped["indicators"][2]["baseline"] == 75
 
 
 def test_the_years_of_the_table_can_be_chosen(sheet: IndicatorSet) -> None:
