@@ -6,6 +6,7 @@ refused all the same, because an archive that has one is not what it claims to b
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,6 +18,18 @@ from coverage.readers.text import read_bytes
 
 MEMBER_LIMIT_BYTES = 2 * 1024**3
 """Largest unpacked member that is read: more than any layer of one prefecture."""
+
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+"""What zipfile raises for damaged archives, depending on which byte is damaged."""
 
 _UTF8_NAME = 0x800
 _ENCRYPTED = 0x1
@@ -65,7 +78,7 @@ class Archive:
             )
         try:
             return self._zip.read(info)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as problem:
+        except _DAMAGE as problem:
             raise _damaged(self.name, str(problem)) from None
 
 
@@ -76,7 +89,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
         read_bytes(path)  # raises the sentence about a missing or unreadable file
     try:
         zipped = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError) as problem:
+    except _DAMAGE as problem:
         raise _damaged(path.name, str(problem)) from None
     with zipped:
         yield Archive(zipped, path.name)

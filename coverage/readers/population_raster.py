@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ from coverage.domain import mesh
 from coverage.domain.population import PopulationMesh
 from coverage.errors import FileFormatError
 from coverage.readers.text import read_bytes
+
+MAX_PIXELS = 400_000_000
+"""Largest raster that is read at once: Japan at 100 m is 60 million pixels."""
+
+Floats = NDArray[np.float64]
 
 _TIFF_MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
@@ -33,55 +39,14 @@ def read_population_raster(
     are nobody; any other negative value is an error. Raises FileFormatError "raster-not-geotiff", "raster-broken",
     "raster-crs", "raster-value" or "raster-elsewhere".
     """
-    import rasterio
-    from rasterio.errors import RasterioError
-    from rasterio.windows import Window
-
     cells: list[NDArray[np.int64]] = []
     people: list[NDArray[np.float64]] = []
     west, south, east, north = bounds if bounds is not None else (-math.inf, -math.inf, math.inf, math.inf)
     for path in paths:
-        if _magic(path) not in _TIFF_MAGIC:
-            raise FileFormatError(
-                "raster-not-geotiff",
-                f"「{path.name}」は GeoTIFF ではありません。種類の違うファイルでないかを確かめてください。",
-                f"'{path.name}' is not a GeoTIFF; check that it is the right file.",
-            )
-        try:
-            # The driver is pinned: GDAL would open a virtual dataset under any name.
-            with rasterio.open(path, driver="GTiff") as source:
-                to_lonlat = _lonlat_of(source.crs, path.name)
-                window = Window(0, 0, source.width, source.height)
-                if bounds is not None and source.crs.is_geographic:
-                    window = _window(source, west, south, east, north)
-                if window.width < 1 or window.height < 1:
-                    continue
-                values = source.read(1, window=window).astype(np.float64)
-                a, b, c, d, e, f = source.transform[:6]
-                empty = source.nodata if nodata is None else nodata
-        except RasterioError as problem:
-            raise FileFormatError(
-                "raster-broken",
-                f"「{path.name}」を GeoTIFF として読めません（{problem}）。途中で切れていないかを確かめ、入手し直してください。",
-                f"'{path.name}' cannot be read as a GeoTIFF ({problem}); check that it is complete and get it again.",
-            ) from None
-        void = ~np.isfinite(values)
-        if empty is not None:
-            void |= np.isclose(values, empty, rtol=1e-6, atol=0.0)
-        if (values[~void] < 0).any():
-            low = float(values[~void].min())
-            raise FileFormatError(
-                "raster-value",
-                f"「{path.name}」に負の人口（{low}）があります。layers.population.options の nodata に欠測値を書いてください。",
-                f"'{path.name}' holds a negative population ({low}); set the option 'nodata' of layers.population.",
-            )
-        rows, cols = np.nonzero(~void & (values > 0))
-        col, row = cols + window.col_off + 0.5, rows + window.row_off + 0.5
-        x, y = a * col + b * row + c, d * col + e * row + f
-        lon, lat = to_lonlat(x, y)
+        lon, lat, values = _residents(path, bounds, nodata)
         keep = (lon >= west) & (lon < east) & (lat >= south) & (lat < north)
         cells.append(mesh.encode(lat[keep], lon[keep], digits))
-        people.append(values[rows, cols][keep])
+        people.append(values[keep])
     if not cells or not sum(len(c) for c in cells):
         raise FileFormatError(
             "raster-elsewhere",
@@ -96,6 +61,63 @@ def read_population_raster(
         households=np.full(len(unique), np.nan),
         estimated=True,
         census_year=census_year,
+    )
+
+
+def _residents(
+    path: Path, bounds: tuple[float, float, float, float] | None, nodata: float | None
+) -> tuple[Floats, Floats, Floats]:
+    """Longitude, latitude and persons of every populated pixel of one file; pixels around ``bounds`` may be among them."""
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+    from rasterio.windows import Window
+
+    if _magic(path) not in _TIFF_MAGIC:
+        raise FileFormatError(
+            "raster-not-geotiff",
+            f"「{path.name}」は GeoTIFF ではありません。種類の違うファイルでないかを確かめてください。",
+            f"'{path.name}' is not a GeoTIFF; check that it is the right file.",
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            # The driver is pinned: GDAL would open a virtual dataset under any name.
+            with rasterio.open(path, driver="GTiff") as source:
+                a, b, c, d, e, f = source.transform[:6]
+                to_lonlat = _lonlat_of(source.crs, (a, e), path.name)
+                window = Window(0, 0, source.width, source.height)
+                if bounds is not None and source.crs.is_geographic:
+                    window = _window(source, *bounds)
+                if window.width * window.height > MAX_PIXELS:
+                    raise _broken(path.name, f"{source.width:,} x {source.height:,}")
+                if np.dtype(source.dtypes[0]).kind not in "fiu":
+                    raise _broken(path.name, source.dtypes[0])
+                with np.errstate(invalid="ignore"):  # a signalling NaN is a NaN all the same
+                    values = source.read(1, window=window).astype(np.float64)
+                empty = source.nodata if nodata is None else nodata
+    except RasterioError as problem:
+        raise _broken(path.name, str(problem)) from None
+    void = ~np.isfinite(values)
+    if empty is not None:
+        void |= np.isclose(values, empty, rtol=1e-6, atol=0.0)
+    if (values[~void] < 0).any():
+        low = float(values[~void].min())
+        raise FileFormatError(
+            "raster-value",
+            f"「{path.name}」に負の人口（{low}）があります。layers.population.options の nodata に欠測値を書いてください。",
+            f"'{path.name}' holds a negative population ({low}); set the option 'nodata' of layers.population.",
+        )
+    rows, cols = np.nonzero(~void & (values > 0))
+    col, row = cols + window.col_off + 0.5, rows + window.row_off + 0.5
+    lon, lat = to_lonlat(a * col + b * row + c, d * col + e * row + f)
+    return lon, lat, values[rows, cols]
+
+
+def _broken(name: str, reason: str) -> FileFormatError:
+    return FileFormatError(
+        "raster-broken",
+        f"「{name}」を GeoTIFF として読めません（{reason}）。途中で切れていないかを確かめ、入手し直してください。",
+        f"'{name}' cannot be read as a GeoTIFF ({reason}); check that it is complete and get it again.",
     )
 
 
@@ -120,13 +142,13 @@ def _window(source: Any, west: float, south: float, east: float, north: float) -
     return Window(first_col, first_row, max(0, last_col - first_col), max(0, last_row - first_row))
 
 
-def _lonlat_of(crs: Any, name: str) -> Callable[[Any, Any], tuple[Any, Any]]:
+def _lonlat_of(crs: Any, steps: tuple[float, float], name: str) -> Callable[[Any, Any], tuple[Any, Any]]:
     """Function from the raster's coordinates to (lon, lat)."""
-    if crs is None:
+    if crs is None or steps == (1.0, 1.0):  # GDAL's stand-in for a missing position
         raise FileFormatError(
             "raster-crs",
-            f"「{name}」に座標系が書かれていません。座標系の付いた GeoTIFF を置いてください。",
-            f"'{name}' states no coordinate system; use a GeoTIFF that has one.",
+            f"「{name}」に座標系または位置が書かれていません。座標の付いた GeoTIFF を置いてください。",
+            f"'{name}' states no coordinate system or no position; use a GeoTIFF that has both.",
         )
     if crs.to_epsg() in (4326, 6668, 4612):
         return lambda x, y: (x, y)
