@@ -33,11 +33,6 @@ def on_register(stays: Iterable[District], day: date) -> bool:
     return any(_stands(stay, day) for stay in stays)
 
 
-def resolved_between(stays: Iterable[District], first: date, last: date) -> bool:
-    """Whether the district left the register on one of the days ``first`` to ``last``."""
-    return any(stay.resolved_on is not None and first <= stay.resolved_on <= last for stay in stays)
-
-
 def redesignated(stays: Iterable[District], *, valid_on: date | None) -> District | None:
     """The stay on the register that followed an earlier resolution, if the district was designated again."""
     resolved: date | None = None

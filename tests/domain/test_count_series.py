@@ -425,7 +425,8 @@ def test_every_site_has_a_verdict_with_a_reason_in_both_languages(make: Any) -> 
         assert "{" not in verdict.ja + verdict.en
         assert 1 <= verdict.rule <= 11
     for found in result.findings:
-        assert "{" not in found.ja + found.en
+        assert "{" not in found.text("ja") + found.text("en")
+        assert found.text("ja") != found.text("en")
     loaded = json.loads(json.dumps(result.as_dict(), ensure_ascii=False, allow_nan=False))
     assert [v["site_id"] for v in loaded["verdicts"]] == sorted(result.verdicts)
     assert loaded["years"][1]["total"] == 71

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,6 +73,16 @@ def test_codes_are_read_as_files_carry_them(text: str | int | float) -> None:
 def test_text_that_is_no_code_is_refused(text: str) -> None:
     with pytest.raises(InputError) as caught:
         codes.parse_municipality_code(text)
+    assert caught.value.code == "municipality-code-invalid"
+
+
+@pytest.mark.parametrize(
+    "call", [codes.check_digit, codes.six_digits, codes.five_digits, codes.prefecture_code]
+)
+@pytest.mark.parametrize("text", ["津", "2420", "２４２０１", "00000", "2420123", ""])
+def test_no_function_takes_what_is_no_code(call: Callable[[str], object], text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        call(text)
     assert caught.value.code == "municipality-code-invalid"
 
 
