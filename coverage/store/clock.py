@@ -31,8 +31,8 @@ def in_sequence(readings: Sequence[datetime]) -> list[datetime]:
     """Clock readings (in the order of events) made non-decreasing.
 
     Kept are the readings of the longest non-decreasing subsequence: a jump that was noticed and set right is
-    outnumbered by the readings around it. Any other gets the kept reading before it (or, at the very start, the one
-    after it), a microsecond later for each, so that what came after stays after.
+    outnumbered by the readings around it. Any other gets the kept reading before it, a microsecond later for each (at
+    the very start: the one after it, a microsecond earlier for each), so that what came after stays after.
     """
     if all(a <= b for a, b in pairwise(readings)):
         return list(readings)
@@ -51,12 +51,14 @@ def in_sequence(readings: Sequence[datetime]) -> list[datetime]:
         kept.add(i)
         i = previous[i]
     adjusted: list[datetime] = []
-    first_kept = readings[min(kept)]
+    first_kept = min(kept)
     for i, reading in enumerate(readings):
-        if i in kept:
+        if i < first_kept:
+            adjusted.append(readings[first_kept] - timedelta(microseconds=first_kept - i))
+        elif i in kept:
             adjusted.append(max(reading, adjusted[-1]) if adjusted else reading)
         else:
-            adjusted.append(adjusted[-1] + timedelta(microseconds=1) if adjusted else first_kept)
+            adjusted.append(adjusted[-1] + timedelta(microseconds=1))
     return adjusted
 
 

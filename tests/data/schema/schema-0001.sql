@@ -1,0 +1,707 @@
+PRAGMA application_id = 1128747057;
+PRAGMA user_version = 1;
+BEGIN TRANSACTION;
+CREATE TABLE actual_event (
+  key TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  tx INTEGER NOT NULL REFERENCES audit (seq),
+  valid_from TEXT NOT NULL CHECK (valid_from LIKE '____-__-__'),
+  known_tx INTEGER NOT NULL,
+  known_since TEXT,
+  deleted INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+  "indicator" TEXT NOT NULL,
+  "fiscal_year" INTEGER NOT NULL,
+  "value" REAL NOT NULL,
+  "source" TEXT NOT NULL,
+  "decided_on" TEXT CHECK ("decided_on" LIKE '____-__-__'),
+  PRIMARY KEY (key, version)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "actual_event" VALUES('406/2016',1,2,'0001-01-01',2,NULL,0,'406',2016,48.0,'運用報告',NULL);
+CREATE TABLE allocation_event (
+  key TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  tx INTEGER NOT NULL REFERENCES audit (seq),
+  valid_from TEXT NOT NULL CHECK (valid_from LIKE '____-__-__'),
+  known_tx INTEGER NOT NULL,
+  known_since TEXT,
+  deleted INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+  "site_id" TEXT NOT NULL,
+  PRIMARY KEY (key, version)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "allocation_event" VALUES('T-000',1,7,'0001-01-01',7,NULL,0,'T-000');
+CREATE TABLE audit (
+  seq INTEGER PRIMARY KEY,
+  "at" TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  role TEXT NOT NULL,
+  action TEXT NOT NULL,
+  object TEXT NOT NULL,
+  before_sha256 TEXT,
+  after_sha256 TEXT,
+  detail TEXT NOT NULL,
+  prev_hash TEXT NOT NULL,
+  hash TEXT NOT NULL UNIQUE
+) STRICT;
+INSERT INTO "audit" VALUES(1,'2017-04-10T02:00:00.000000Z','sato','admin','user','user:sato',NULL,'698679dfec075f5ea36cf4b27b95f7ecc001e47d8c6f1065377341c16e8ed016','{"active":true,"role":"admin"}','0000000000000000000000000000000000000000000000000000000000000000','11d4daea086e9df6e46c4b76cb30de9f09c5a7e71296de0d2fda9f49b67b3a3d');
+INSERT INTO "audit" VALUES(2,'2017-04-10T03:00:00.000000Z','sato','admin','ledger.load','ledger',NULL,'e9b23717682bbc8a493174538da8435ee0dc98a4652cc1c253a80e97b8cd6189','{"counts":{"actual":{"changed":0,"new":1,"unchanged":0},"district":{"changed":0,"new":1,"unchanged":0},"merger":{"changed":0,"new":1,"unchanged":0},"opening_balance":{"changed":0,"new":1,"unchanged":0},"site":{"changed":0,"new":3,"unchanged":0},"site_district":{"changed":0,"new":1,"unchanged":0},"site_operator":{"changed":0,"new":1,"unchanged":0}},"source":"見本"}','11d4daea086e9df6e46c4b76cb30de9f09c5a7e71296de0d2fda9f49b67b3a3d','fa6cb85052d14f674d78705100f7a4acb2aacca97c1df58e8d1d3f5012f4b140');
+INSERT INTO "audit" VALUES(3,'2017-04-10T04:00:00.000000Z','tanaka','planner','import.stage','import:000003-e5eac513',NULL,'b556ba5c74adc74b2108614f4f76375a352131015e09f47c36cf222ea5380e33','{"counts":{"site":{"changed":0,"new":1,"unchanged":0}},"file_sha256":"e5eac513b19e9ddbaeec70486f715a829b660139e17416dc343cbf0e5d62893f"}','fa6cb85052d14f674d78705100f7a4acb2aacca97c1df58e8d1d3f5012f4b140','ed784889f58db0a91387294d0244afc3826d1aabc7fa91086c15dfa3a710d3d8');
+INSERT INTO "audit" VALUES(4,'2017-04-10T05:00:00.000000Z','sato','admin','import.accept','import:000003-e5eac513','b556ba5c74adc74b2108614f4f76375a352131015e09f47c36cf222ea5380e33','1cc80bd6758f024dde1ee2f754095895dd06e1159d253eb809c9521adcbaaabd','{"counts":{"site":{"changed":0,"new":1,"unchanged":0}},"file_sha256":"e5eac513b19e9ddbaeec70486f715a829b660139e17416dc343cbf0e5d62893f","submitted_by":"tanaka"}','ed784889f58db0a91387294d0244afc3826d1aabc7fa91086c15dfa3a710d3d8','5098c9fbcc072b77febb85ed6ed594b284be04a9235ac58ee9d422c635ffd19f');
+INSERT INTO "audit" VALUES(5,'2017-04-10T06:00:00.000000Z','sato','admin','status','site:T-001','86d12116c4686e3eb277b4dadb850fe32d6ea5b2ecb6dbde1b258f6ce1a490d6','8325e241156717fb8f6b11be36a196306cadd91bf36c525d90bd252d5c9e261c','{}','5098c9fbcc072b77febb85ed6ed594b284be04a9235ac58ee9d422c635ffd19f','6b1c645938d5fa04f082d02f8db97ab8be73a57a14348b568a19a2b07b5e6739');
+INSERT INTO "audit" VALUES(6,'2017-04-10T07:00:00.000000Z','tanaka','planner','edit','site_operator:T-001/docomo/',NULL,'b872ff04080d33b79af1f08ce8edc1ee67c24d74fce22d34b5d03b7ed0836096','{}','6b1c645938d5fa04f082d02f8db97ab8be73a57a14348b568a19a2b07b5e6739','5f1b681f0d1ae1c0fe246e26f96672de8929fb06d18a5971909c6c659db2197c');
+INSERT INTO "audit" VALUES(7,'2017-04-10T08:00:00.000000Z','sato','admin','allocate','allocation:T-000',NULL,'0319ba525e51419eba972097cba4bd77c5302276d0d6d6ba9ee501457fbafc77','{}','5f1b681f0d1ae1c0fe246e26f96672de8929fb06d18a5971909c6c659db2197c','7ff11f143fb652390abb063ea49ad6acfd96dae3a376448beb38ec7969ba838b');
+INSERT INTO "audit" VALUES(8,'2017-04-10T09:00:00.000000Z','sato','admin','distinct','distinct_answer:T-000/T-000b',NULL,'7251e9dc5cf42d0ede21b555aad1e18abc79c96f3d9424c32c8ab09dc1d4203f','{"same":true}','7ff11f143fb652390abb063ea49ad6acfd96dae3a376448beb38ec7969ba838b','017c94c78b8241e8a2e266e305cba3ea03f067c38c65b50463b93e94f07b86cd');
+INSERT INTO "audit" VALUES(9,'2017-04-10T10:00:00.000000Z','sato','admin','restate','restatement:2016-080da6b23ec2',NULL,'0b1fb0348ad193480e990e0b6bbab5f9eff4559f358932b7a3ba0dfcfcd7ef6b','{"reason":"訂正"}','017c94c78b8241e8a2e266e305cba3ea03f067c38c65b50463b93e94f07b86cd','3d44c6332e25a26c4c124e16a193f83eff1c7d51e82d3c2976310b4dc7a258ae');
+INSERT INTO "audit" VALUES(10,'2017-04-10T11:00:00.000000Z','sato','admin','publish','publication:P000010-ff5a1ae0',NULL,'9248b3bcef059cfdf9d9fa4db342d7b4f0a5e6301cd7052d0dbba4844c6378bd','{"subject":"count","values":{"40604:2016":70}}','3d44c6332e25a26c4c124e16a193f83eff1c7d51e82d3c2976310b4dc7a258ae','d88942d7e40bad9fa151f553dc7f0a63d7b41f3ce51567c6a3c18466e7557569');
+INSERT INTO "audit" VALUES(11,'2017-04-10T12:00:00.000000Z','sato','admin','edit','setting:achievement_cap',NULL,'ceaab3352d263a50470aaf7ad6b3ea10789950864b281e0f9684fd82d7e64314','{}','d88942d7e40bad9fa151f553dc7f0a63d7b41f3ce51567c6a3c18466e7557569','2201e2396df03ef49b7d82959096da06e6f9a77cac25195d8714adb3b3d19b45');
+INSERT INTO "audit" VALUES(12,'2017-04-10T13:00:00.000000Z','sato','admin','edit','dataset:boundaries',NULL,'8e3170ca71a7d7e73c4411f91452befa38f891749280702eb2b0b55d04446e60','{}','2201e2396df03ef49b7d82959096da06e6f9a77cac25195d8714adb3b3d19b45','d9e3b8e3ce1c45db03d9a8feaabd873f34710fd8aeb67dbefffcdf68c70597a5');
+INSERT INTO "audit" VALUES(13,'2017-04-10T14:00:00.000000Z','sato','admin','edit','run:0000000000000000',NULL,'d712686278b24c2c96e6ae2fa6162489ad0e57b7312b9ebdc9b2a323570f65a4','{}','d9e3b8e3ce1c45db03d9a8feaabd873f34710fd8aeb67dbefffcdf68c70597a5','9cb4a77a283d1532ffcaf46b87f3ffb9e1589bbafd69edef8e5d21723f5c7b83');
+CREATE TABLE content (
+  sha256 TEXT PRIMARY KEY,
+  bytes BLOB NOT NULL
+) STRICT;
+INSERT INTO "content" VALUES('e5eac513b19e9ddbaeec70486f715a829b660139e17416dc343cbf0e5d62893f',X'736974655F69640A542D3030320A');
+INSERT INTO "content" VALUES('a7bd34a94a71aac905b0949b1f6e93c772e4736bcb052452cb5a4b9988945bec',X'78013D8F416EC2301045EFF2D72E7213D4AA3E47F796E51870EB8CADD80645883D0740E20A74C79EFB941EA393A274F9F467BEDEDFE3D3530785EC8B83C010775052606B4275196A0F1B62769D8E04453504011B73D1A3FBE755A5CED37A8E37CEAF3745F7330753A0DAE542B602616A796E5F16CDAB405FC95B9F4CF065D436768E2D9A6523DF58834C3FE1F7F9EB7EBA32A76088D86235CEB569881FCE16ED59FEE195EA905875C6C1F1939D363CE269E0DF35DE9FA46CB83417532AE7F8B91CEFA71B0E875F05A85D0A');
+INSERT INTO "content" VALUES('ff5a1ae012afa5d4c889c50ad427aaf545d31a4fac04ffc1c4d03d403ba4250a',X'3730');
+CREATE TABLE dataset_event (
+  key TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  tx INTEGER NOT NULL REFERENCES audit (seq),
+  valid_from TEXT NOT NULL CHECK (valid_from LIKE '____-__-__'),
+  known_tx INTEGER NOT NULL,
+  known_since TEXT,
+  deleted INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+  "layer" TEXT NOT NULL,
+  "edition" TEXT NOT NULL,
+  "digest" TEXT NOT NULL,
+  "licence" TEXT NOT NULL,
+  "credit" TEXT NOT NULL,
+  "files" TEXT NOT NULL,
+  "estimated" INTEGER NOT NULL CHECK ("estimated" IN (0, 1)),
+  PRIMARY KEY (key, version)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "dataset_event" VALUES('boundaries',1,12,'0001-01-01',12,NULL,0,'boundaries','2021-01-01','0000000000000000000000000000000000000000000000000000000000000000','','','[]',0);
+CREATE TABLE distinct_answer_event (
+  key TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  tx INTEGER NOT NULL REFERENCES audit (seq),
+  valid_from TEXT NOT NULL CHECK (valid_from LIKE '____-__-__'),
+  known_tx INTEGER NOT NULL,
+  known_since TEXT,
+  deleted INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+  "site_id_a" TEXT NOT NULL,
+  "site_id_b" TEXT NOT NULL,
+  "same" INTEGER NOT NULL CHECK ("same" IN (0, 1)),
+  "answered_by" TEXT NOT NULL,
+  PRIMARY KEY (key, version)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "distinct_answer_event" VALUES('T-000/T-000b',1,8,'0001-01-01',8,NULL,0,'T-000','T-000b',1,'sato');
+CREATE TABLE district_event (
+  key TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  tx INTEGER NOT NULL REFERENCES audit (seq),
+  valid_from TEXT NOT NULL CHECK (valid_from LIKE '____-__-__'),
+  known_tx INTEGER NOT NULL,
+  known_since TEXT,
+  deleted INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+  "district_id" TEXT NOT NULL,
+  "municipality_code" TEXT NOT NULL,
+  "name" TEXT NOT NULL,
+  "geometry" BLOB NOT NULL,
+  "households" INTEGER,
+  "population" INTEGER,
+  "designated_on" TEXT CHECK ("designated_on" LIKE '____-__-__'),
+  "resolved_on" TEXT CHECK ("resolved_on" LIKE '____-__-__'),
+  "source" TEXT NOT NULL,
+  "declined" INTEGER NOT NULL CHECK ("declined" IN (0, 1)),
+  "designation" INTEGER NOT NULL,
+  PRIMARY KEY (key, version)
+) STRICT;
+INSERT INTO "district_event" VALUES('D-01/1',1,2,'0001-01-01',2,NULL,0,'D-01','24209','九鬼',X'010300000001000000050000009A9999999909614000000000000041409A99999999096140CDCCCCCCCC0C41406666666666066140CDCCCCCCCC0C4140666666666606614000000000000041409A999999990961400000000000004140',42,97,'2010-04-01',NULL,'',0,1);
+CREATE TABLE frozen_year_event (
+  key TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  tx INTEGER NOT NULL REFERENCES audit (seq),
+  valid_from TEXT NOT NULL CHECK (valid_from LIKE '____-__-__'),
+  known_tx INTEGER NOT NULL,
+  known_since TEXT,
+  deleted INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+  "fiscal_year" INTEGER NOT NULL,
+  "value" INTEGER NOT NULL,
+  "published_on" TEXT NOT NULL CHECK ("published_on" LIKE '____-__-__'),
+  PRIMARY KEY (key, version)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "frozen_year_event" VALUES('2016',1,10,'0001-01-01',10,NULL,0,2016,70,'2017-06-30');
+CREATE TABLE import_event (
+  key TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  tx INTEGER NOT NULL REFERENCES audit (seq),
+  valid_from TEXT NOT NULL CHECK (valid_from LIKE '____-__-__'),
+  known_tx INTEGER NOT NULL,
+  known_since TEXT,
+  deleted INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+  "import_id" TEXT NOT NULL,
+  "table_name" TEXT NOT NULL,
+  "file_name" TEXT NOT NULL,
+  "file_sha256" TEXT NOT NULL,
+  "file_bytes" INTEGER NOT NULL,
+  "records_sha256" TEXT NOT NULL,
+  "state" TEXT NOT NULL CHECK ("state" IN ('staged', 'accepted', 'returned', 'withdrawn', 'undone')),
+  "submitted_by" TEXT NOT NULL,
+  "report" TEXT NOT NULL,
+  "mapping" TEXT NOT NULL,
+  "applies_from" TEXT CHECK ("applies_from" LIKE '____-__-__'),
+  "base_tx" INTEGER NOT NULL,
+  "idempotency_key" TEXT,
+  "decided_by" TEXT,
+  "reason" TEXT NOT NULL,
+  "result" TEXT NOT NULL,
+  PRIMARY KEY (key, version)
+) STRICT;
+INSERT INTO "import_event" VALUES('000003-e5eac513',1,3,'0001-01-01',3,NULL,0,'000003-e5eac513','sites','一覧.csv','e5eac513b19e9ddbaeec70486f715a829b660139e17416dc343cbf0e5d62893f',14,'a7bd34a94a71aac905b0949b1f6e93c772e4736bcb052452cb5a4b9988945bec','staged','tanaka','{}','{}',NULL,2,NULL,NULL,'','{"site":{"changed":0,"new":1,"unchanged":0}}');
+INSERT INTO "import_event" VALUES('000003-e5eac513',2,4,'0001-01-01',4,NULL,0,'000003-e5eac513','sites','一覧.csv','e5eac513b19e9ddbaeec70486f715a829b660139e17416dc343cbf0e5d62893f',14,'a7bd34a94a71aac905b0949b1f6e93c772e4736bcb052452cb5a4b9988945bec','accepted','tanaka','{}','{}',NULL,2,NULL,'sato','','{"site":{"changed":0,"new":1,"unchanged":0}}');
+CREATE TABLE merger_event (
+  key TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  tx INTEGER NOT NULL REFERENCES audit (seq),
+  valid_from TEXT NOT NULL CHECK (valid_from LIKE '____-__-__'),
+  known_tx INTEGER NOT NULL,
+  known_since TEXT,
+  deleted INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+  "old_code" TEXT NOT NULL,
+  "new_code" TEXT NOT NULL,
+  "merged_on" TEXT CHECK ("merged_on" LIKE '____-__-__'),
+  PRIMARY KEY (key, version)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "merger_event" VALUES('24322',1,2,'0001-01-01',2,NULL,0,'24322','24209',NULL);
+CREATE TABLE opening_balance_event (
+  key TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  tx INTEGER NOT NULL REFERENCES audit (seq),
+  valid_from TEXT NOT NULL CHECK (valid_from LIKE '____-__-__'),
+  known_tx INTEGER NOT NULL,
+  known_since TEXT,
+  deleted INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+  "fiscal_year" INTEGER NOT NULL,
+  "value" INTEGER NOT NULL,
+  "source" TEXT NOT NULL,
+  "decided_on" TEXT CHECK ("decided_on" LIKE '____-__-__'),
+  PRIMARY KEY (key, version)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "opening_balance_event" VALUES('2015',1,2,'0001-01-01',2,NULL,0,2015,70,'政策シート','2016-04-01');
+CREATE TABLE publication_event (
+  key TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  tx INTEGER NOT NULL REFERENCES audit (seq),
+  valid_from TEXT NOT NULL CHECK (valid_from LIKE '____-__-__'),
+  known_tx INTEGER NOT NULL,
+  known_since TEXT,
+  deleted INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+  "publication_id" TEXT NOT NULL,
+  "subject" TEXT NOT NULL,
+  "published_on" TEXT NOT NULL CHECK ("published_on" LIKE '____-__-__'),
+  "media_type" TEXT NOT NULL,
+  "content_sha256" TEXT NOT NULL,
+  "content_bytes" INTEGER NOT NULL,
+  "values" TEXT NOT NULL,
+  "as_of_tx" INTEGER NOT NULL,
+  "valid_on" TEXT CHECK ("valid_on" LIKE '____-__-__'),
+  "run_id" TEXT,
+  "parameters" TEXT NOT NULL,
+  PRIMARY KEY (key, version)
+) STRICT;
+INSERT INTO "publication_event" VALUES('P000010-ff5a1ae0',1,10,'0001-01-01',10,NULL,0,'P000010-ff5a1ae0','count','2017-06-30','text/plain','ff5a1ae012afa5d4c889c50ad427aaf545d31a4fac04ffc1c4d03d403ba4250a',2,'{"40604:2016":70}',9,NULL,NULL,'{}');
+CREATE TABLE restatement_event (
+  key TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  tx INTEGER NOT NULL REFERENCES audit (seq),
+  valid_from TEXT NOT NULL CHECK (valid_from LIKE '____-__-__'),
+  known_tx INTEGER NOT NULL,
+  known_since TEXT,
+  deleted INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+  "effective_fy" INTEGER NOT NULL,
+  "amount" INTEGER NOT NULL,
+  "author" TEXT NOT NULL,
+  "reason" TEXT NOT NULL,
+  "restatement_id" TEXT NOT NULL,
+  PRIMARY KEY (key, version)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "restatement_event" VALUES('2016-080da6b23ec2',1,9,'0001-01-01',9,NULL,0,2016,-1,'sato','訂正','2016-080da6b23ec2');
+CREATE TABLE run_event (
+  key TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  tx INTEGER NOT NULL REFERENCES audit (seq),
+  valid_from TEXT NOT NULL CHECK (valid_from LIKE '____-__-__'),
+  known_tx INTEGER NOT NULL,
+  known_since TEXT,
+  deleted INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+  "run_id" TEXT NOT NULL,
+  "digest" TEXT NOT NULL,
+  "region_id" TEXT NOT NULL,
+  "as_of_tx" INTEGER NOT NULL,
+  "valid_on" TEXT CHECK ("valid_on" LIKE '____-__-__'),
+  "parameters" TEXT NOT NULL,
+  "summary" TEXT NOT NULL,
+  PRIMARY KEY (key, version)
+) STRICT;
+INSERT INTO "run_event" VALUES('0000000000000000',1,13,'0001-01-01',13,NULL,0,'0000000000000000','0000000000000000000000000000000000000000000000000000000000000000','mihon',5,NULL,'{}','{}');
+CREATE TABLE schema_migration (
+  number INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  applied_at TEXT NOT NULL
+) STRICT;
+INSERT INTO "schema_migration" VALUES(1,'0001_ledger.sql','5ad5027f32b727cccc1182163cc7acd54453b00675f795d6492dc673ba98c97c','2017-04-10T01:00:00.000000Z');
+CREATE TABLE setting_event (
+  key TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  tx INTEGER NOT NULL REFERENCES audit (seq),
+  valid_from TEXT NOT NULL CHECK (valid_from LIKE '____-__-__'),
+  known_tx INTEGER NOT NULL,
+  known_since TEXT,
+  deleted INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+  "name" TEXT NOT NULL,
+  "value" TEXT,
+  "note" TEXT NOT NULL,
+  PRIMARY KEY (key, version)
+) STRICT;
+INSERT INTO "setting_event" VALUES('achievement_cap',1,11,'0001-01-01',11,NULL,0,'achievement_cap','1.0','');
+CREATE TABLE site_district_event (
+  key TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  tx INTEGER NOT NULL REFERENCES audit (seq),
+  valid_from TEXT NOT NULL CHECK (valid_from LIKE '____-__-__'),
+  known_tx INTEGER NOT NULL,
+  known_since TEXT,
+  deleted INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+  "site_id" TEXT NOT NULL,
+  "district_id" TEXT NOT NULL,
+  "serves_from" TEXT CHECK ("serves_from" LIKE '____-__-__'),
+  "confirmed_by" TEXT,
+  "confirmed_on" TEXT CHECK ("confirmed_on" LIKE '____-__-__'),
+  PRIMARY KEY (key, version)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "site_district_event" VALUES('T-001/D-01',1,2,'0001-01-01',2,NULL,0,'T-001','D-01',NULL,NULL,NULL);
+CREATE TABLE site_event (
+  key TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  tx INTEGER NOT NULL REFERENCES audit (seq),
+  valid_from TEXT NOT NULL CHECK (valid_from LIKE '____-__-__'),
+  known_tx INTEGER NOT NULL,
+  known_since TEXT,
+  deleted INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+  "site_id" TEXT NOT NULL,
+  "name" TEXT NOT NULL,
+  "municipality_code" TEXT NOT NULL,
+  "lat" REAL NOT NULL CHECK ("lat" BETWEEN -90 AND 90),
+  "lon" REAL NOT NULL CHECK ("lon" BETWEEN -180 AND 180),
+  "status" TEXT NOT NULL CHECK ("status" IN ('候補', '計画', '交付決定', '工事中', '供用中', '停止', '廃止')),
+  "height_m" REAL,
+  "funding" TEXT CHECK ("funding" IN ('国補助', '県単独', '事業者自主', 'インフラシェア')),
+  "purpose" TEXT CHECK ("purpose" IN ('居住', '道路', '登山道・観光', '避難所', 'トンネル')),
+  "project_id" TEXT,
+  "replaces" TEXT,
+  "planned_fy" INTEGER,
+  "cost_yen" INTEGER,
+  "closed_on" TEXT CHECK ("closed_on" LIKE '____-__-__'),
+  PRIMARY KEY (key, version)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "site_event" VALUES('T-000',1,2,'0001-01-01',2,NULL,0,'T-000','古い局','24209',34.1,136.3,'供用中',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "site_event" VALUES('T-000b',1,2,'0001-01-01',2,NULL,0,'T-000b','古い局の隣','24209',34.1001,136.3,'供用中',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "site_event" VALUES('T-001',1,2,'0001-01-01',2,NULL,0,'T-001','九鬼','24209',34.0123,136.2456,'計画',30.0,'国補助','居住',NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "site_event" VALUES('T-001',2,5,'2017-03-25',5,NULL,0,'T-001','九鬼','24209',34.0123,136.2456,'供用中',30.0,'国補助','居住',NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "site_event" VALUES('T-002',1,4,'0001-01-01',4,NULL,0,'T-002','早田','24209',34.03,136.27,'計画',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+CREATE TABLE site_operator_event (
+  key TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  tx INTEGER NOT NULL REFERENCES audit (seq),
+  valid_from TEXT NOT NULL CHECK (valid_from LIKE '____-__-__'),
+  known_tx INTEGER NOT NULL,
+  known_since TEXT,
+  deleted INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+  "site_id" TEXT NOT NULL,
+  "operator" TEXT NOT NULL,
+  "in_service_date" TEXT CHECK ("in_service_date" LIKE '____-__-__'),
+  "date_precision" TEXT NOT NULL CHECK ("date_precision" IN ('day', 'month', 'fiscal_year', 'year')),
+  "band" TEXT,
+  "frequency_mhz" REAL,
+  "bandwidth_mhz" REAL,
+  "eirp_dbm" REAL,
+  "azimuth_deg" REAL,
+  "tilt_deg" REAL,
+  "cell" TEXT NOT NULL,
+  PRIMARY KEY (key, version)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "site_operator_event" VALUES('T-000/docomo/',1,2,'0001-01-01',2,NULL,0,'T-000','docomo','2011-03-31','day',NULL,NULL,NULL,NULL,NULL,NULL,'');
+INSERT INTO "site_operator_event" VALUES('T-001/docomo/',1,6,'0001-01-01',6,NULL,0,'T-001','docomo','2017-03-25','day',NULL,NULL,NULL,NULL,NULL,NULL,'');
+CREATE TABLE user_event (
+  key TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  tx INTEGER NOT NULL REFERENCES audit (seq),
+  valid_from TEXT NOT NULL CHECK (valid_from LIKE '____-__-__'),
+  known_tx INTEGER NOT NULL,
+  known_since TEXT,
+  deleted INTEGER NOT NULL CHECK (deleted IN (0, 1)),
+  "user_id" TEXT NOT NULL,
+  "role" TEXT NOT NULL,
+  "municipality_codes" TEXT NOT NULL,
+  "active" INTEGER NOT NULL CHECK ("active" IN (0, 1)),
+  "note" TEXT NOT NULL,
+  PRIMARY KEY (key, version)
+) STRICT, WITHOUT ROWID;
+INSERT INTO "user_event" VALUES('sato',1,1,'0001-01-01',1,NULL,0,'sato','admin','[]',1,'');
+CREATE TRIGGER schema_migration_no_update BEFORE UPDATE ON schema_migration BEGIN
+  SELECT RAISE(ABORT, 'append-only: schema_migration');
+END;
+CREATE TRIGGER schema_migration_no_delete BEFORE DELETE ON schema_migration BEGIN
+  SELECT RAISE(ABORT, 'append-only: schema_migration');
+END;
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN
+  SELECT RAISE(ABORT, 'append-only: audit');
+END;
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN
+  SELECT RAISE(ABORT, 'append-only: audit');
+END;
+CREATE TRIGGER audit_in_order BEFORE INSERT ON audit
+WHEN NEW.seq <> COALESCE((SELECT MAX(seq) FROM audit), 0) + 1
+  OR NEW.prev_hash <> COALESCE((SELECT hash FROM audit WHERE seq = NEW.seq - 1), printf('%064d', 0)) BEGIN
+  SELECT RAISE(ABORT, 'chain in order: audit');
+END;
+CREATE TRIGGER content_no_update BEFORE UPDATE ON content BEGIN
+  SELECT RAISE(ABORT, 'append-only: content');
+END;
+CREATE TRIGGER content_no_delete BEFORE DELETE ON content BEGIN
+  SELECT RAISE(ABORT, 'append-only: content');
+END;
+CREATE TRIGGER content_once BEFORE INSERT ON content
+WHEN EXISTS (SELECT 1 FROM content WHERE sha256 = NEW.sha256) BEGIN
+  SELECT RAISE(ABORT, 'append-only: content');
+END;
+CREATE INDEX site_event_tx ON site_event (tx);
+CREATE INDEX site_event_site_id ON site_event ("site_id");
+CREATE TRIGGER site_event_no_update BEFORE UPDATE ON site_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: site_event');
+END;
+CREATE TRIGGER site_event_no_delete BEFORE DELETE ON site_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: site_event');
+END;
+CREATE TRIGGER site_event_in_order BEFORE INSERT ON site_event
+WHEN NEW.version <> COALESCE((SELECT MAX(version) FROM site_event WHERE key = NEW.key), 0) + 1 BEGIN
+  SELECT RAISE(ABORT, 'versions in order: site_event');
+END;
+CREATE VIEW site_current AS
+SELECT
+  e.key, e.version, e.tx, e.valid_from, e.known_tx, e.known_since, e.deleted, e."site_id", e."name",
+  e."municipality_code", e."lat", e."lon", e."status", e."height_m", e."funding", e."purpose", e."project_id",
+  e."replaces", e."planned_fy", e."cost_yen", e."closed_on",
+  a."at" AS recorded_at, a.actor AS recorded_by
+FROM site_event e LEFT JOIN audit a ON a.seq = e.tx
+WHERE e.version = (SELECT MAX(x.version) FROM site_event x WHERE x.key = e.key) AND e.deleted = 0;
+CREATE INDEX site_operator_event_tx ON site_operator_event (tx);
+CREATE INDEX site_operator_event_site_id ON site_operator_event ("site_id");
+CREATE TRIGGER site_operator_event_no_update BEFORE UPDATE ON site_operator_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: site_operator_event');
+END;
+CREATE TRIGGER site_operator_event_no_delete BEFORE DELETE ON site_operator_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: site_operator_event');
+END;
+CREATE TRIGGER site_operator_event_in_order BEFORE INSERT ON site_operator_event
+WHEN NEW.version <> COALESCE((SELECT MAX(version) FROM site_operator_event WHERE key = NEW.key), 0) + 1 BEGIN
+  SELECT RAISE(ABORT, 'versions in order: site_operator_event');
+END;
+CREATE VIEW site_operator_current AS
+SELECT
+  e.key, e.version, e.tx, e.valid_from, e.known_tx, e.known_since, e.deleted, e."site_id", e."operator",
+  e."in_service_date", e."date_precision", e."band", e."frequency_mhz", e."bandwidth_mhz", e."eirp_dbm",
+  e."azimuth_deg", e."tilt_deg", e."cell",
+  a."at" AS recorded_at, a.actor AS recorded_by
+FROM site_operator_event e LEFT JOIN audit a ON a.seq = e.tx
+WHERE e.version = (SELECT MAX(x.version) FROM site_operator_event x WHERE x.key = e.key) AND e.deleted = 0;
+CREATE INDEX site_district_event_tx ON site_district_event (tx);
+CREATE INDEX site_district_event_site_id ON site_district_event ("site_id");
+CREATE TRIGGER site_district_event_no_update BEFORE UPDATE ON site_district_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: site_district_event');
+END;
+CREATE TRIGGER site_district_event_no_delete BEFORE DELETE ON site_district_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: site_district_event');
+END;
+CREATE TRIGGER site_district_event_in_order BEFORE INSERT ON site_district_event
+WHEN NEW.version <> COALESCE((SELECT MAX(version) FROM site_district_event WHERE key = NEW.key), 0) + 1 BEGIN
+  SELECT RAISE(ABORT, 'versions in order: site_district_event');
+END;
+CREATE VIEW site_district_current AS
+SELECT
+  e.key, e.version, e.tx, e.valid_from, e.known_tx, e.known_since, e.deleted, e."site_id", e."district_id",
+  e."serves_from", e."confirmed_by", e."confirmed_on",
+  a."at" AS recorded_at, a.actor AS recorded_by
+FROM site_district_event e LEFT JOIN audit a ON a.seq = e.tx
+WHERE e.version = (SELECT MAX(x.version) FROM site_district_event x WHERE x.key = e.key) AND e.deleted = 0;
+CREATE INDEX district_event_tx ON district_event (tx);
+CREATE INDEX district_event_district_id ON district_event ("district_id");
+CREATE TRIGGER district_event_no_update BEFORE UPDATE ON district_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: district_event');
+END;
+CREATE TRIGGER district_event_no_delete BEFORE DELETE ON district_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: district_event');
+END;
+CREATE TRIGGER district_event_in_order BEFORE INSERT ON district_event
+WHEN NEW.version <> COALESCE((SELECT MAX(version) FROM district_event WHERE key = NEW.key), 0) + 1 BEGIN
+  SELECT RAISE(ABORT, 'versions in order: district_event');
+END;
+CREATE VIEW district_current AS
+SELECT
+  e.key, e.version, e.tx, e.valid_from, e.known_tx, e.known_since, e.deleted, e."district_id",
+  e."municipality_code", e."name", e."geometry", e."households", e."population", e."designated_on",
+  e."resolved_on", e."source", e."declined", e."designation",
+  a."at" AS recorded_at, a.actor AS recorded_by
+FROM district_event e LEFT JOIN audit a ON a.seq = e.tx
+WHERE e.version = (SELECT MAX(x.version) FROM district_event x WHERE x.key = e.key) AND e.deleted = 0;
+CREATE INDEX opening_balance_event_tx ON opening_balance_event (tx);
+CREATE INDEX opening_balance_event_fiscal_year ON opening_balance_event ("fiscal_year");
+CREATE TRIGGER opening_balance_event_no_update BEFORE UPDATE ON opening_balance_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: opening_balance_event');
+END;
+CREATE TRIGGER opening_balance_event_no_delete BEFORE DELETE ON opening_balance_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: opening_balance_event');
+END;
+CREATE TRIGGER opening_balance_event_in_order BEFORE INSERT ON opening_balance_event
+WHEN NEW.version <> COALESCE((SELECT MAX(version) FROM opening_balance_event WHERE key = NEW.key), 0) + 1 BEGIN
+  SELECT RAISE(ABORT, 'versions in order: opening_balance_event');
+END;
+CREATE VIEW opening_balance_current AS
+SELECT
+  e.key, e.version, e.tx, e.valid_from, e.known_tx, e.known_since, e.deleted, e."fiscal_year", e."value",
+  e."source", e."decided_on",
+  a."at" AS recorded_at, a.actor AS recorded_by
+FROM opening_balance_event e LEFT JOIN audit a ON a.seq = e.tx
+WHERE e.version = (SELECT MAX(x.version) FROM opening_balance_event x WHERE x.key = e.key) AND e.deleted = 0;
+CREATE INDEX allocation_event_tx ON allocation_event (tx);
+CREATE INDEX allocation_event_site_id ON allocation_event ("site_id");
+CREATE TRIGGER allocation_event_no_update BEFORE UPDATE ON allocation_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: allocation_event');
+END;
+CREATE TRIGGER allocation_event_no_delete BEFORE DELETE ON allocation_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: allocation_event');
+END;
+CREATE TRIGGER allocation_event_in_order BEFORE INSERT ON allocation_event
+WHEN NEW.version <> COALESCE((SELECT MAX(version) FROM allocation_event WHERE key = NEW.key), 0) + 1 BEGIN
+  SELECT RAISE(ABORT, 'versions in order: allocation_event');
+END;
+CREATE VIEW allocation_current AS
+SELECT
+  e.key, e.version, e.tx, e.valid_from, e.known_tx, e.known_since, e.deleted, e."site_id",
+  a."at" AS recorded_at, a.actor AS recorded_by
+FROM allocation_event e LEFT JOIN audit a ON a.seq = e.tx
+WHERE e.version = (SELECT MAX(x.version) FROM allocation_event x WHERE x.key = e.key) AND e.deleted = 0;
+CREATE INDEX restatement_event_tx ON restatement_event (tx);
+CREATE INDEX restatement_event_restatement_id ON restatement_event ("restatement_id");
+CREATE TRIGGER restatement_event_no_update BEFORE UPDATE ON restatement_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: restatement_event');
+END;
+CREATE TRIGGER restatement_event_no_delete BEFORE DELETE ON restatement_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: restatement_event');
+END;
+CREATE TRIGGER restatement_event_in_order BEFORE INSERT ON restatement_event
+WHEN NEW.version <> COALESCE((SELECT MAX(version) FROM restatement_event WHERE key = NEW.key), 0) + 1 BEGIN
+  SELECT RAISE(ABORT, 'versions in order: restatement_event');
+END;
+CREATE VIEW restatement_current AS
+SELECT
+  e.key, e.version, e.tx, e.valid_from, e.known_tx, e.known_since, e.deleted, e."effective_fy", e."amount",
+  e."author", e."reason", e."restatement_id",
+  a."at" AS recorded_at, a.actor AS recorded_by
+FROM restatement_event e LEFT JOIN audit a ON a.seq = e.tx
+WHERE e.version = (SELECT MAX(x.version) FROM restatement_event x WHERE x.key = e.key) AND e.deleted = 0;
+CREATE INDEX frozen_year_event_tx ON frozen_year_event (tx);
+CREATE INDEX frozen_year_event_fiscal_year ON frozen_year_event ("fiscal_year");
+CREATE TRIGGER frozen_year_event_no_update BEFORE UPDATE ON frozen_year_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: frozen_year_event');
+END;
+CREATE TRIGGER frozen_year_event_no_delete BEFORE DELETE ON frozen_year_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: frozen_year_event');
+END;
+CREATE TRIGGER frozen_year_event_in_order BEFORE INSERT ON frozen_year_event
+WHEN NEW.version <> COALESCE((SELECT MAX(version) FROM frozen_year_event WHERE key = NEW.key), 0) + 1 BEGIN
+  SELECT RAISE(ABORT, 'versions in order: frozen_year_event');
+END;
+CREATE VIEW frozen_year_current AS
+SELECT
+  e.key, e.version, e.tx, e.valid_from, e.known_tx, e.known_since, e.deleted, e."fiscal_year", e."value",
+  e."published_on",
+  a."at" AS recorded_at, a.actor AS recorded_by
+FROM frozen_year_event e LEFT JOIN audit a ON a.seq = e.tx
+WHERE e.version = (SELECT MAX(x.version) FROM frozen_year_event x WHERE x.key = e.key) AND e.deleted = 0;
+CREATE INDEX distinct_answer_event_tx ON distinct_answer_event (tx);
+CREATE INDEX distinct_answer_event_site_id_a ON distinct_answer_event ("site_id_a");
+CREATE TRIGGER distinct_answer_event_no_update BEFORE UPDATE ON distinct_answer_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: distinct_answer_event');
+END;
+CREATE TRIGGER distinct_answer_event_no_delete BEFORE DELETE ON distinct_answer_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: distinct_answer_event');
+END;
+CREATE TRIGGER distinct_answer_event_in_order BEFORE INSERT ON distinct_answer_event
+WHEN NEW.version <> COALESCE((SELECT MAX(version) FROM distinct_answer_event WHERE key = NEW.key), 0) + 1 BEGIN
+  SELECT RAISE(ABORT, 'versions in order: distinct_answer_event');
+END;
+CREATE VIEW distinct_answer_current AS
+SELECT
+  e.key, e.version, e.tx, e.valid_from, e.known_tx, e.known_since, e.deleted, e."site_id_a", e."site_id_b",
+  e."same", e."answered_by",
+  a."at" AS recorded_at, a.actor AS recorded_by
+FROM distinct_answer_event e LEFT JOIN audit a ON a.seq = e.tx
+WHERE e.version = (SELECT MAX(x.version) FROM distinct_answer_event x WHERE x.key = e.key) AND e.deleted = 0;
+CREATE INDEX actual_event_tx ON actual_event (tx);
+CREATE INDEX actual_event_indicator ON actual_event ("indicator");
+CREATE TRIGGER actual_event_no_update BEFORE UPDATE ON actual_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: actual_event');
+END;
+CREATE TRIGGER actual_event_no_delete BEFORE DELETE ON actual_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: actual_event');
+END;
+CREATE TRIGGER actual_event_in_order BEFORE INSERT ON actual_event
+WHEN NEW.version <> COALESCE((SELECT MAX(version) FROM actual_event WHERE key = NEW.key), 0) + 1 BEGIN
+  SELECT RAISE(ABORT, 'versions in order: actual_event');
+END;
+CREATE VIEW actual_current AS
+SELECT
+  e.key, e.version, e.tx, e.valid_from, e.known_tx, e.known_since, e.deleted, e."indicator", e."fiscal_year",
+  e."value", e."source", e."decided_on",
+  a."at" AS recorded_at, a.actor AS recorded_by
+FROM actual_event e LEFT JOIN audit a ON a.seq = e.tx
+WHERE e.version = (SELECT MAX(x.version) FROM actual_event x WHERE x.key = e.key) AND e.deleted = 0;
+CREATE INDEX merger_event_tx ON merger_event (tx);
+CREATE INDEX merger_event_old_code ON merger_event ("old_code");
+CREATE TRIGGER merger_event_no_update BEFORE UPDATE ON merger_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: merger_event');
+END;
+CREATE TRIGGER merger_event_no_delete BEFORE DELETE ON merger_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: merger_event');
+END;
+CREATE TRIGGER merger_event_in_order BEFORE INSERT ON merger_event
+WHEN NEW.version <> COALESCE((SELECT MAX(version) FROM merger_event WHERE key = NEW.key), 0) + 1 BEGIN
+  SELECT RAISE(ABORT, 'versions in order: merger_event');
+END;
+CREATE VIEW merger_current AS
+SELECT
+  e.key, e.version, e.tx, e.valid_from, e.known_tx, e.known_since, e.deleted, e."old_code", e."new_code",
+  e."merged_on",
+  a."at" AS recorded_at, a.actor AS recorded_by
+FROM merger_event e LEFT JOIN audit a ON a.seq = e.tx
+WHERE e.version = (SELECT MAX(x.version) FROM merger_event x WHERE x.key = e.key) AND e.deleted = 0;
+CREATE INDEX setting_event_tx ON setting_event (tx);
+CREATE INDEX setting_event_name ON setting_event ("name");
+CREATE TRIGGER setting_event_no_update BEFORE UPDATE ON setting_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: setting_event');
+END;
+CREATE TRIGGER setting_event_no_delete BEFORE DELETE ON setting_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: setting_event');
+END;
+CREATE TRIGGER setting_event_in_order BEFORE INSERT ON setting_event
+WHEN NEW.version <> COALESCE((SELECT MAX(version) FROM setting_event WHERE key = NEW.key), 0) + 1 BEGIN
+  SELECT RAISE(ABORT, 'versions in order: setting_event');
+END;
+CREATE VIEW setting_current AS
+SELECT
+  e.key, e.version, e.tx, e.valid_from, e.known_tx, e.known_since, e.deleted, e."name", e."value", e."note",
+  a."at" AS recorded_at, a.actor AS recorded_by
+FROM setting_event e LEFT JOIN audit a ON a.seq = e.tx
+WHERE e.version = (SELECT MAX(x.version) FROM setting_event x WHERE x.key = e.key) AND e.deleted = 0;
+CREATE INDEX user_event_tx ON user_event (tx);
+CREATE INDEX user_event_user_id ON user_event ("user_id");
+CREATE TRIGGER user_event_no_update BEFORE UPDATE ON user_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: user_event');
+END;
+CREATE TRIGGER user_event_no_delete BEFORE DELETE ON user_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: user_event');
+END;
+CREATE TRIGGER user_event_in_order BEFORE INSERT ON user_event
+WHEN NEW.version <> COALESCE((SELECT MAX(version) FROM user_event WHERE key = NEW.key), 0) + 1 BEGIN
+  SELECT RAISE(ABORT, 'versions in order: user_event');
+END;
+CREATE VIEW user_current AS
+SELECT
+  e.key, e.version, e.tx, e.valid_from, e.known_tx, e.known_since, e.deleted, e."user_id", e."role",
+  e."municipality_codes", e."active", e."note",
+  a."at" AS recorded_at, a.actor AS recorded_by
+FROM user_event e LEFT JOIN audit a ON a.seq = e.tx
+WHERE e.version = (SELECT MAX(x.version) FROM user_event x WHERE x.key = e.key) AND e.deleted = 0;
+CREATE INDEX import_event_tx ON import_event (tx);
+CREATE INDEX import_event_import_id ON import_event ("import_id");
+CREATE INDEX import_event_file_sha256 ON import_event (file_sha256);
+CREATE INDEX import_event_idempotency_key ON import_event (idempotency_key);
+CREATE TRIGGER import_event_no_update BEFORE UPDATE ON import_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: import_event');
+END;
+CREATE TRIGGER import_event_no_delete BEFORE DELETE ON import_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: import_event');
+END;
+CREATE TRIGGER import_event_in_order BEFORE INSERT ON import_event
+WHEN NEW.version <> COALESCE((SELECT MAX(version) FROM import_event WHERE key = NEW.key), 0) + 1 BEGIN
+  SELECT RAISE(ABORT, 'versions in order: import_event');
+END;
+CREATE VIEW import_current AS
+SELECT
+  e.key, e.version, e.tx, e.valid_from, e.known_tx, e.known_since, e.deleted, e."import_id", e."table_name",
+  e."file_name", e."file_sha256", e."file_bytes", e."records_sha256", e."state", e."submitted_by", e."report",
+  e."mapping", e."applies_from", e."base_tx", e."idempotency_key", e."decided_by", e."reason", e."result",
+  a."at" AS recorded_at, a.actor AS recorded_by
+FROM import_event e LEFT JOIN audit a ON a.seq = e.tx
+WHERE e.version = (SELECT MAX(x.version) FROM import_event x WHERE x.key = e.key) AND e.deleted = 0;
+CREATE INDEX dataset_event_tx ON dataset_event (tx);
+CREATE INDEX dataset_event_layer ON dataset_event ("layer");
+CREATE TRIGGER dataset_event_no_update BEFORE UPDATE ON dataset_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: dataset_event');
+END;
+CREATE TRIGGER dataset_event_no_delete BEFORE DELETE ON dataset_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: dataset_event');
+END;
+CREATE TRIGGER dataset_event_in_order BEFORE INSERT ON dataset_event
+WHEN NEW.version <> COALESCE((SELECT MAX(version) FROM dataset_event WHERE key = NEW.key), 0) + 1 BEGIN
+  SELECT RAISE(ABORT, 'versions in order: dataset_event');
+END;
+CREATE VIEW dataset_current AS
+SELECT
+  e.key, e.version, e.tx, e.valid_from, e.known_tx, e.known_since, e.deleted, e."layer", e."edition",
+  e."digest", e."licence", e."credit", e."files", e."estimated",
+  a."at" AS recorded_at, a.actor AS recorded_by
+FROM dataset_event e LEFT JOIN audit a ON a.seq = e.tx
+WHERE e.version = (SELECT MAX(x.version) FROM dataset_event x WHERE x.key = e.key) AND e.deleted = 0;
+CREATE INDEX run_event_tx ON run_event (tx);
+CREATE INDEX run_event_run_id ON run_event ("run_id");
+CREATE TRIGGER run_event_no_update BEFORE UPDATE ON run_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: run_event');
+END;
+CREATE TRIGGER run_event_no_delete BEFORE DELETE ON run_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: run_event');
+END;
+CREATE TRIGGER run_event_in_order BEFORE INSERT ON run_event
+WHEN NEW.version <> COALESCE((SELECT MAX(version) FROM run_event WHERE key = NEW.key), 0) + 1 BEGIN
+  SELECT RAISE(ABORT, 'versions in order: run_event');
+END;
+CREATE VIEW run_current AS
+SELECT
+  e.key, e.version, e.tx, e.valid_from, e.known_tx, e.known_since, e.deleted, e."run_id", e."digest",
+  e."region_id", e."as_of_tx", e."valid_on", e."parameters", e."summary",
+  a."at" AS recorded_at, a.actor AS recorded_by
+FROM run_event e LEFT JOIN audit a ON a.seq = e.tx
+WHERE e.version = (SELECT MAX(x.version) FROM run_event x WHERE x.key = e.key) AND e.deleted = 0;
+CREATE INDEX publication_event_tx ON publication_event (tx);
+CREATE INDEX publication_event_publication_id ON publication_event ("publication_id");
+CREATE TRIGGER publication_event_no_update BEFORE UPDATE ON publication_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: publication_event');
+END;
+CREATE TRIGGER publication_event_no_delete BEFORE DELETE ON publication_event BEGIN
+  SELECT RAISE(ABORT, 'append-only: publication_event');
+END;
+CREATE TRIGGER publication_event_in_order BEFORE INSERT ON publication_event
+WHEN NEW.version <> COALESCE((SELECT MAX(version) FROM publication_event WHERE key = NEW.key), 0) + 1 BEGIN
+  SELECT RAISE(ABORT, 'versions in order: publication_event');
+END;
+CREATE VIEW publication_current AS
+SELECT
+  e.key, e.version, e.tx, e.valid_from, e.known_tx, e.known_since, e.deleted, e."publication_id", e."subject",
+  e."published_on", e."media_type", e."content_sha256", e."content_bytes", e."values", e."as_of_tx",
+  e."valid_on", e."run_id", e."parameters",
+  a."at" AS recorded_at, a.actor AS recorded_by
+FROM publication_event e LEFT JOIN audit a ON a.seq = e.tx
+WHERE e.version = (SELECT MAX(x.version) FROM publication_event x WHERE x.key = e.key) AND e.deleted = 0;
+COMMIT;
