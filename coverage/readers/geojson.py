@@ -6,9 +6,7 @@ GDAL is kept away from text formats on purpose: it opens a virtual dataset under
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +18,7 @@ from shapely.geometry.polygon import orient
 from coverage.errors import FileFormatError
 from coverage.readers.crs import geojson_crs, to_lonlat
 from coverage.readers.features import Feature, FeatureTable
-from coverage.readers.text import decode, read_bytes
+from coverage.readers.text import decode
 
 
 def load_json(data: bytes, *, name: str) -> Any:
@@ -42,11 +40,6 @@ def load_json(data: bytes, *, name: str) -> Any:
             f"「{name}」は JSON として読めません（{reason}）。途中で切れていないかを確かめ、入手し直してください。",
             f"'{name}' cannot be read as JSON ({reason}); check that it is complete and get it again.",
         ) from None
-
-
-def read_geojson(path: Path) -> FeatureTable:
-    """All features of a GeoJSON file. Errors as :func:`parse_geojson`."""
-    return parse_geojson(read_bytes(path), name=path.name)
 
 
 def parse_geojson(data: bytes, *, name: str) -> FeatureTable:
@@ -215,8 +208,3 @@ def _broken_geometry(name: str, number: int, reason: str) -> FileFormatError:
         f"「{name}」{where_ja}の図形が読めません（{reason}）。入手元から取り直してください。",
         f"{where_en}'{name}' has a geometry that cannot be read ({reason}); get the file again.",
     )
-
-
-def finite(value: float | None) -> float | None:
-    """``value``, or None for NaN and infinity, which JSON does not have."""
-    return None if value is None or not math.isfinite(value) else value

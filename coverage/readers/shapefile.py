@@ -250,7 +250,8 @@ def _text(raw: bytes, encoding: str, width: int) -> str:
         return raw.decode(encoding)
     except UnicodeDecodeError as problem:
         # A field that is full to its last byte may have been cut inside a character.
-        if len(raw) >= width and problem.end == len(raw) and len(raw) - problem.start <= 3:
+        cut = problem.reason in ("unexpected end of data", "incomplete multibyte sequence")
+        if cut and len(raw) >= width:
             return raw[: problem.start].decode(encoding)
         raise
 

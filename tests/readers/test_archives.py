@@ -93,3 +93,20 @@ def test_only_member_takes_plain_files_and_zips_of_one(tmp_path: Path, write_zip
     with pytest.raises(FileFormatError) as caught:
         only_member(write_zip(tmp_path / "c.zip", {"a.csv": b"", "b.csv": b""}), ".csv")
     assert caught.value.code == "archive-one-member"
+
+
+def test_a_member_beyond_all_measure_is_refused(
+    tmp_path: Path, write_zip: WriteZip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coverage.readers.archives.MEMBER_LIMIT_BYTES", 100)
+    path = write_zip(tmp_path / "a.zip", {"a.txt": b"1" * 101})
+    with open_archive(path) as opened, pytest.raises(FileFormatError) as caught:
+        opened.read("a.txt")
+    assert caught.value.code == "archive-too-large"
+
+
+def test_two_members_of_one_name_are_refused(tmp_path: Path, write_zip: WriteZip) -> None:
+    path = write_zip(tmp_path / "a.zip", {"x/a.txt": b"1", "x\\a.txt": b"2"})
+    with pytest.raises(FileFormatError) as caught, open_archive(path):
+        pass
+    assert caught.value.code == "archive-damaged"

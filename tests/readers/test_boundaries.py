@@ -343,3 +343,43 @@ class TestMie:
         assert len(kihoku.geometry.geoms) > 1000  # 1,375 polygons, one municipality
         for a, b in zip(simple.municipalities, both.municipalities, strict=True):
             assert area_km2(a, 6674) == pytest.approx(area_km2(b, 6674), rel=0.01)
+
+
+def test_an_outline_that_touches_itself_along_a_line_stays_an_area(
+    tmp_path: Path, make_layer: Any, write_geojson: WriteGeojson
+) -> None:
+    # a spike of no width: repairing it leaves an area and a line, of which only the area is land
+    spiked = shapely.Polygon(
+        [(136.5, 33.5), (136.6, 33.5), (136.6, 33.6), (136.7, 33.6), (136.6, 33.6), (136.5, 33.6)]
+    )
+    write_geojson(tmp_path / "n03.geojson", [feature("99301", spiked, N03_004="西町")])
+    (found,) = read_boundaries(make_layer("n03", "n03.geojson"), tmp_path).municipalities
+    assert found.geometry.geom_type == "Polygon"
+    assert found.geometry.area == pytest.approx(0.01)
+
+
+def test_empty_folders_and_empty_files_in_them_are_refused(tmp_path: Path, make_layer: Any) -> None:
+    (tmp_path / "full").mkdir()
+    for code in ("boundary-empty", "boundary-not-polygon"):
+        with pytest.raises(InputError) as caught:
+            read_boundaries(make_layer("n03", "full"), tmp_path)
+        assert caught.value.code == code
+        (tmp_path / "full" / "99301.geojson").write_text(
+            '{"type":"FeatureCollection","features":[]}', encoding="utf-8"
+        )
+
+
+def test_gml_with_rings_of_its_own_and_several_patches() -> None:
+    ring = "<gml:LinearRing><gml:posList>33.5 136.5 33.5 136.6 33.6 136.6 33.5 136.5</gml:posList></gml:LinearRing>"
+    inline = "<gml:Ring><gml:curveMember><gml:Curve><gml:posList>33.7 136.5 33.7 136.6 33.8 136.6 33.7 136.5</gml:posList></gml:Curve></gml:curveMember></gml:Ring>"
+    patch = "<gml:PolygonPatch><gml:exterior>{}</gml:exterior></gml:PolygonPatch>"
+    start, end = GML.index("<gml:PolygonPatch>"), GML.index("</gml:patches>")
+    text = GML[:start] + patch.format(ring) + patch.format(inline) + GML[end:]
+    (found,) = parse_n03_gml(text.encode(), name="N03.xml").features
+    assert found.geometry is not None
+    assert found.geometry.geom_type == "MultiPolygon"
+    assert found.geometry.area == pytest.approx(0.01)
+    for broken in (patch.format("<gml:Ring/>"), "", "<gml:PolygonPatch/>"):
+        with pytest.raises(InputError) as caught:
+            parse_n03_gml((GML[:start] + broken + GML[end:]).encode(), name="N03.xml")
+        assert caught.value.code == "geometry-broken"

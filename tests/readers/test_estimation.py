@@ -367,3 +367,38 @@ def test_mie_is_exact_for_all_69_areas_and_29_municipalities(
     lat, lon = mesh.centre(made.mesh.mesh_code)
     dense = shapely.contains_xy(shapely.union_all([d.geometry for d in did]), lon, lat)
     assert made.mesh.population[dense].sum() == pytest.approx(sum(census.did_population.values()), rel=0.002)
+
+
+def test_when_every_area_is_found_a_nameless_town_joins_its_nearest() -> None:
+    towns = [
+        Settlement("99301", "山町上", 33.53, 136.42),
+        Settlement("99301", "浜町", 33.53, 136.58),
+        Settlement("99301", "新田", 33.53, 136.57),
+    ]
+    census = Census(2015, (CensusArea("99301", "山村", 100), CensusArea("99301", "浜町", 200)), {})
+    made = estimate(census, towns, [], [TOWN])
+    assert {p.area.former: p.towns for p in made.areas} == {"山村": 1, "浜町": 2}
+
+
+def test_when_every_town_is_named_after_others_a_nameless_area_shares_them_all() -> None:
+    towns = [Settlement("99301", "山町上", 33.53, 136.42), Settlement("99301", "山町下", 33.53, 136.58)]
+    census = Census(2015, (CensusArea("99301", "山村", 100), CensusArea("99301", "浜町", 200)), {})
+    made = estimate(census, towns, [], [TOWN])
+    assert {p.area.former: (p.towns, int(p.population.sum())) for p in made.areas} == {
+        "山村": (2, 100),
+        "浜町": (2, 200),
+    }
+
+
+def test_a_dense_district_smaller_than_a_cell_takes_the_cells_that_it_touches() -> None:
+    small = DenseDistrict("99302", 200, shapely.box(136.6401, 33.5401, 136.6403, 33.5403))
+    made = estimate(Census(2015, (CensusArea("99302", "", 253),), {}), BESIDE, [small], [NEXT])
+    boxes = shapely.box(*mesh.bounds_array(made.mesh.mesh_code).T)
+    assert made.mesh.population[shapely.intersects(small.geometry, boxes)].sum() == 200
+
+
+def test_a_place_that_is_dense_throughout_has_no_sparse_people() -> None:
+    all_dense = DenseDistrict("99302", 100, NEXT.geometry)
+    made = estimate(Census(2015, (CensusArea("99302", "", 253),), {}), BESIDE, [all_dense], [NEXT])
+    assert made.mesh.total == 253
+    assert made.mesh.population.max() - made.mesh.population.min() <= 1  # even over the polygon

@@ -266,3 +266,20 @@ def test_points_are_no_coverage(tmp_path: Path, make_layer: Any, write_geojson: 
     write_geojson(tmp_path / "a.geojson", [area(LEFT), area(shapely.Point(136.5, 33.5))])
     layer = make_layer("polygons", "a.geojson")
     refused("coverage-not-polygon", lambda: read_published_coverage(layer, tmp_path, operator="m1"), "2 番目")
+
+
+def test_a_shelter_without_a_position_is_listed(tmp_path: Path, make_layer: Any) -> None:
+    (tmp_path / "s.csv").write_text(SHELTERS.replace("34.723426,136.512667,津波", ",,津波"), encoding="utf-8")
+    reading = read_shelters(make_layer("csv", "s.csv"), tmp_path)
+    assert (len(reading.shelters), reading.without_position, reading.rows) == (1, ("愛宕会館",), 2)
+    assert "愛宕会館" in reading.notes[0][1]
+
+
+def test_a_feature_without_geometry_is_only_a_description(
+    tmp_path: Path, make_layer: Any, write_geojson: Any
+) -> None:
+    write_geojson(
+        tmp_path / "a.geojson", [{"type": "Feature", "properties": {}, "geometry": None}, area(LEFT)]
+    )
+    layer = make_layer("polygons", "a.geojson")
+    assert read_published_coverage(layer, tmp_path, operator="m1").coverage.geometry.equals(LEFT)

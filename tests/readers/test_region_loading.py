@@ -415,3 +415,46 @@ def test_mie_from_its_real_layers(shared_dir: Path, tmp_path: Path) -> None:
     assert next(r for r in data.layers if r.layer == "population").estimated
     assert np.isfinite(data.terrain.height_m).mean() > 0.5
     assert next(r for r in data.layers if r.layer == "settlements").notes
+
+
+def test_clutter_is_laid_over_a_bare_earth_terrain(build: Build) -> None:
+    options = "{ heights_m = { 1 = 12.0 } }"
+    folder = build(clutter=layer("clutter", "geotiff", "cover.tif", options))
+    with rasterio.open(folder / "terrain.tif") as source:
+        profile = {
+            "crs": source.crs,
+            "transform": source.transform,
+            "width": source.width,
+            "height": source.height,
+        }
+    with rasterio.open(
+        folder / "cover.tif", "w", driver="GTiff", dtype="uint8", count=1, **profile
+    ) as target:
+        target.write(np.ones((profile["height"], profile["width"]), dtype=np.uint8), 1)
+    data = load_region(folder, only={"clutter"})
+    assert data.terrain.clutter_m is not None
+    assert np.nanmax(data.terrain.clutter_m) == 12.0
+    assert [r.layer for r in data.layers] == ["boundaries", "terrain", "clutter"]
+    assert load_region(folder, only={"terrain"}).terrain.clutter_m is None
+
+
+@pytest.mark.parametrize("name", ["districts", "actuals"])
+def test_registers_and_actuals_of_another_format_are_refused(build: Build, name: str) -> None:
+    folder = build(**{name: layer(name, "xlsx", "towns.csv")})
+    refused("layer-format-unknown", lambda: load_region(folder, only={name}), name, "xlsx")
+
+
+def test_a_register_as_csv_of_points(build: Build) -> None:
+    folder = build(districts=layer("districts", "csv", "register.csv"))
+    (folder / "towers" / "districts.csv").rename(folder / "register.csv")
+    assert load_region(folder, only={"sites"}).ledger.districts[0].geometry.geom_type == "Point"
+
+
+def test_the_land_outline_reaches_the_terrain_where_its_rule_asks(build: Build) -> None:
+    folder = build(terrain=layer("terrain", "geotiff", "terrain.tif", '{ sea = "outline" }'))
+    with rasterio.open(folder / "terrain.tif", "r+") as target:
+        target.write(np.zeros((130, 160), dtype=np.float32), 1)
+    terrain = load_region(folder, only={"terrain"}).terrain
+    row, col = terrain.grid.shape[0] // 2, terrain.grid.shape[1] // 2
+    assert not terrain.sea[row, col]  # 0 m on land is land
+    assert terrain.sea[0, 0]

@@ -109,3 +109,10 @@ def test_a_missing_column_is_named_beside_those_that_are_there(tmp_path: Path) -
     assert caught.value.code == "column-missing"
     assert "lat" in caught.value.en
     assert "latitude" in caught.value.en
+
+
+def test_a_folder_in_place_of_a_file_is_said_to_be_unreadable(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read_text(tmp_path)
+    assert caught.value.code == "file-unreadable"
+    assert tmp_path.name in caught.value.ja

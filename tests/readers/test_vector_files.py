@@ -492,3 +492,86 @@ def test_other_extensions_are_refused_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.geojson", "a.shp", "a.gpkg", "a.kml", "a.zip", "a.kmz", "a.topojson"])
 def test_a_missing_file_is_said_to_be_missing(tmp_path: Path, name: str) -> None:
     refused("file-missing", tmp_path / name)
+
+
+def test_rings_that_all_run_the_wrong_way_are_outlines(tmp_path: Path) -> None:
+    path = write_shapefile(tmp_path / "a.shp", [shapely.box(136.5, 33.5, 136.6, 33.6)])
+    data = bytearray(path.read_bytes())
+    points = np.frombuffer(bytes(data[156:236]), dtype="<f8").reshape(5, 2)[::-1]
+    data[156:236] = points.tobytes()
+    path.write_bytes(bytes(data))
+    same(read_features(path), [shapely.box(136.5, 33.5, 136.6, 33.6)])
+
+
+def test_a_deleted_record_takes_its_shape_with_it(tmp_path: Path) -> None:
+    path = write_shapefile(tmp_path / "a.shp", [HOLED, ISLES])
+    dbf = bytearray(path.with_suffix(".dbf").read_bytes())
+    header = struct.unpack_from("<H", dbf, 8)[0]
+    dbf[header : header + 1] = b"*"
+    path.with_suffix(".dbf").write_bytes(bytes(dbf))
+    table = read_features(path)
+    assert [f.number for f in table.features] == [2]
+    same(table, [ISLES])
+
+
+def test_a_null_shape_is_a_feature_without_geometry(tmp_path: Path) -> None:
+    frame = geopandas.GeoDataFrame({"n": [1, 2]}, geometry=[None, POINT], crs=4326)
+    pyogrio.write_dataframe(frame, tmp_path / "a.shp", driver="ESRI Shapefile", geometry_type="Point")
+    assert [f.geometry for f in read_features(tmp_path / "a.shp").features] == [None, POINT]
+
+
+def test_half_width_kana_at_the_end_of_a_full_field_is_not_taken_for_a_cut(tmp_path: Path) -> None:
+    frame = geopandas.GeoDataFrame({"n": ["ABﾃ"]}, geometry=[POINT], crs=4326)
+    pyogrio.write_dataframe(frame, tmp_path / "a.shp", driver="ESRI Shapefile", encoding="CP932")
+    (tmp_path / "a.cpg").unlink()
+    assert read_features(tmp_path / "a.shp").features[0].text("n") == "ABﾃ"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("<Point><coordinates>", "<Point/><Point><coordinates>"),
+        ("<outerBoundaryIs>", "<innerBoundaryIs>"),
+        ("<LinearRing>", "<Line>"),
+        (" 136.55,33.55 ", " 136.55,33.55 136.56,33.56 "),
+    ],
+)
+def test_kml_geometry_that_is_not_whole_is_refused(old: str, new: str) -> None:
+    assert old in KML
+    text = KML.replace(old, new, 1)
+    if old.startswith("<") and not old.startswith("<Point"):
+        text = text.replace(old.replace("<", "</"), new.replace("<", "</"), 1)
+    with pytest.raises(FileFormatError) as caught:
+        parse_kml(text.encode(), name="a.kml")
+    assert caught.value.code == "geometry-broken"
+
+
+def test_kml_lines_points_and_schema_data() -> None:
+    text = KML.replace(
+        "<Point><coordinates>\n 136.55,33.55 </coordinates></Point>",
+        '<ExtendedData><SchemaData schemaUrl="#s"><SimpleData name="band">B19</SimpleData></SchemaData></ExtendedData>'
+        "<MultiGeometry><Point><coordinates>136.55,33.55</coordinates></Point>"
+        "<LineString><coordinates>136.5,33.5 136.6,33.6</coordinates></LineString></MultiGeometry>",
+    )
+    found = parse_kml(text.encode(), name="a.kml").features[1]
+    assert found.text("band") == "B19"
+    assert found.geometry is not None
+    assert sorted(g.geom_type for g in found.geometry.geoms) == ["LineString", "Point"]
+
+
+def test_a_coordinate_system_of_another_country_is_refused(tmp_path: Path) -> None:
+    path = write_shapefile(tmp_path / "a.shp", [POINT])
+    for wkt in (
+        'GEOGCS["NAD27",DATUM["North_American_Datum_1927",SPHEROID["Clarke 1866",6378206.4,294.978698213898]],PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]]',
+        "nonsense",
+    ):
+        path.with_suffix(".prj").write_text(wkt, encoding="ascii")
+        refused("crs-unknown", path)
+
+
+def test_numbers_of_a_feature_are_read_as_whole_only_if_they_are() -> None:
+    data = dump_geojson([({"a": 54.0, "b": "1,234", "c": "", "d": 1.5}, POINT)])
+    (found,) = parse_geojson(data, name="a").features
+    assert [found.integer(k) for k in "abc"] == [54, 1234, None]
+    with pytest.raises(ValueError, match=r"1\.5"):
+        found.integer("d")
