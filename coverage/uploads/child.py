@@ -1,0 +1,105 @@
+"""The process that opens a stranger's file: ``python -m coverage.uploads.child JOB``.
+
+It has no network, no way to start programs, bounded memory and time, and one folder. JOB is a JSON file that names the
+upload and where the report goes; nothing else is read from outside and nothing is printed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+_FORBIDDEN = (
+    "socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname", "subprocess.Popen",
+    "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "ftplib.connect", "urllib.Request", "webbrowser.open",
+    "sqlite3.enable_load_extension", "sqlite3.load_extension",
+)  # fmt: skip
+
+
+def forbid_outside() -> None:
+    """Refuse network and new programs for the rest of this process: by the system where it can, always by Python."""
+    if sys.platform == "linux":
+        import ctypes
+
+        # A new user and network namespace: no interface but a loopback that is down. Needs no privilege on most systems.
+        clone_new_user, clone_new_net = 0x10000000, 0x40000000
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.unshare(clone_new_net) != 0:
+            libc.unshare(clone_new_user | clone_new_net)
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if event.startswith(_FORBIDDEN):
+            raise PermissionError(f"{event} is not allowed while reading an upload")
+
+    sys.addaudithook(refuse)
+
+
+def bound_resources(memory_bytes: int, wall_s: float) -> None:
+    """Limits that the system keeps. Windows has its Job Object instead, set by the parent."""
+    try:
+        import resource
+    except ImportError:
+        return
+    seconds = int(wall_s) + 1
+    wanted = {
+        "RLIMIT_AS": memory_bytes,
+        "RLIMIT_CPU": seconds,
+        "RLIMIT_FSIZE": 512 * 1024 * 1024,
+        "RLIMIT_CORE": 0,
+    }
+    for name, value in wanted.items():
+        kind = getattr(resource, name, None)
+        if kind is None:
+            continue
+        _, hard = resource.getrlimit(kind)
+        ceiling = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        # macOS refuses some limits; the parent's clock and its look at the memory hold there.
+        try:
+            resource.setrlimit(kind, (ceiling, ceiling))
+        except (ValueError, OSError):
+            continue
+
+
+def work(job: dict[str, Any]) -> dict[str, Any]:
+    """Parse and check one upload; the report as a dict. Errors become a rejection with their own sentence."""
+    from coverage.errors import CoverageGapError
+    from coverage.uploads.reading import read_upload
+    from coverage.uploads.report import rejection
+
+    try:
+        return read_upload(job).as_dict()
+    except CoverageGapError as error:
+        return rejection(error.code, error.ja, error.en).as_dict()
+    except MemoryError:
+        return rejection(
+            "too-much-memory",
+            "ファイルを読むのに必要なメモリーが上限を超えました。分けて登録してください。",
+            "Reading the file needs more memory than allowed; split it.",
+        ).as_dict()
+    except RecursionError:
+        return rejection(
+            "nested-too-deep", "ファイルの入れ子が深すぎます。", "The file is nested too deeply."
+        ).as_dict()
+
+
+def main() -> int:
+    job_path = Path(sys.argv[1])
+    job = json.loads(job_path.read_text(encoding="utf-8"))
+    bound_resources(job["limits"]["memory_bytes"], job["limits"]["wall_s"])
+    # Loaded before the door is shut: the parsers themselves, none of which needs the outside.
+    import coverage.uploads.reading  # noqa: F401
+
+    forbid_outside()
+    report = work(job)
+    out = Path(job["out"])
+    part = out.with_suffix(".part")
+    part.write_text(json.dumps(report, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    os.replace(part, out)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,122 @@
+"""Headers as offices write them → the columns of a site list. Japanese and English, any order, full-width or not."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from coverage.errors import FileFormatError
+
+ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
+    "site_id": ("site_id", "siteid", "id", "局id", "基地局id", "局番", "局番号", "基地局番号", "基地局コード", "局コード", "サイトid", "サイトコード", "管理番号", "station_id", "stationid", "識別番号", "整理番号"),
+    "name": ("name", "局名", "名称", "基地局名", "基地局名称", "サイト名", "局名称", "site_name", "sitename", "station_name", "施設名"),
+    "operator": ("operator", "事業者", "事業者名", "通信事業者", "携帯電話事業者", "キャリア", "carrier", "電気通信事業者", "事業者id"),
+    "lat": ("lat", "latitude", "緯度", "北緯", "緯度(度)", "緯度(jgd2011)", "緯度(世界測地系)", "lat_deg", "緯度(10進)"),
+    "lon": ("lon", "lng", "long", "longitude", "経度", "東経", "経度(度)", "経度(jgd2011)", "経度(世界測地系)", "lon_deg", "経度(10進)"),
+    "x": ("x座標", "x", "x(m)", "平面直角x"),
+    "y": ("y座標", "y", "y(m)", "平面直角y"),
+    "zone": ("系", "座標系番号", "平面直角座標系", "系番号", "epsg"),
+    "datum": ("測地系", "datum"),
+    "height_m": ("height_m", "height", "高さ", "アンテナ高", "空中線高", "地上高", "アンテナ地上高", "空中線地上高", "高さ(m)", "アンテナ高(m)", "地上高(m)", "antenna_height", "antenna_height_m", "アンテナ高さ", "アンテナ高さ(m)", "空中線高(m)"),
+    "frequency_mhz": ("frequency_mhz", "frequency", "freq", "周波数", "周波数(mhz)", "周波数mhz", "freq_mhz", "使用周波数"),
+    "frequency_ghz": ("frequency_ghz", "周波数(ghz)", "freq_ghz"),
+    "eirp_dbm": ("eirp_dbm", "eirp", "eirp(dbm)", "等価等方輻射電力", "等価等方輻射電力(dbm)", "実効輻射電力"),
+    "eirp_w": ("eirp_w", "eirp(w)", "等価等方輻射電力(w)"),
+    "status": ("status", "状態", "ステータス", "状況", "整備状況", "運用状況", "局状態"),
+    "in_service_date": ("in_service_date", "供用開始日", "供用開始", "供用開始年月日", "供用年月日", "運用開始日", "運用開始年月日", "運用開始", "開局日", "開局年月日", "サービス開始日", "service_date", "in_service", "年月日", "供用日"),
+    "fiscal_year": ("整備年度", "供用開始年度", "供用年度", "年度", "運用開始年度", "fiscal_year"),
+    "date_precision": ("date_precision", "日付精度", "精度"),
+    "districts_served": ("districts_served", "対象地区", "対象地区id", "不感地域", "不感地域id", "地区id", "解消地区", "対象不感地域", "district_ids", "districts", "整備地区"),
+    "municipality_code": ("municipality_code", "市町コード", "市町村コード", "団体コード", "地方公共団体コード", "自治体コード", "市区町村コード"),
+    "funding": ("funding", "整備主体", "財源", "区分", "補助区分", "整備区分"),
+    "purpose": ("purpose", "目的", "用途", "整備目的"),
+    "project_id": ("project_id", "事業id", "事業番号", "事業コード"),
+    "replaces": ("replaces", "更新元", "置換元", "建替元"),
+    "planned_fy": ("planned_fy", "整備予定年度", "予定年度", "計画年度"),
+    "cost_yen": ("cost_yen", "事業費", "整備費", "総事業費", "事業費(円)"),
+    "band": ("band", "バンド", "周波数帯"),
+    "bandwidth_mhz": ("bandwidth_mhz", "帯域幅", "帯域幅(mhz)"),
+    "azimuth_deg": ("azimuth_deg", "方位角", "方位", "azimuth"),
+    "tilt_deg": ("tilt_deg", "チルト角", "チルト", "tilt"),
+}  # fmt: skip
+
+_TOKYO_HEADERS: Final = {
+    "lat": ("緯度(日本測地系)", "緯度(旧測地系)", "緯度(tokyo)", "lat_tokyo"),
+    "lon": ("経度(日本測地系)", "経度(旧測地系)", "経度(tokyo)", "lon_tokyo"),
+}
+_PERSONAL = re.compile(r"氏名|担当|所有者|地権者|連絡先|電話|tel|phone|メール|e-?mail|owner|contact|生年|代表者|自宅", re.IGNORECASE)
+
+_WEAK: Final = {"id", "name", "x", "y", "区分", "年月日", "年度", "目的", "状況"}
+"""Headers that many tables have for something else: taken only where no clearer one means the same."""
+
+_LOOKUP: Final[dict[str, str]] = {alias: field for field, names in ALIASES.items() for alias in names}
+_TOKYO_LOOKUP: Final[dict[str, str]] = {alias: field for field, names in _TOKYO_HEADERS.items() for alias in names}
+
+
+def plain_header(text: str) -> str:
+    """NFKC, lower case, without blanks: 「アンテナ高　（ｍ）」 → "アンテナ高(m)"."""
+    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).lower().strip("*※")
+
+
+def field_of(header: str) -> str | None:
+    """The column that a header means, None if it is none of ours."""
+    name = plain_header(header)
+    return _LOOKUP.get(name) or _TOKYO_LOOKUP.get(name)
+
+
+def header_score(cells: Sequence[str]) -> int:
+    """How many cells of a line are headers of ours."""
+    return sum(field_of(c) is not None for c in cells)
+
+
+def is_personal(header: str) -> bool:
+    """Does a column look as if it held people's names, phones or addresses of people?"""
+    return bool(_PERSONAL.search(unicodedata.normalize("NFKC", header)))
+
+
+def says_tokyo(header: str) -> bool:
+    return plain_header(header) in _TOKYO_LOOKUP
+
+
+def assign(columns: Sequence[str], answers: Mapping[str, str], label: str) -> dict[str, int]:
+    """Position of each field. ``answers``: field → header, from ``--mapping`` or the wizard.
+
+    Raises FileFormatError "header-twice" (one header twice), "header-ambiguous" (緯度 beside lat), "header-unknown"
+    (an answer that names no column).
+    """
+    plain = [plain_header(c) for c in columns]
+    for i, name in enumerate(plain):
+        if name and name in plain[:i]:
+            raise FileFormatError(
+                "header-twice",
+                f"「{label}」の見出し「{columns[i]}」が二つあります。どちらか一方にしてください。",
+                f"'{label}' has the header '{columns[i]}' twice; keep one.",
+            )
+    found: dict[str, int] = {}
+    for field, header in answers.items():
+        if plain_header(header) not in plain:
+            raise FileFormatError(
+                "header-unknown",
+                f"「{label}」に列「{header}」がありません（ある列: {'、'.join(columns)}）。",
+                f"'{label}' has no column '{header}' (it has: {', '.join(columns)}).",
+            )
+        found[field] = plain.index(plain_header(header))
+    taken = set(found.values())
+    for i, header in enumerate(columns):
+        known = field_of(header)
+        if known is None or i in taken or known in answers or plain[i] in _WEAK:
+            continue
+        if known in found:
+            raise FileFormatError(
+                "header-ambiguous",
+                f"「{label}」の列「{columns[found[known]]}」と「{header}」は同じ意味に見えます。どちらを使うか選んでください（mapping の columns）。",
+                f"'{label}' has two columns that mean the same ('{columns[found[known]]}', '{header}'); choose one (mapping: columns).",
+            )
+        found[known] = i
+    for i, header in enumerate(columns):
+        known = field_of(header)
+        if known is not None and plain[i] in _WEAK and known not in found and i not in taken:
+            found[known] = i
+    return found

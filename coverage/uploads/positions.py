@@ -1,0 +1,94 @@
+"""Positions as lists carry them: decimals, degrees-minutes-seconds in five spellings, two datums, plane metres."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from coverage.readers.crs import in_japan
+
+_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
+_HEMISPHERE = re.compile(r"^(北緯|南緯|東経|西経|[NSEW])|([NSEW])$", re.IGNORECASE)
+_DMS = re.compile(
+    r"(?P<d>\d{1,3})(?:°|度|º|˚|d|:|\s)\s*(?P<m>\d{1,2}(?:\.\d+)?)(?:(?:′|'|’|分|m|:|\s)\s*(?:(?P<s>\d{1,2}(?:\.\d+)?)\s*(?:″|\"|”|''|′′|秒|s)?)?)?",
+    re.IGNORECASE,
+)
+_DOTTED = re.compile(r"(?P<d>\d{1,3})\.(?P<m>\d{1,2})\.(?P<s>\d{1,2}(?:\.\d+)?)")
+_PACKED = re.compile(r"(?P<d>\d{2,3})(?P<m>\d{2})(?P<s>\d{2}(?:\.\d+)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Angle:
+    """Degrees, and whether they were written as degrees, minutes and seconds."""
+
+    degrees: float
+    was_dms: bool = False
+
+
+def read_angle(text: str) -> Angle | None:
+    """One coordinate; None where it is no angle at all. NaN and infinity come back as they are.
+
+    34.6867 · N34.6867 · 34°41'12" · 34度41分12秒 · 34:41:12 · 34.41.12 · 344112 (packed; six or seven digits before the
+    point). A packed number is never read as a decimal: no coordinate in degrees has six digits before its point.
+    """
+    plain = unicodedata.normalize("NFKC", text).strip()
+    sign = 1.0
+    hemisphere = _HEMISPHERE.search(plain)
+    if hemisphere:
+        mark = (hemisphere[1] or hemisphere[2]).upper()
+        sign = -1.0 if mark in {"S", "W", "南緯", "西経"} else 1.0
+        plain = _HEMISPHERE.sub("", plain, count=1).strip()
+    if plain.endswith(("°", "度")):
+        plain = plain[:-1]
+    lowered = plain.lower().lstrip("+-")
+    if lowered in {"nan", "inf", "infinity"}:
+        return Angle(math.nan)
+    if _DECIMAL.fullmatch(plain):
+        whole = plain.lstrip("+-").split(".", 1)[0]
+        if len(whole) in (6, 7) and (packed := _PACKED.fullmatch(plain)):
+            return _dms(packed, sign)
+        return Angle(sign * float(plain))
+    for pattern in (_DMS, _DOTTED):
+        found = pattern.fullmatch(plain)
+        if found:
+            return _dms(found, sign)
+    return None
+
+
+def _dms(found: re.Match[str], sign: float) -> Angle | None:
+    minutes, seconds = float(found["m"]), float(found["s"] or 0)
+    if minutes >= 60 or seconds >= 60:
+        return None
+    return Angle(sign * (int(found["d"]) + minutes / 60 + seconds / 3600), was_dms=True)
+
+
+def judge_position(lat: float, lon: float) -> str | None:
+    """Code of what is wrong with a position in degrees, None if it lies in Japan's box."""
+    if not (math.isfinite(lat) and math.isfinite(lon)):
+        return "position-not-finite"
+    if lat == 0 and lon == 0:
+        return "position-zero"
+    if in_japan(lat, lon):
+        return None
+    if in_japan(lon, lat):
+        return "axes-swapped"
+    if abs(lat) > 360 or abs(lon) > 360:
+        return "position-metres"
+    if abs(lat) > 90 or abs(lon) > 180:
+        return "position-out-of-range"
+    return "outside-japan"
+
+
+POSITION_SENTENCES = {
+    "position-missing": ("位置がありません。緯度・経度を入れてください。", "It has no position; enter latitude and longitude."),
+    "position-unreadable": ("位置「{shown}」を読めません。10進の度（34.6867）で書いてください。", "The position '{shown}' cannot be read; write decimal degrees (34.6867)."),
+    "position-not-finite": ("位置「{shown}」は数ではありません。", "The position '{shown}' is not a finite number."),
+    "position-zero": ("位置が 0, 0 です。正しい位置を入れてください。", "The position is 0, 0; enter the real one."),
+    "position-out-of-range": ("位置「{shown}」は緯度・経度の範囲の外です。", "The position '{shown}' is outside the range of degrees."),
+    "position-metres": ("位置「{shown}」はメートルのようですが座標系が分かりません。座標系を選んでください（mapping の crs）。", "The position '{shown}' looks like metres of an unknown system; choose it (mapping: crs)."),
+    "axes-swapped": ("緯度と経度が逆のようです（{shown}）。入れ替えるか確認してください（mapping の axes = \"swap\"）。", "Latitude and longitude seem to be swapped ({shown}); confirm to exchange them (mapping: axes = \"swap\")."),
+    "outside-japan": ("位置「{shown}」は日本の外です。", "The position '{shown}' lies outside Japan."),
+    "not-a-point": ("図形が点ではありません（{shown}）。", "The geometry is no point ({shown})."),
+}  # fmt: skip

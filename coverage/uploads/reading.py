@@ -1,0 +1,42 @@
+"""From quarantined bytes to a report, inside the child: the right parser, then the checks of the table's kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import shapely
+
+from coverage.uploads import parse_text, parse_vector
+from coverage.uploads.limits import Limits
+from coverage.uploads.other_tables import OTHER_TABLES, read_other
+from coverage.uploads.report import Report
+from coverage.uploads.sites import SiteContext, read_sites
+from coverage.uploads.tables import RawTable
+
+KINDS = ("sites", *OTHER_TABLES)
+
+
+def read_upload(job: dict[str, Any]) -> Report:
+    """``job``: path, label, format, kind, limits, answers, operators, region (hexadecimal WKB or None)."""
+    limits = Limits(**job["limits"])
+    table = _parse(Path(job["path"]), job["label"], job["format"], limits, job["answers"])
+    if job["kind"] == "sites":
+        region = None if job["region"] is None else shapely.from_wkb(job["region"])
+        context = SiteContext(answers=job["answers"], operators=job["operators"], region=region)
+        return read_sites(table, job["label"], context)
+    return read_other(job["kind"], table, job["label"], job["answers"])
+
+
+def _parse(path: Path, label: str, form: str, limits: Limits, answers: dict[str, Any]) -> RawTable:
+    if form == "csv":
+        return parse_text.parse_csv(path.read_bytes(), label, limits)
+    if form == "xlsx":
+        return parse_text.parse_xlsx(path, label, limits, answers.get("sheet"))
+    if form == "geojson":
+        return parse_vector.parse_geojson_rows(path.read_bytes(), label, limits)
+    if form == "kml":
+        return parse_vector.parse_kml_rows(path.read_bytes(), label, limits)
+    if form == "gpkg":
+        return parse_vector.parse_gpkg_rows(path, label, limits, answers.get("layer"))
+    return parse_vector.parse_shapefile_rows(path, label, limits)

@@ -1,0 +1,375 @@
+"""A raw table → rows of a site list: ids, positions, optional values, duplicates. Row by row, nothing guessed silently."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from shapely import STRtree
+from shapely.geometry import Point
+from shapely.geometry.base import BaseGeometry
+
+from coverage.domain.municipality_code import parse_municipality_code
+from coverage.errors import FileFormatError, InputError
+from coverage.readers.crs import TOKYO_DATUM, lonlat_point
+from coverage.uploads.headers import assign, is_personal, says_tokyo
+from coverage.uploads.positions import POSITION_SENTENCES, judge_position, read_angle
+from coverage.uploads.report import Remark, Report
+from coverage.uploads.tables import RawRow, RawTable
+from coverage.uploads.values import ENUMS, RANGES, is_blank, read_number, read_service_date, read_word
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_ID_CHARACTERS = 200
+_TOKYO_WORDS = re.compile(r"日本測地系|旧測地系|tokyo|東京", re.IGNORECASE)
+_OPTIONAL_NUMBERS = ("height_m", "frequency_mhz", "eirp_dbm", "bandwidth_mhz", "azimuth_deg", "tilt_deg", "cost_yen")
+
+
+@dataclass(frozen=True)
+class SiteContext:
+    """What a person or the region adds to the file. ``answers``: ``axes`` = "swap" | "keep", ``datum`` = "tokyo" |
+    "jgd2011", ``crs`` = EPSG code of plane metres, ``columns`` = {field: header}. ``operators``: name → id, or None
+    where any text is an operator. ``region``: lon/lat outline, or None where the check is skipped."""
+
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    operators: Mapping[str, str] | None = None
+    region: BaseGeometry | None = None
+
+
+def read_sites(table: RawTable, label: str, context: SiteContext) -> Report:
+    """The report on a site list. Raises FileFormatError where the file as a whole cannot be understood."""
+    columns = context.answers.get("columns") or {}
+    place = assign(table.columns, columns, label)
+    report = Report(warnings=list(table.guesses), understood={**table.understood})
+    if "site_id" not in place:
+        raise FileFormatError(
+            "column-missing",
+            f"「{label}」に局番（site_id）の列がありません（ある列: {'、'.join(table.columns[:20])}）。見出しを確かめてください。",
+            f"'{label}' has no column for site_id (it has: {', '.join(table.columns[:20])}); check the header.",
+        )
+    plane = "x" in place and "y" in place and not ("lat" in place and "lon" in place)
+    if not table.spatial and not plane and not ("lat" in place and "lon" in place):
+        raise FileFormatError(
+            "column-missing",
+            f"「{label}」に緯度・経度の列がありません（ある列: {'、'.join(table.columns[:20])}）。見出しを確かめてください。",
+            f"'{label}' has no columns for latitude and longitude (it has: {', '.join(table.columns[:20])}).",
+        )
+    _name_columns(table, place, report)
+    reader = _Reader(table, place, label, context, report, plane)
+    for row in table.rows:
+        reader.row(row)
+    reader.finish()
+    return report
+
+
+def _name_columns(table: RawTable, place: Mapping[str, int], report: Report) -> None:
+    used = set(place.values())
+    report.understood["columns"] = {name: table.columns[i] for name, i in sorted(place.items(), key=lambda p: p[1])}
+    personal = [c for i, c in enumerate(table.columns) if i not in used and is_personal(c)]
+    ignored = [c for i, c in enumerate(table.columns) if i not in used and c and not is_personal(c)]
+    if personal:
+        report.warnings.append(
+            Remark(
+                "personal-data-dropped",
+                f"個人情報と思われる列（{'、'.join(personal)}）は読まずに捨てました。",
+                f"Columns that look like personal data ({', '.join(personal)}) were dropped unread.",
+            )
+        )
+    if ignored:
+        report.notices.append(
+            Remark("columns-ignored", f"使わない列: {'、'.join(ignored[:30])}", f"Columns not used: {', '.join(ignored[:30])}")
+        )
+
+
+class _Reader:
+    """State over the rows of one file."""
+
+    def __init__(
+        self, table: RawTable, place: Mapping[str, int], label: str, context: SiteContext, report: Report, plane: bool
+    ) -> None:
+        self.table, self.place, self.label = table, place, label
+        self.context, self.report, self.plane = context, report, plane
+        self.seen: dict[tuple[str, str], tuple[str, ...]] = {}
+        self.sites: dict[str, dict[str, Any]] = {}
+        self.repeats: list[int] = []
+        self.dms: list[int] = []
+        self.tokyo_header = any(says_tokyo(table.columns[i]) for name, i in place.items() if name in ("lat", "lon"))
+        self.moved: dict[str, list[int]] = {}
+        self.region = None if context.region is None else STRtree([context.region])
+
+    def cell(self, row: RawRow, name: str) -> str:
+        at = self.place.get(name)
+        return "" if at is None else _CONTROL.sub("", row.cells[at]).strip()
+
+    def bad(self, code: str, ja: str, en: str, row: RawRow, column: str | None) -> None:
+        self.report.errors.append(Remark(code, f"{row.number + 1} 件目: {ja}", f"Row {row.number + 1}: {en}", row.number, column))
+
+    def row(self, row: RawRow) -> None:
+        if row.spoilt is not None:
+            self.report.errors.append(row.spoilt)
+            return
+        site_id = unicodedata.normalize("NFKC", self.cell(row, "site_id")).strip()
+        if not site_id:
+            self.bad("site-id-missing", "局番がありません。", "It has no site_id.", row, "site_id")
+            return
+        if len(site_id) > _ID_CHARACTERS or "\n" in site_id or re.fullmatch(r"#(N/A|REF!|VALUE!|NAME\?|DIV/0!)", site_id):
+            self.bad("site-id-wrong", f"局番「{site_id[:40]}」は使えません。", f"The site_id '{site_id[:40]}' cannot be used.", row, "site_id")
+            return
+        position = self.position(row)
+        if position is None:
+            return
+        record = self.values(row, site_id, *position)
+        content = (*row.cells, *(str(v) for v in row.lonlat or ()))
+        key = (site_id, str(record["operator"] or ""))
+        if key in self.seen:
+            if self.seen[key] == content:
+                self.repeats.append(row.number)
+            else:
+                self.bad(
+                    "duplicate", f"局番「{site_id}」と事業者の組が前の行と重複しています。", f"Site '{site_id}' with this operator stands in an earlier row already.", row, "site_id",
+                )  # fmt: skip
+            return
+        self.seen[key] = content
+        first = self.sites.setdefault(site_id, record)
+        if first is not record and math.hypot(first["lat"] - record["lat"], first["lon"] - record["lon"]) > 1e-4:
+            self.report.warnings.append(
+                Remark(
+                    "site-rows-differ",
+                    f"{row.number + 1} 件目: 局番「{site_id}」の位置が前の行と違います。前の行の位置を使います。",
+                    f"Row {row.number + 1}: the position of site '{site_id}' differs from an earlier row, which is kept.",
+                    row.number,
+                    "lat",
+                )
+            )
+            record["lat"], record["lon"] = first["lat"], first["lon"]
+        self.report.rows.append(record)
+
+    def position(self, row: RawRow) -> tuple[float, float] | None:
+        """(lat, lon) in degrees JGD2011, or None after an error was noted."""
+        if self.table.spatial and not ("lat" in self.place and "lon" in self.place and row.geometry == "" and row.lonlat is None):
+            if row.lonlat is None:
+                self.wrong("not-a-point" if row.geometry else "position-missing", row, row.geometry or "")
+                return None
+            lon, lat = row.lonlat
+            shown = f"{lat:g}, {lon:g}"
+        elif self.plane:
+            return self.plane_position(row)
+        else:
+            texts = self.cell(row, "lat"), self.cell(row, "lon")
+            shown = ", ".join(texts)
+            if is_blank(texts[0]) or is_blank(texts[1]):
+                self.wrong("position-missing", row, shown)
+                return None
+            angles = read_angle(texts[0]), read_angle(texts[1])
+            if angles[0] is None or angles[1] is None:
+                self.wrong("position-unreadable", row, shown)
+                return None
+            lat, lon = angles[0].degrees, angles[1].degrees
+            if angles[0].was_dms or angles[1].was_dms:
+                self.dms.append(row.number)
+        code: str | None = judge_position(lat, lon)
+        if code == "axes-swapped" and self.context.answers.get("axes") == "swap":
+            lat, lon, code = lon, lat, None
+            self.moved.setdefault("swap", []).append(row.number)
+        if code is not None:
+            self.wrong(code, row, shown)
+            return None
+        if self.is_tokyo(row):
+            lon, lat = lonlat_point(lon, lat, TOKYO_DATUM)
+            self.moved.setdefault("tokyo", []).append(row.number)
+        self.check_region(row, lat, lon)
+        return lat, lon
+
+    def plane_position(self, row: RawRow) -> tuple[float, float] | None:
+        """Plane rectangular metres. X is the northing in Japanese tables, whatever the letters suggest."""
+        from coverage.domain.projection import plane_to_lonlat
+
+        zone = unicodedata.normalize("NFKC", self.cell(row, "zone")) or str(self.context.answers.get("crs") or "")
+        epsg = _plane_epsg(zone)
+        texts = self.cell(row, "x"), self.cell(row, "y")
+        shown = ", ".join(texts)
+        if epsg is None:
+            self.wrong("position-metres", row, shown)
+            return None
+        silent: list[Remark] = []
+        northing, easting = (
+            read_number("plane_m", t, row.number, "x", silent.append) for t in texts
+        )
+        if northing is None or easting is None:
+            self.wrong("position-unreadable", row, shown)
+            return None
+        lon_array, lat_array = plane_to_lonlat(easting, northing, epsg)
+        lat, lon = float(lat_array), float(lon_array)
+        code = judge_position(lat, lon)
+        if code is not None:
+            self.wrong(code, row, shown)
+            return None
+        self.moved.setdefault(f"plane:{epsg}", []).append(row.number)
+        self.check_region(row, lat, lon)
+        return lat, lon
+
+    def is_tokyo(self, row: RawRow) -> bool:
+        stated = self.cell(row, "datum")
+        if stated:
+            return bool(_TOKYO_WORDS.search(unicodedata.normalize("NFKC", stated)))
+        return self.tokyo_header or self.context.answers.get("datum") == "tokyo"
+
+    def check_region(self, row: RawRow, lat: float, lon: float) -> None:
+        if self.region is not None and not len(self.region.query(Point(lon, lat), predicate="intersects")):
+            self.report.warnings.append(
+                Remark(
+                    "outside-region",
+                    f"{row.number + 1} 件目: 位置（{lat:.5f}, {lon:.5f}）が県の陸地の外です。確かめてください。",
+                    f"Row {row.number + 1}: the position ({lat:.5f}, {lon:.5f}) lies outside the prefecture's land; check it.",
+                    row.number,
+                    "lat",
+                )
+            )
+
+    def wrong(self, code: str, row: RawRow, shown: str) -> None:
+        ja, en = POSITION_SENTENCES[code]
+        self.bad(code, ja.format(shown=shown[:60]), en.format(shown=shown[:60]), row, "lat")
+
+    def values(self, row: RawRow, site_id: str, lat: float, lon: float) -> dict[str, Any]:
+        warn = self.report.warnings.append
+        record: dict[str, Any] = {
+            "row": row.number,
+            "site_id": site_id,
+            "name": self.cell(row, "name") or None,
+            "operator": self.operator(row),
+            "lat": round(lat, 8),
+            "lon": round(lon, 8),
+        }
+        for name in _OPTIONAL_NUMBERS:
+            record[name] = read_number(name, self.cell(row, name), row.number, name, warn)
+        if record["frequency_mhz"] is None and "frequency_ghz" in self.place:
+            ghz = read_number("frequency_ghz", self.cell(row, "frequency_ghz"), row.number, "frequency_mhz", warn)
+            record["frequency_mhz"] = self.converted("frequency_mhz", None if ghz is None else ghz * 1000, row)
+        if record["eirp_dbm"] is None and "eirp_w" in self.place:
+            watts = read_number("eirp_w", self.cell(row, "eirp_w"), row.number, "eirp_dbm", warn)
+            dbm = None if watts is None or watts <= 0 else 10 * math.log10(watts * 1000)
+            record["eirp_dbm"] = self.converted("eirp_dbm", dbm, row)
+        for name, kind in ENUMS.items():
+            word = read_word(kind, self.cell(row, name), row.number, name, warn)
+            record[name] = None if word is None else word.value
+        record |= self.dates(row)
+        for name in ("band", "project_id", "replaces"):
+            record[name] = self.cell(row, name) or None
+        served = re.split(r"[;；、,，\s]+", self.cell(row, "districts_served"))
+        record["districts_served"] = [d for d in (unicodedata.normalize("NFKC", s).strip() for s in served) if d]
+        record["municipality_code"] = self.municipality(row)
+        return record
+
+    def converted(self, name: str, value: float | None, row: RawRow) -> float | None:
+        """A value that was given in another unit (GHz, W): the conversion is named as a guess."""
+        if value is None:
+            return None
+        low, high = RANGES[name]
+        if not low <= value <= high:
+            self.report.warnings.append(
+                Remark("number-out-of-range", f"{row.number + 1} 件目: 換算した値 {value:g} が範囲の外のため空欄にしました。", f"Row {row.number + 1}: the converted value {value:g} is out of range and was left out.", row.number, name)
+            )
+            return None
+        self.report.warnings.append(
+            Remark("unit-converted", f"{row.number + 1} 件目: 単位を換算し {value:g} としました。", f"Row {row.number + 1}: converted to {value:g}.", row.number, name)
+        )
+        return round(value, 6)
+
+    def operator(self, row: RawRow) -> str | None:
+        text = unicodedata.normalize("NFKC", self.cell(row, "operator")).strip()
+        if not text:
+            return None
+        known = self.context.operators
+        if known is None:
+            return text
+        if text in known:
+            return known[text]
+        self.report.warnings.append(
+            Remark(
+                "operator-unknown",
+                f"{row.number + 1} 件目: 事業者「{text[:40]}」は登録されていません（{'、'.join(sorted(set(known.values())))}）。",
+                f"Row {row.number + 1}: the operator '{text[:40]}' is not registered.",
+                row.number,
+                "operator",
+            )
+        )
+        return text
+
+    def dates(self, row: RawRow) -> dict[str, Any]:
+        warn = self.report.warnings.append
+        text, column, by_year = self.cell(row, "in_service_date"), "in_service_date", False
+        if is_blank(text) and "fiscal_year" in self.place:
+            text, column, by_year = self.cell(row, "fiscal_year"), "in_service_date", True
+        day: date | None
+        day, precision = read_service_date(
+            text, self.cell(row, "date_precision"), row.number, column, warn, fiscal_year_column=by_year
+        )
+        planned = self.cell(row, "planned_fy")
+        planned_fy = None
+        if not is_blank(planned):
+            from coverage.domain import fiscal
+
+            try:
+                planned_fy = fiscal.parse_fiscal_year(planned)
+            except InputError as problem:
+                warn(Remark(problem.code, f"{problem.ja}空欄にしました。", f"{problem.en} Left out.", row.number, "planned_fy"))
+        return {
+            "in_service_date": None if day is None else day.isoformat(),
+            "date_precision": None if precision is None else precision.value,
+            "planned_fy": planned_fy,
+        }
+
+    def municipality(self, row: RawRow) -> str | None:
+        text = self.cell(row, "municipality_code")
+        if not text:
+            return None
+        try:
+            return parse_municipality_code(text)
+        except InputError as problem:
+            self.report.warnings.append(
+                Remark(problem.code, f"{problem.ja}空欄にしました。", f"{problem.en} Left out.", row.number, "municipality_code")
+            )
+            return None
+
+    def finish(self) -> None:
+        """Guesses that hold for many rows are named once."""
+        warn = self.report.warnings.append
+        if self.dms:
+            warn(Remark("dms-converted", f"度分秒の位置を10進の度に直しました（{len(self.dms)} 件）。", f"Degrees, minutes and seconds were converted ({len(self.dms)} rows)."))
+        if self.repeats:
+            warn(Remark("exact-repeat", f"まったく同じ行を {len(self.repeats)} 件省きました。", f"{len(self.repeats)} exact repeats were dropped."))
+        for what, rows in sorted(self.moved.items()):
+            if what == "swap":
+                warn(Remark("axes-exchanged", f"緯度と経度を入れ替えました（{len(rows)} 件）。", f"Latitude and longitude were exchanged ({len(rows)} rows)."))
+            elif what == "tokyo":
+                warn(Remark("datum-transformed", f"日本測地系から世界測地系に変換しました（{len(rows)} 件、精度 約9 m）。", f"Transformed from the Tokyo datum ({len(rows)} rows, about 9 m)."))
+            else:
+                epsg = what.split(":")[1]
+                warn(Remark("crs-transformed", f"平面直角座標（EPSG:{epsg}）から緯度経度に変換しました（{len(rows)} 件）。X は北方向として読みました。", f"Transformed from plane rectangular metres (EPSG:{epsg}, {len(rows)} rows); X was read as northing."))
+        if not self.report.rows:
+            codes = {e.code for e in self.report.errors}
+            if not self.table.rows:
+                self.report.errors.append(Remark("no-rows", "データの行がありません。", "There are no data rows."))
+            elif len(codes) > 1:
+                self.report.errors.append(Remark("no-good-row", "登録できる行が一つもありません。", "Not one row can be stored."))
+            self.report.rejected = True
+
+
+def _plane_epsg(text: str) -> int | None:
+    """EPSG 6669–6687 from "6", "VI", "第6系", "6674" or "EPSG:6674"; None for anything else."""
+    digits = re.search(r"\d+", text)
+    number = int(digits[0]) if digits else _ROMAN.get(re.sub(r"[第系\s]", "", text).upper(), 0)
+    if 1 <= number <= 19:
+        return 6668 + number
+    if 6669 <= number <= 6687:
+        return number
+    if 2443 <= number <= 2461:  # JGD2000: the same numbers for our purposes
+        return number - 2443 + 6669
+    return None
+
+
+_ROMAN = {r: i for i, r in enumerate(["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII", "XIV", "XV", "XVI", "XVII", "XVIII", "XIX"], 1)}

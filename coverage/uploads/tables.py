@@ -1,0 +1,32 @@
+"""A parsed upload: one header and rows of text, whatever file they came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from coverage.uploads.report import Remark
+
+
+@dataclass
+class RawRow:
+    """``cells`` by column position; ``lonlat`` from a geometry (degrees), None where the file has columns instead.
+
+    ``geometry`` is its type ("Point", …), "" where the feature has none. ``spoilt``: why the row cannot be read at all.
+    """
+
+    number: int
+    cells: list[str]
+    lonlat: tuple[float, float] | None = None
+    geometry: str | None = None
+    spoilt: Remark | None = None
+
+
+@dataclass
+class RawTable:
+    """``spatial``: positions come from geometries. ``guesses``: how the file was understood where it did not say."""
+
+    columns: list[str]
+    rows: list[RawRow]
+    spatial: bool = False
+    guesses: list[Remark] = field(default_factory=list)
+    understood: dict[str, str] = field(default_factory=dict)
