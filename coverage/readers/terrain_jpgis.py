@@ -6,6 +6,7 @@ class 海水面 is sea, and only such a cell is. Source: 国土地理院「基�
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import zipfile
@@ -18,6 +19,7 @@ from xml.etree.ElementTree import ParseError
 import numpy as np
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse, parse
+from numpy.typing import NDArray
 
 from coverage.errors import FileFormatError
 from coverage.readers.terrain_formats import GEODETIC_CRS, check_heights, damaged, misnamed
@@ -29,6 +31,7 @@ MAX_MEMBERS = 20_000
 MAX_DEPTH = 3
 
 SEA_CLASS = "海水面"
+_NOTHING = frozenset({"データなし", "データ無し"})
 _WITHOUT_HEIGHT = -9000.0
 """The publisher writes −9999. where a class has no height."""
 
@@ -75,27 +78,39 @@ class ArchiveCache:
     def __init__(self) -> None:
         self._held: tuple[tuple[Path, tuple[str, ...]], bytes] | None = None
 
-    def open(self, path: Path, chain: tuple[str, ...]) -> IO[bytes]:
-        if chain:
-            return _as_utf8(io.BytesIO(self._member(path, chain)))
-        return _as_utf8(path.open("rb"))
+    @contextlib.contextmanager
+    def open(self, path: Path, chain: tuple[str, ...]) -> Iterator[IO[bytes]]:
+        """A member (or, without a chain, the file) as a stream of UTF-8; only what is asked for is unpacked."""
+        with contextlib.ExitStack() as stack:
+            try:
+                if chain:
+                    source: Any = io.BytesIO(self._member(path, chain[:-1])) if len(chain) > 1 else path
+                    archive = stack.enter_context(zipfile.ZipFile(source))
+                    if archive.getinfo(chain[-1]).file_size > MAX_XML_BYTES:
+                        raise damaged(path.name, f"{chain[-1]}: larger than {MAX_XML_BYTES:,} bytes")
+                    stream = stack.enter_context(archive.open(chain[-1]))
+                else:
+                    stream = stack.enter_context(path.open("rb"))
+                text = _as_utf8(stream)
+            except FileFormatError:
+                raise
+            except _READ_ERRORS as error:
+                raise damaged(path.name, str(error)) from error
+            yield text
 
     def _member(self, path: Path, chain: tuple[str, ...]) -> bytes:
-        if len(chain) == 1:
-            source: Any = path
-        else:
-            key = (path, chain[:-1])
-            if self._held is None or self._held[0] != key:
-                self._held = (key, self._member(path, chain[:-1]))
-            source = io.BytesIO(self._held[1])
-        limit = MAX_ARCHIVE_BYTES if chain[-1].lower().endswith(".zip") else MAX_XML_BYTES
+        """An inner archive's bytes."""
+        if self._held is not None and self._held[0] == (path, chain):
+            return self._held[1]
+        source: Any = path if len(chain) == 1 else io.BytesIO(self._member(path, chain[:-1]))
         try:
             with zipfile.ZipFile(source) as archive, archive.open(chain[-1]) as stream:
-                data = stream.read(limit + 1)
+                data = stream.read(MAX_ARCHIVE_BYTES + 1)
         except _READ_ERRORS as error:
             raise damaged(path.name, str(error)) from error
-        if len(data) > limit:
-            raise damaged(path.name, f"{chain[-1]}: larger than {limit:,} bytes")
+        if len(data) > MAX_ARCHIVE_BYTES:
+            raise damaged(path.name, f"{chain[-1]}: larger than {MAX_ARCHIVE_BYTES:,} bytes")
+        self._held = ((path, chain), data)
         return data
 
     def members(self, path: Path) -> Iterator[tuple[str, ...]]:
@@ -130,8 +145,7 @@ def _as_utf8(stream: IO[bytes]) -> IO[bytes]:
     declared = re.match(rb"""<\?xml[^>]*encoding=["']([A-Za-z0-9_-]+)["'][^>]*\?>""", head)
     if declared is None or declared[1].lower() not in _JAPANESE:
         return stream
-    with stream:
-        text = stream.read(MAX_XML_BYTES + 1)[declared.end() :]
+    text = stream.read(MAX_XML_BYTES + 1)[declared.end() :]
     return io.BytesIO(text.decode("cp932", errors="replace").encode("utf-8"))
 
 
@@ -251,22 +265,42 @@ def _decode(name: str, stream: IO[bytes], frame: Frame) -> Samples:
     return Samples(all_height.reshape(shape), all_sea.reshape(shape))
 
 
-def _values(name: str, text: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+_KNOWN = frozenset({"地表面", "表層面", SEA_CLASS, "内水面", "海水底面", *_NOTHING, "その他"})
+_CHUNK = 1 << 20
+"""Characters of the list turned into numbers at a time: a million Python strings at once would take 300 MB."""
+
+
+def _values(name: str, text: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Lines ``地表面,12.34``. Sea is 0 m; any other class without a height is NO DATA."""
-    lines = text.split()
+    heights, seas = [np.empty(0)], [np.empty(0, dtype=np.bool_)]
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + _CHUNK)
+        end = len(text) if end < 0 else end
+        height, sea = _chunk_values(name, text[start:end].split())
+        heights.append(height)
+        seas.append(sea)
+        start = end
+    return np.concatenate(heights), np.concatenate(seas)
+
+
+def _chunk_values(name: str, lines: list[str]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     fields = ",".join(lines).split(",") if lines else []
     if len(fields) != 2 * len(lines):
         raise damaged(name, "a line is not «class,height»")
+    kinds = fields[0::2]
+    present = set(kinds)
+    if present - _KNOWN:
+        raise damaged(name, f"unknown class {sorted(present - _KNOWN)[0]!r}")
     try:
-        height = np.array(fields[1::2], dtype=np.str_).astype(np.float64)
+        height = np.fromiter(map(float, fields[1::2]), dtype=np.float64, count=len(lines))
     except ValueError as error:
         raise damaged(name, str(error)) from error
-    sea = np.fromiter((kind == SEA_CLASS for kind in fields[0::2]), dtype=np.bool_, count=len(lines))
-    known = {"地表面", "表層面", SEA_CLASS, "内水面", "海水底面", "データなし", "データ無し", "その他"}
-    unknown = set(fields[0::2]) - known
-    if unknown:
-        raise damaged(name, f"unknown class {sorted(unknown)[0]!r}")
-    nothing = np.isin(np.array(fields[0::2]), ["データなし", "データ無し"])
-    height[(height < _WITHOUT_HEIGHT) | nothing] = np.nan
-    height[sea] = 0.0
+    height[height < _WITHOUT_HEIGHT] = np.nan
+    sea = np.zeros(len(lines), dtype=np.bool_)
+    if present & _NOTHING:
+        height[[kind in _NOTHING for kind in kinds]] = np.nan
+    if SEA_CLASS in present:
+        sea[:] = [kind == SEA_CLASS for kind in kinds]
+        height[sea] = 0.0
     return height, sea

@@ -30,7 +30,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
-TILE_CACHE_BYTES = 96 * 2**20
+TILE_CACHE_BYTES = 128 * 2**20
 """Decoded tiles kept in memory by formats that can only be decoded whole (XML, PNG, text, gzip)."""
 
 SEAM_FLOOR_M = 60.0
