@@ -43,7 +43,12 @@ def site_list(number: int) -> list[Change]:
             purpose=Purpose.RESIDENTIAL,
         )
         operator = SiteOperator(
-            site.site_id, "operator-a", date(2016, 4, 1 + i % 28), band="800", frequency_mhz=800.0, eirp_dbm=57.0
+            site.site_id,
+            "operator-a",
+            date(2016, 4, 1 + i % 28),
+            band="800",
+            frequency_mhz=800.0,
+            eirp_dbm=57.0,
         )
         changes += [change_of(site, row=i), change_of(operator, row=i)]
     return changes
@@ -77,8 +82,10 @@ def main() -> int:
             with timed("current state"):
                 sites = store.records(Kind.SITE)
             assert len(sites) == options.sites
-            with timed("current state, second time"):
+            with timed("current state, again"):
                 store.records(Kind.SITE)
+            with timed("count by municipality (SQL)"), store._read() as session:
+                session.all("SELECT municipality_code, COUNT(*) FROM site_current GROUP BY municipality_code")
             with timed("one site"):
                 store.get(Kind.SITE, "S-000042")
             with timed("sites in a box"):

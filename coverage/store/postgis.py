@@ -116,6 +116,7 @@ class PostgisStore(Imports, Journal, People):
         self._busy_seconds = busy_seconds
         self._backup_dir = backup_dir or Path.cwd()
         self._times = None
+        self._current = {}
         self._closed = False
         self._engine: Engine = create_engine(
             parsed,
@@ -276,6 +277,7 @@ class PostgisStore(Imports, Journal, People):
                 apply_migration(session, number, instant_text(self._clock()))
             copy_from_sqlite(source, session, version=version)
         self._times = None
+        self._current = {}
         self._version = self._open(create=False, migrate=True, up_to=None)
 
 

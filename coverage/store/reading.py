@@ -73,6 +73,8 @@ class Times:
             self._readings = [*earlier._readings, *self._readings]
             self._seqs = [*earlier._seqs, *self._seqs]
         self._at = in_sequence(self._readings)
+        self.honest = self._at == self._readings
+        """Whether the clock never disagreed with the sequence; else later rows may move the times of earlier ones."""
         self._of: dict[int, datetime] = dict(zip(self._seqs, self._at, strict=True))
 
     @property
@@ -99,6 +101,8 @@ class Reading(ABC):
 
     _clock: Clock
     _times: Times | None
+    _current: dict[Kind, tuple[Head, tuple[Any, ...]]]
+    """The current records of each kind, and the head of the chain at which they were read."""
 
     @abstractmethod
     def _read(self) -> AbstractContextManager[Session]:
@@ -125,17 +129,17 @@ class Reading(ABC):
         with self._read() as session:
             times = self._read_times(session)
             reach = self._reach(times, as_of, valid_on)
-            read = self._recorded if versions else self._records
+            read = self._recorded if versions else self._all_records
             parts = {kind: read(session, times, TABLES[kind], reach) for kind in LEDGER_KINDS}
         mergers = {m.old_code: m.new_code for m in parts.pop(Kind.MERGER)}
-        fields: dict[str, Any] = {_LEDGER_FIELDS[kind]: tuple(records) for kind, records in parts.items()}
+        fields = {_LEDGER_FIELDS[kind]: records for kind, records in parts.items()}
         return Ledger(**fields, municipality_mergers=mergers)
 
     def records(self, kind: Kind, *, as_of: AsOf = None, valid_on: date | None = None) -> tuple[Any, ...]:
         """The records of one kind, in order of key."""
         with self._read() as session:
             times = self._read_times(session)
-            return tuple(self._records(session, times, TABLES[kind], self._reach(times, as_of, valid_on)))
+            return self._all_records(session, times, TABLES[kind], self._reach(times, as_of, valid_on))
 
     def versioned(
         self, kind: Kind, *, as_of: AsOf = None, valid_on: date | None = None
@@ -363,7 +367,22 @@ class Reading(ABC):
                 known[i] = read_instant(since)
         return table.records_of(columns, known)
 
-    def _recorded(self, session: Session, times: Times, table: Table, reach: Reach) -> list[Any]:
+    def _all_records(self, session: Session, times: Times, table: Table, reach: Reach) -> tuple[Any, ...]:
+        """Every record of a kind; the current ones are kept until an event of that kind is written."""
+        if not reach.everything or not times.honest:
+            return tuple(self._records(session, times, table, reach))
+        kept = self._current.get(table.kind)
+        if kept is not None:
+            head, found = kept
+            same_chain = session.all("SELECT 1 FROM audit WHERE seq = :seq AND hash = :hash", _params(head))
+            newer = f"SELECT 1 FROM {table.name} WHERE tx > :seq LIMIT 1"
+            if (same_chain or head.seq == 0) and not session.all(newer, {"seq": head.seq}):
+                return found
+        found = tuple(self._records(session, times, table, reach))
+        self._current[table.kind] = (read_head(session), found)
+        return found
+
+    def _recorded(self, session: Session, times: Times, table: Table, reach: Reach) -> tuple[Any, ...]:
         """Every recorded version of each existing record, as it stood on ``valid_on``."""
         found: list[Any] = []
         for _, group in groupby(read_events(session, table, "", {}), key=lambda row: row.key):
@@ -387,7 +406,7 @@ class Reading(ABC):
                     if shown != before:
                         found.append(table.record_from(shown, when))
                     before = shown
-        return found
+        return tuple(found)
 
     def _versioned(
         self,
@@ -421,6 +440,10 @@ class Reading(ABC):
         )
         sql = f"SELECT x.key, MAX(x.version) FROM {table.name} x WHERE {conditions or '1 = 1'} GROUP BY x.key"
         return {key: int(version) for key, version in session.all(sql, {**params, **without_day.params()})}
+
+
+def _params(head: Head) -> dict[str, Any]:
+    return {"seq": head.seq, "hash": head.hash}
 
 
 def _check_contents(session: Session, wanted: set[str]) -> tuple[int, list[Finding]]:

@@ -113,6 +113,7 @@ class SqliteStore(Imports, Journal, People):
         self._pid = os.getpid()
         self._closed = False
         self._times = None
+        self._current = {}
         if not self.path.exists():
             if not create or read_only:
                 raise NotFoundError(
@@ -365,6 +366,7 @@ class SqliteStore(Imports, Journal, People):
                 other.close()
                 connection.close()
         self._times = None
+        self._current = {}
         self._version = self._open(migrate=True, up_to=None)
 
     def _missing_guards(self, session: Session) -> list[str]:

@@ -455,3 +455,18 @@ def test_a_jump_of_the_clock_does_not_change_what_came_after_what(
     assert (after.name, after.height_m) == ("跳躍中", 35)
     times = [h.at for h in store.history(Kind.SITE, "T-001")]
     assert times == sorted(times)
+
+
+def test_what_is_kept_in_memory_follows_every_writer(reopen: Any) -> None:
+    ours, theirs = reopen(), reopen()
+    _put(ours, SITE)
+    first = ours.records(Kind.SITE)
+    assert ours.records(Kind.SITE) is first, "nothing was written in between"
+    theirs.restate(2016, 1, reason="別の表", by=ADMIN)
+    assert ours.records(Kind.SITE) is first, "another kind was written"
+    theirs.put(Kind.SITE, {"site_id": "T-001", "name": "早田"}, by=PLANNER, expected_version=1)
+    assert ours.records(Kind.SITE)[0].name == "早田"
+    assert ours.ledger().sites[0].name == "早田"
+    assert ours.records(Kind.SITE, as_of=1)[0].name == "尾鷲・九鬼"
+    theirs.retire(Kind.SITE, "T-001", by=ADMIN, expected_version=2, reason="誤り")
+    assert ours.records(Kind.SITE) == ()
