@@ -27,6 +27,11 @@ from coverage.plan.model import CoverModel
 FloatArray = NDArray[np.float64]
 
 
+def _dot(a: FloatArray, b: FloatArray) -> float:
+    """Inner product without BLAS, whose threads would spin on every core for vectors of this length."""
+    return float(np.einsum("i,i->", a, b))
+
+
 @dataclass
 class Dual:
     """Multipliers and the bound they give (weight units; yen in the min-cost problem), base value included."""
@@ -295,7 +300,7 @@ class Relaxation:
             slack = mean - 1.0
             slack[(best_lam <= 0) & (slack > 0)] = 0.0
             slack[(best_lam >= self.w) & (slack < 0)] = 0.0
-            norm = float(slack @ slack)
+            norm = _dot(slack, slack)
             gap = sign * (best - incumbent()) * inner.merit_scale
             if norm < 1e-12 or gap <= 0:
                 break
@@ -308,7 +313,7 @@ class Relaxation:
             average *= 1.0 - alpha
             average[inner.columns] += alpha * inner.shares
             if sign * (inner.bound - best) < 0:
-                agree = float(slack @ (cover - 1.0))
+                agree = _dot(slack, cover - 1.0)
                 best_lam, best = lam, inner.bound
                 best_prices = (self.mu.copy(), self.pi, self.nu.copy(), self.rho.copy(), inner.profit)
                 red = 0
@@ -344,7 +349,7 @@ class Relaxation:
     def _mixing(new: FloatArray, old: FloatArray, alpha_max: float) -> float:
         """The share of the new solution in the average: the shortest combined direction, kept in a sane range."""
         change = new - old
-        norm = float(change @ change)
+        norm = _dot(change, change)
         if norm < 1e-12:
             return alpha_max
-        return float(np.clip(-(old @ change) / norm, alpha_max / 10, alpha_max))
+        return float(np.clip(-_dot(old, change) / norm, alpha_max / 10, alpha_max))

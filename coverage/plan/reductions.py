@@ -114,7 +114,8 @@ def decided_by(model: CoverModel, dual: Dual, incumbent: int, step: int = 1) -> 
         np.maximum.at(best, model.unit, dual.profit)
         floor = np.where(model.fixed, best, np.maximum(best, 0.0))
         return np.zeros(model.n_columns, dtype=np.bool_), floor[model.unit] - dual.profit > slack
-    return dual.profit > slack, -dual.profit > slack
+    # What needs another site is never settled in by itself: that site would have to be settled in with it.
+    return (dual.profit > slack) & (model.parent[model.unit] < 0), -dual.profit > slack
 
 
 def restrict(model: CoverModel, *, take: BoolArray, drop: BoolArray) -> Restricted:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from coverage.plan import sparse
 from coverage.plan.certificate import make_certificate, multipliers, value_step
-from coverage.plan.exact import solve_exact, solve_linear
+from coverage.plan.exact import ExactResult, solve_exact, solve_linear
 from coverage.plan.feasibility import Choice, InfeasibleError, broken_constraint, check_feasible
 from coverage.plan.greedy import greedy_cost, greedy_coverage, prune
 from coverage.plan.instance import Instance
@@ -29,8 +29,10 @@ SolveStatus = Literal["optimal", "gap-reached", "time-limit", "cancelled"]
 
 SMALL_LINEAR = 60_000
 """Entries up to which the linear relaxation is solved outright; its duals are the sharpest multipliers there are."""
-SMALL_EXACT = 400_000
-"""Entries of a reduced model up to which branch and bound is worth starting."""
+SMALL_EXACT = 120_000
+"""Entries of a reduced model up to which branch and bound is worth starting; its linear relaxation grows steeply."""
+SMALL_KERNEL = 40_000
+"""The same for the kernel, which only has to yield plans."""
 
 
 @dataclass(frozen=True)
@@ -195,20 +197,6 @@ class _Run:
         self.keep(self.relaxation.improve(start, incumbent, iterations=iterations, stop=stop))
         self.tell("bound", always=True)
 
-    def round_average(self) -> None:
-        """A plan from what the relaxation wants: greedy among those columns first, then among all."""
-        if self.dual is None or self.minimise:
-            return
-        wanted = np.flatnonzero(self.dual.average > 0.3)
-        take = np.zeros(self.model.n_columns, dtype=np.bool_)
-        take[wanted] = True
-        if not len(wanted) or not self.model.simple:
-            return
-        smaller = restrict(self.model, take=np.zeros_like(take), drop=self.dual.average < 0.02)
-        inside = greedy_coverage(smaller.model)
-        if inside is not None:
-            self.offer(smaller.widen(inside))
-
     def linear(self) -> None:
         """The linear relaxation outright, where it is small: its duals are the best multipliers possible."""
         if len(self.model.idx) > SMALL_LINEAR or self.done():
@@ -236,26 +224,12 @@ class _Run:
         model = smaller.model
         if len(model.idx) > SMALL_EXACT and self.columns is not None:
             return False
-        if (model.capacity[0] < 0 <= self.model.capacity[0] or model.p < 0 <= self.model.p) and self.columns is not None:
+        spent_money = int(model.capacity[0]) < 0 <= int(self.model.capacity[0])
+        if (spent_money or model.p < 0 <= self.model.p) and self.columns is not None:
             # Settling what every better plan must hold has used up the limit: there is no better plan.
             self.solver_bound = self.value
             return True
-        start = None if self.columns is None else smaller.narrow(self.columns)
-
-        def heard(columns: NDArray[np.int64] | None, bound: float) -> None:
-            if columns is not None:
-                self.offer(smaller.widen(columns))
-            self.tell("branch-and-bound")
-
-        def stop() -> bool:
-            if self._cancelled():
-                self.was_cancelled = True
-            return self.was_cancelled
-
-        result = solve_exact(
-            model, start=start, time_limit=min(seconds, max(0.05, self.left())), gap=self.gap_wanted, step=self.step,
-            seed=self.seed, progress=heard, cancelled=stop,
-        )  # fmt: skip
+        result = self._branch(smaller, seconds)
         if result.status == "infeasible":
             if self.columns is None:
                 raise InfeasibleError(
@@ -266,10 +240,7 @@ class _Run:
                 )
             # Everything strictly better has been ruled out.
             self.solver_bound = self.value
-            return True
-        if result.columns is not None:
-            self.offer(smaller.widen(result.columns))
-        if math.isfinite(result.bound) and self.columns is not None:
+        elif math.isfinite(result.bound) and self.columns is not None:
             proven = self.bound_of(result.bound)
             # The reduced model holds every strictly better plan; the plan in hand is the other possibility.
             proven = min(proven, self.value) if self.minimise else max(proven, self.value)
@@ -278,77 +249,126 @@ class _Run:
         self.tell("branch-and-bound", always=True)
         return True
 
+    def _branch(self, smaller: Restricted, seconds: float) -> ExactResult:
+        """Branch and bound on a smaller model; better plans are kept as they are found."""
+
+        def heard(columns: NDArray[np.int64] | None, _bound: float) -> None:
+            if columns is not None:
+                self.offer(smaller.widen(columns))
+            self.tell("branch-and-bound")
+
+        def stop() -> bool:
+            if self._cancelled():
+                self.was_cancelled = True
+            return self.was_cancelled
+
+        start = None if self.columns is None else smaller.narrow(self.columns)
+        result = solve_exact(
+            smaller.model, start=start, time_limit=min(seconds, max(0.05, self.left())), gap=self.gap_wanted,
+            step=self.step, seed=self.seed, progress=heard, cancelled=stop,
+        )  # fmt: skip
+        if result.columns is not None:
+            self.offer(smaller.widen(result.columns))
+        return result
+
     def anneal(self, proposals: int, *, cycle: int, round_number: int) -> None:
-        """Simulated annealing; in the min-cost problem for a plan one step cheaper that still serves the target."""
-        if self.columns is None or not len(self.columns) or self.model.n_columns <= 1:
+        """Simulated annealing over all columns that the bound does not rule out."""
+        model = self.model
+        drop = ~model.possible
+        if self.dual is not None and self.columns is not None and not self.minimise:
+            drop |= decided_by(model, self.dual, self.value, self.step)[1]
+            drop[self.columns] = False
+        whole = restrict(model, take=np.zeros(model.n_columns, dtype=np.bool_), drop=drop)
+        self._anneal_in(whole, proposals, cycle=cycle, round_number=round_number)
+
+    def _anneal_in(self, smaller: Restricted, proposals: int, *, cycle: int, round_number: int) -> None:
+        """Annealing in ``smaller``; in the min-cost problem for a plan one step cheaper that still serves the target."""
+        model = smaller.model
+        start = None if self.columns is None else smaller.narrow(self.columns)
+        if start is None or not len(start) or model.n_columns <= 1:
             return
         from coverage.plan.local_search import Annealing
 
-        model, seed = self.model, self.seed * 1_000_003 + round_number
-        capacity, p = model.capacity, model.p
-        start = self.columns
+        capacity = model.capacity
         if self.minimise:
             limit = self.value - model.base_cost - self.step
             capacity = np.array([limit if model.capacity[0] < 0 else min(limit, int(model.capacity[0]))], dtype=np.int64)
-            start = self._cheaper_start(limit)
+            start = _cheaper_start(model, start, limit)
             if start is None:
                 return
-        search = Annealing(model, start, seed=seed, capacity=capacity, p=p, cycle=cycle)
+        seed = self.seed * 1_000_003 + round_number
+        search = Annealing(model, start, seed=seed, capacity=capacity, cycle=cycle)
         chunk = max(1_000, min(cycle // 20, 50_000))
         for _ in range(0, proposals, chunk):
             better = search.step(chunk)
             if self.minimise:
                 assert model.target is not None
-                if search.best_value - model.base_value >= model.target and self.offer(prune(model, search.best_columns)):
+                if search.best_value - model.base_value >= model.target:
+                    self.offer(smaller.widen(prune(model, search.best_columns)))
                     return
             elif better:
-                self.offer(search.best_columns)
+                self.offer(smaller.widen(search.best_columns))
             self.tell("annealing")
             if self.done():
                 break
 
-    def _cheaper_start(self, limit: int) -> NDArray[np.int64] | None:
-        """The best plan less the columns that are missed least, until it costs no more than ``limit``."""
-        assert self.columns is not None
-        model, kept = self.model, list(self.columns)
-        while kept and int(model.cost[kept].sum()) > limit:
-            counts = sparse.counts(model.ptr, model.idx, np.array(kept), model.n_rows)
-            best, best_key = None, math.inf
-            for c in kept:
-                rows = model.idx[model.ptr[c] : model.ptr[c + 1]]
-                unit, g = model.unit[c], int(model.group[model.unit[c]])
-                held = g >= 0 and sum(int(model.group[model.unit[k]]) == g for k in kept) <= int(model.minimum[g])
-                needed = any(int(model.parent[model.unit[k]]) == unit for k in kept)
-                key = float(model.w[rows[counts[rows] == 1]].sum()) / max(1, int(model.cost[c]))
-                if key < best_key and not held and not needed and model.cost[c] > 0:
-                    best, best_key = c, key
-            if best is None:
-                return None
-            kept.remove(best)
-        return np.array(sorted(kept), dtype=np.int64)
+    def kernel(self, threshold: float, *, proposals: int, seconds: float, round_number: int) -> None:
+        """Search among the columns that the relaxation wants (and those of the best plan) only.
+
+        The kernel is a few hundred columns even of thousands, so annealing is many times faster on it, and branch and
+        bound often ends. What it finds is a plan, never a bound: the rest of the columns is out of sight.
+        """
+        if self.dual is None or self.columns is None:
+            return
+        model = self.model
+        keep = (self.dual.average > threshold) & model.possible
+        keep[self.columns] = True
+        wanted_units = np.unique(model.unit[keep])
+        for unit in wanted_units:
+            above = int(model.parent[unit])
+            while above >= 0:
+                keep |= (model.unit == above) & model.possible
+                above = int(model.parent[above])
+        smaller = restrict(model, take=np.zeros(model.n_columns, dtype=np.bool_), drop=~keep)
+        if proposals:
+            self._anneal_in(smaller, proposals, cycle=proposals, round_number=round_number)
+        if self.done() or len(smaller.model.idx) > SMALL_KERNEL:
+            return
+        self._branch(smaller, seconds)
 
     def run(self, time_limit: float) -> None:
+        """Cheap steps first; annealing, which has to be compiled or loaded, only where they leave a gap."""
         self.tell("start", always=True)
         self.greedy()
         self.lagrangian(300)
-        if self.columns is not None:
-            self.round_average()
         self.linear()
-        if self.columns is None or not self.done():
-            # A first, short try: most small instances end here, before anything has to be compiled.
-            self.exact(max(2.0, 0.1 * time_limit) if self.columns is not None else math.inf)
-        round_number, cycle = 0, 1_000_000
-        searched = sparse.use_compiled(len(self.model.idx))
-        while not self.done() and self.columns is not None:
+        if self.columns is None:
+            self.exact(math.inf)
+        if self.columns is None or self.done():
+            return
+        compiled = sparse.use_compiled(len(self.model.idx))
+        self.kernel(0.01, proposals=1_000_000 if compiled else 0, seconds=max(1.0, 0.08 * time_limit), round_number=0)
+        if self.done():
+            return
+        self.lagrangian(300)
+        if not self.done():
+            self.exact(max(2.0, 0.25 * time_limit))
+        round_number, cycle = 1, 1_000_000
+        thresholds = (0.01, 0.002, 0.03)
+        while not self.done():
+            before = self.value
             self.anneal(cycle, cycle=cycle, round_number=round_number)
-            if self.done():
-                break
-            if round_number in (0, 2, 5):
-                self.lagrangian(600 if not searched else 400)
+            if not self.done():
+                self.kernel(
+                    thresholds[round_number % 3], proposals=cycle, seconds=0.15 * max(0.0, self.left()),
+                    round_number=1_000 + round_number,
+                )  # fmt: skip
+            if not self.done() and (round_number <= 2 or self.value != before):
+                self.lagrangian(400)
                 if not self.done():
-                    self.exact((0.25 if round_number == 0 else 0.5) * max(0.0, self.left()))
+                    self.exact(0.4 * max(0.0, self.left()))
             round_number += 1
-            cycle = min(16_000_000, cycle * 2 if round_number % 2 == 0 else cycle)
+            cycle = min(16_000_000, cycle * 2)
 
     def status(self) -> SolveStatus:
         if self.gap() == 0:
@@ -356,6 +376,26 @@ class _Run:
         if self.was_cancelled:
             return "cancelled"
         return "gap-reached" if self.good_enough() else "time-limit"
+
+
+def _cheaper_start(model: CoverModel, columns: NDArray[np.int64], limit: int) -> NDArray[np.int64] | None:
+    """``columns`` less those that are missed least, until they cost no more than ``limit``; None where none may go."""
+    kept = list(columns)
+    while kept and int(model.cost[kept].sum()) > limit:
+        counts = sparse.counts(model.ptr, model.idx, np.array(kept), model.n_rows)
+        best, best_key = None, math.inf
+        for c in kept:
+            rows = model.idx[model.ptr[c] : model.ptr[c + 1]]
+            unit, g = model.unit[c], int(model.group[model.unit[c]])
+            held = g >= 0 and sum(int(model.group[model.unit[k]]) == g for k in kept) <= int(model.minimum[g])
+            needed = any(int(model.parent[model.unit[k]]) == unit for k in kept)
+            key = float(model.w[rows[counts[rows] == 1]].sum()) / max(1, int(model.cost[c]))
+            if key < best_key and not held and not needed and model.cost[c] > 0:
+                best, best_key = c, key
+        if best is None:
+            return None
+        kept.remove(best)
+    return np.array(sorted(kept), dtype=np.int64) if kept else None
 
 
 def solve(
