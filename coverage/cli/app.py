@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from coverage.cli import db, exports, figures, runs, serving
+from coverage.cli import db, exports, figures, imports, runs, serving
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,6 +23,11 @@ app.command("count")(figures.count)
 app.command("indicators")(figures.indicators)
 app.command("export")(exports.export)
 app.command("serve")(serving.serve)
+app.command("import-sites")(imports.import_sites)
+app.command("import-districts")(imports.import_districts)
+app.command("import-site-districts")(imports.import_site_districts)
+app.command("import-actuals")(imports.import_actuals)
+app.command("import-measurements")(imports.import_measurements)
 app.add_typer(db.app, name="db")
 
 

@@ -408,6 +408,7 @@ def _meta(builder: _Builder, digest: str, run_id: str) -> dict[str, Any]:
                 "licence": r.licence,
                 "credit": r.credit,
                 "estimated": r.estimated,
+                "notes": [{"ja": ja, "en": en} for ja, en in r.notes],
             }
             for r in builder.data.layers
         ],

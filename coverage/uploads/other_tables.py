@@ -5,6 +5,7 @@ Unlike a site list, these are tables that an office keeps by our column names; a
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -29,23 +30,32 @@ _JAPANESE: Final[Mapping[str, str]] = {
     "登録日": "designated_on", "解消日": "resolved_on", "出典": "source", "辞退": "declined", "局番": "site_id",
     "基地局id": "site_id", "局id": "site_id", "供用開始": "serves_from", "確認者": "confirmed_by", "確認日": "confirmed_on",
     "指標": "indicator", "指標番号": "indicator", "年度": "fiscal_year", "実績値": "value", "値": "value", "決定日": "decided_on",
-    "測定日時": "measured_at", "事業者": "operator", "rsrp": "rsrp_dbm", "rsrp(dbm)": "rsrp_dbm", "受信電力": "rsrp_dbm", "備考": "note",
+    "測定日時": "measured_on", "測定日": "measured_on", "measured_at": "measured_on", "周波数": "frequency_mhz", "機器": "device", "事業者": "operator", "rsrp": "rsrp_dbm", "rsrp(dbm)": "rsrp_dbm", "受信電力": "rsrp_dbm", "備考": "note",
 }  # fmt: skip
 
-MEASUREMENT_COLUMNS: Final = ("lat", "lon", "rsrp_dbm", "measured_at", "operator")
+MEASUREMENT_COLUMNS: Final = ("lat", "lon", "rsrp_dbm", "measured_on", "operator")
 
 
 def _measurement(cells: Cells) -> dict[str, Any]:
     lat, lon = cells.position()
     cells.text("rsrp_dbm")
     level = cells.number_in("rsrp_dbm", -160.0, -20.0)
-    cells.text("measured_at")
+    cells.text("measured_on")
+    day = cells.day("measured_on")
+    operator = cells.text("operator")
+    # A list of measurements has no numbers of its own: the same measurement always gets the same one.
+    own = hashlib.sha256(f"{lat!r}|{lon!r}|{level!r}|{day}|{operator}".encode()).hexdigest()[:16]
     return {
+        "measurement_id": cells.optional("measurement_id") or own,
         "lat": lat,
         "lon": lon,
         "rsrp_dbm": level,
-        "measured_at": cells.instant("measured_at"),
-        "operator": cells.text("operator"),
+        "measured_on": day,
+        "operator": operator,
+        "frequency_mhz": cells.number_in("frequency_mhz", 30, 100_000),
+        "height_m": cells.number_in("height_m", 0, 3000),
+        "device": cells.optional("device") or "",
+        "source": cells.optional("source") or "",
     }
 
 
@@ -60,7 +70,7 @@ _KEYS: Final[dict[str, tuple[str, ...]]] = {
     "districts": ("district_id", "designated_on"),
     "site_districts": ("site_id", "district_id"),
     "actuals": ("indicator", "fiscal_year"),
-    "measurements": ("lat", "lon", "measured_at", "operator"),
+    "measurements": ("measurement_id",),
 }
 
 
