@@ -331,7 +331,14 @@ def _seen_before(writing: Writing, stated: Mapping[str, Any]) -> Mapping[str, An
 
 
 def _accepted_before(writing: Writing, stated: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    accepted = [h for h in _same_file(writing, stated) if h["state"] == ImportState.ACCEPTED.value]
+    """The file accepted earlier, for an upload that changes nothing. What its rows state may be spelt otherwise now: a
+    site that was new then is known today, and so are the values that the file leaves open."""
+    accepted = [
+        h
+        for h in _current_imports(writing, "file_sha256", stated["file_sha256"])
+        if h["state"] == ImportState.ACCEPTED.value
+        and all(h[name] == stated[name] for name in ("table_name", "applies_from"))
+    ]
     return accepted[-1] if accepted and stated["idempotency_key"] is None else None
 
 
