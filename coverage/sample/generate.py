@@ -16,11 +16,11 @@ import shapely
 from coverage.errors import InputError
 from coverage.readers.tables import write_ledger
 from coverage.sample.municipalities import PREFECTURE_CODE, divide
-from coverage.sample.network import build, demand_of
+from coverage.sample.network import demand_of
 from coverage.sample.population import TABLE, cell_table, share_out
 from coverage.sample.relief import GRID, make_relief
 from coverage.sample.settlements import habitable, settle
-from coverage.sample.story import tell
+from coverage.sample.story import build_and_tell
 from coverage.sample.tables import make_ledger, settlement_table, shelter_table
 from coverage.sample.writing import write_csv, write_geojson, write_terrain, write_zip
 
@@ -37,31 +37,31 @@ def write_sample(folder: Path, *, seed: int) -> None:
     "sample-seed-without-room" for a seed whose landscape has no room for the story.
     """
     _refuse_other_regions(folder)
+
     # Each part draws from a stream of its own, so that a change in one does not move the others.
-    land, homes, ages, network, register, ids, shelters = (
-        np.random.Generator(np.random.PCG64([seed, part])) for part in range(7)
-    )
-    relief = make_relief(seed, land)
+    def stream(part: int) -> np.random.Generator:
+        return np.random.Generator(np.random.PCG64([seed, part]))
+
+    relief = make_relief(seed, stream(0))
     municipalities = divide(relief)
     worth = habitable(relief, municipalities, seed)
-    places = settle(relief, municipalities, worth, homes)
-    residents = share_out(places, worth, ages)
+    places = settle(relief, municipalities, worth, stream(1))
+    residents = share_out(places, worth, stream(2))
     demand = demand_of(residents.cells)
-    masts = build(relief, places, demand, network)
-    story = tell(relief, places, residents, demand, masts, register)
+    masts, story = build_and_tell(relief, places, residents, demand, stream)
 
     for name in ("shapes", "towers", "population", "terrain", "places"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     write_geojson(
         folder / "shapes" / f"N03-16_{PREFECTURE_CODE}_sample.geojson", municipalities.feature_collection()
     )
-    write_ledger(folder / "towers", make_ledger(municipalities, masts, story, ids))
+    write_ledger(folder / "towers", make_ledger(municipalities, masts, story, stream(5)))
     name = f"tbl{TABLE}Q{PREFECTURE_CODE}"
     write_zip(folder / "population" / f"{name}.zip", f"{name}.txt", cell_table(residents.cells))
     write_terrain(folder / "terrain" / "sample_dem_50m.tif", GRID, relief.height_m)
     towns = settlement_table(places)
     write_csv(folder / "places" / "settlements.csv", towns.header, towns.rows)
-    halls = shelter_table(relief, places, shelters)
+    halls = shelter_table(relief, places, stream(6))
     write_csv(folder / "places" / "shelters.csv", halls.header, halls.rows)
     for text in _TEXTS:
         (folder / text).write_bytes(resources.files("coverage.sample").joinpath("files", text).read_bytes())

@@ -220,7 +220,12 @@ def _outlines(label: NDArray[np.int16]) -> list[tuple[int, BaseGeometry]]:
     ]
     found = [(value, outline) for value, outline in found if outline.area >= 30_000.0]
     found.sort(key=lambda item: (item[0] if item[0] >= 0 else 99, -item[1].area, item[1].bounds))
-    smooth = shapely.coverage_simplify([outline for _, outline in found], _SMOOTHING_M)
+    # The raster's outlines skip corners on straight edges; where three municipalities meet all three need the corner.
+    noded = [
+        shapely.transform(shapely.segmentize(outline, GRID.cell_m), lambda xy: np.round(xy / 50.0) * 50.0)
+        for _, outline in found
+    ]
+    smooth = shapely.coverage_simplify(noded, _SMOOTHING_M)
     return [(value, outline) for (value, _), outline in zip(found, smooth, strict=True)]
 
 

@@ -23,11 +23,13 @@ IntArray = NDArray[np.int64]
 GOOD_DBM = -85.0
 """What an operator builds for: signal indoors."""
 HEARD_DBM = -115.0
+VILLAGE_PEOPLE = 320
+"""Settlements of this size have signal of at least one operator."""
 _FREQUENCY_MHZ, _EIRP_DBM, _HEIGHT_M = 880.0, 52.0, 18.0
 OPERATORS = ("m1", "m2", "m3")
 _WIDE = {"m1": 28, "m2": 24, "m3": 20}
 """Masts of the 800/900 MHz layer."""
-_TOWN = {"m1": 30, "m2": 26, "m3": 23}
+_TOWN = {"m1": 26, "m2": 23, "m3": 19}
 """Masts that only add capacity in the towns."""
 _LOW = {"m1": ("B19", 882.5, 10.0), "m2": ("B18", 867.5, 10.0), "m3": ("B8", 952.5, 10.0)}
 _HIGH = {
@@ -35,6 +37,19 @@ _HIGH = {
     "m2": (("B1", 2120.0, 20.0), ("B42", 3540.0, 20.0)),
     "m3": (("B3", 1850.0, 15.0), ("B1", 2160.0, 10.0)),
 }
+
+
+class NoRoomError(InputError):
+    """A seed whose landscape lacks what the sample needs."""
+
+    @classmethod
+    def of(cls, ja: str, en: str) -> NoRoomError:
+        """``ja`` and ``en``: what is lacking."""
+        return cls(
+            "sample-seed-without-room",
+            f"この種（seed）の地形には、{ja}が足りません。別の種を指定してください。",
+            f"The landscape of this seed lacks {en}; choose another seed.",
+        )
 
 
 @dataclass(slots=True)
@@ -135,8 +150,13 @@ def levels(relief: Relief, stations: list[Station], demand: Demand, *, range_km:
     return level
 
 
-def build(relief: Relief, places: list[Place], demand: Demand, chance: np.random.Generator) -> list[Mast]:
-    """The masts that stood before the ledger begins, and the town masts since."""
+def build(
+    relief: Relief, places: list[Place], demand: Demand, chance: np.random.Generator, *, fewer: int = 0
+) -> list[Mast]:
+    """The masts that stood before the ledger begins, and the town masts since.
+
+    ``fewer`` masts of every operator's wide layer than planned: the last ones, in the most remote valleys.
+    """
     stations = [Station(p.row, p.col, _HEIGHT_M, _FREQUENCY_MHZ, _EIRP_DBM, 10.0) for p in places]
     level = levels(relief, stations, demand, range_km=12.0)
     masts: list[Mast] = []
@@ -145,8 +165,9 @@ def build(relief: Relief, places: list[Place], demand: Demand, chance: np.random
         offices = [
             i for i, p in enumerate(places) if p.kind == "urban" and (operator != "m3" or p.people > 9_000)
         ]
-        for index in _chosen(level, demand, taste, _WIDE[operator], offices):
+        for index in _chosen(level, demand, taste, _WIDE[operator] - fewer, offices):
             _wide_mast(relief, places[index], operator, masts, chance)
+    _reach_villages(relief, places, masts, chance)
     for operator in OPERATORS:
         _town_masts(relief, places, operator, masts, chance)
     for mast in masts:
@@ -169,6 +190,24 @@ def _chosen(level: FloatArray, demand: Demand, taste: FloatArray, count: int, fi
         chosen.append(best)
         left[good[best]] = 0.0
     return chosen
+
+
+def _reach_villages(
+    relief: Relief, places: list[Place], masts: list[Mast], chance: np.random.Generator
+) -> None:
+    """No operator passes by a village of some hundred people for long: one of them builds there."""
+    spots = Demand(
+        np.array([p.row for p in places]),
+        np.array([p.col for p in places]),
+        np.array([float(p.people) for p in places]),
+    )
+    best = levels(relief, stations_of(masts), spots, range_km=12.0).max(axis=0)
+    for index in sorted(range(len(places)), key=lambda i: (-places[i].people, i)):
+        if places[index].people >= VILLAGE_PEOPLE and best[index] < HEARD_DBM + 5.0:
+            before = len(masts)
+            _wide_mast(relief, places[index], OPERATORS[before % 2], masts, chance)
+            reached = levels(relief, stations_of(masts[before:]), spots, range_km=12.0)
+            best = np.maximum(best, reached.max(axis=0))
 
 
 def _wide_mast(
@@ -223,16 +262,7 @@ def _stand(
             continue
         if all((m.row - row) * (m.row - row) + (m.col - col) * (m.col - col) >= 9 for m in masts):
             return row, col
-    raise no_room(f"{place.name} の近くに局を建てる場所", f"ground for a mast near {place.name}")
-
-
-def no_room(ja: str, en: str) -> InputError:
-    """A seed whose landscape lacks what the sample needs."""
-    return InputError(
-        "sample-seed-without-room",
-        f"この種（seed）の地形には、{ja}が足りません。別の種を指定してください。",
-        f"The landscape of this seed lacks {en}; choose another seed.",
-    )
+    raise NoRoomError.of(f"{place.name} の近くに局を建てる場所", f"ground for a mast near {place.name}")
 
 
 def _service_day(year: int, chance: np.random.Generator) -> tuple[date, str]:

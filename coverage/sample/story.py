@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -11,7 +12,17 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from coverage.domain import mesh
-from coverage.sample.network import HEARD_DBM, Carrier, Demand, Mast, Station, levels, no_room, stations_of
+from coverage.sample.network import (
+    HEARD_DBM,
+    Carrier,
+    Demand,
+    Mast,
+    NoRoomError,
+    Station,
+    build,
+    levels,
+    stations_of,
+)
 from coverage.sample.population import Cell, Residents
 from coverage.sample.relief import GRID, Relief
 from coverage.sample.roles import DESIGNATED, EARLIER, POINTS, RESOLVED, ROLES, WAITING, Role
@@ -19,8 +30,9 @@ from coverage.sample.settlements import Place
 
 FloatArray = NDArray[np.float64]
 
-_EIRP_DBM = 55.0
+_EIRP_DBM = 53.0
 _RANGE_KM = 20.0
+_RISE_M = 40.0
 _DEAF_DBM = HEARD_DBM - 2.0
 """Settlements that the register calls no-signal are so by a margin, so that the radio model agrees with it."""
 _DEAF_SHARE = 0.75
@@ -107,7 +119,7 @@ class _Stage:
             uses[town] = uses.get(town, 0) + 1
         free = self.deaf()
         if not free:
-            raise no_room("電波の届かない集落", "settlements without signal")
+            raise NoRoomError.of("電波の届かない集落", "settlements without signal")
         self.cast[key] = max(
             free, key=lambda i: (self.places[i].people / (1.0 + 1.5 * uses.get(self.places[i].town, 0)), -i)
         )
@@ -116,6 +128,28 @@ class _Stage:
         """Put a site on the air."""
         level = levels(self.relief, stations_of([site.mast]), self.demand, range_km=_RANGE_KM)
         self.best = np.maximum(self.best, level.max(axis=0))
+
+
+def build_and_tell(
+    relief: Relief,
+    places: list[Place],
+    residents: Residents,
+    demand: Demand,
+    stream: Callable[[int], np.random.Generator],
+) -> tuple[list[Mast], Story]:
+    """Masts that leave room for the story, and the story. Fewer masts are built until there is room.
+
+    ``stream(n)`` begins the n-th stream of chance anew. Raises NoRoomError where even few masts leave too little.
+    """
+    fewer = 0
+    while True:
+        masts = build(relief, places, demand, stream(3), fewer=fewer)
+        try:
+            return masts, tell(relief, places, residents, demand, masts, stream(4))
+        except NoRoomError:
+            if fewer >= 10:
+                raise
+            fewer += 2
 
 
 def tell(
@@ -129,6 +163,7 @@ def tell(
     """Choose districts where people really have no signal, and stand the sites of the story in or above them.
 
     Sites on the air come first; districts still waiting are chosen from those that none of these reaches.
+    Raises NoRoomError where too few settlements are without signal.
     """
     best = levels(relief, stations_of(masts), demand, range_km=_RANGE_KM).max(axis=0)
     stage = _Stage(relief, places, residents, demand, best, [(m.row, m.col) for m in masts])
@@ -175,7 +210,7 @@ def _pair(stage: _Stage) -> tuple[int, int]:
             if best is None or people > best[0]:
                 best = (people, one, other)
     if best is None:
-        raise no_room("1局で届く2つの不感集落", "two settlements without signal that one mast reaches")
+        raise NoRoomError.of("1局で届く2つの不感集落", "two settlements without signal that one mast reaches")
     return best[1], best[2]
 
 
@@ -187,7 +222,7 @@ def _stand(
     reach: int = 10,
     gap: int = 3,
 ) -> tuple[int, int]:
-    """Ground for a mast: the most open rise within ``reach`` cells, up to 60 m above the settlement, ``gap`` cells or
+    """Ground for a mast: the most open rise within ``reach`` cells, up to 40 m above the settlement, ``gap`` cells or
     more from the masts to ``avoid``."""
     rr, cc = np.mgrid[
         max(0, place.row - reach) : min(GRID.rows, place.row + reach + 1),
@@ -197,7 +232,7 @@ def _stand(
         ((rr - place.row) * (rr - place.row) + (cc - place.col) * (cc - place.col)).astype(np.float64)
     )
     rise = relief.height_m[rr, cc] - relief.height_m[place.row, place.col]
-    good = (far <= reach) & ~relief.sea[rr, cc] & (rise <= 60.0)
+    good = (far <= reach) & ~relief.sea[rr, cc] & (rise <= _RISE_M)
     for row, col in avoid:
         good &= (rr - row) * (rr - row) + (cc - col) * (cc - col) >= gap * gap
     score = np.where(good, np.round(rise - 2.5 * far, 3), -1e9)
