@@ -113,7 +113,6 @@ def map_data(run: RunResult, lang: str, *, plans: bool) -> MapData:
         "places": places,
         "frame": frame.corners,
         "view": _view(shapes.values()),
-        "around": "#{:02x}{:02x}{:02x}".format(*around(run.folder / "rasters" / "terrain.tif")),
         "stacks": _stacks(run),
         "credits": _credits(meta["layers"], texts),
         "model": _model(meta, texts, smallest),
@@ -121,19 +120,27 @@ def map_data(run: RunResult, lang: str, *, plans: bool) -> MapData:
         "texts": {**texts.below("map"), **_common(texts)},
     }
     relief = hillshade(run.folder / "rasters" / "terrain.tif", frame, grid, land=list(shapes.values()))
+    page["around"] = around(relief)
     layers = {"municipalities": _boundary_layer(shapes), "areas": areas, "districts": _districts(run)}
     page["layers"] = {name: layer.properties for name, layer in layers.items()}
     return MapData(page=page, **layers, relief=relief)
 
 
 def nice_breaks(values: Sequence[float], steps: int) -> list[int]:
-    """``steps`` rising class edges: 1 (below it: nobody), then 10, 20, 50, … about evenly spread on a logarithmic
-    scale up to the largest value."""
-    top = max([v for v in values if math.isfinite(v)], default=0.0)
-    series = [m * 10**e for e in range(1, 9) for m in (1, 2, 5)]
-    usable = [edge for edge in series if edge < max(top, series[steps - 1])]
-    picks = np.floor(np.linspace(0, len(usable) - 1, steps - 1) + 0.5).astype(int)
-    return [1, *(int(usable[i]) for i in picks)]
+    """``steps`` rising class edges: 1 (below it: nobody), then round numbers that part the values about evenly.
+
+    Edges are 10, 15, 20, 30, 50, 70, 100, …; where the values are few or alike, the next round numbers fill up.
+    """
+    people = sorted(v for v in values if math.isfinite(v) and v >= 1.0)
+    series = [m * 10**e for e in range(8) for m in (10, 15, 20, 30, 50, 70)]
+    chosen: list[int] = []
+    for k in range(1, steps):
+        wanted = people[len(people) * k // steps] if people else 0.0
+        at = min(range(len(series)), key=lambda i: abs(math.log(series[i]) - math.log(max(wanted, 1.0))))
+        while chosen and series[at] <= chosen[-1]:
+            at += 1
+        chosen.append(series[at])
+    return [1, *chosen]
 
 
 def _common(texts: Texts) -> dict[str, str]:

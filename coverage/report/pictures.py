@@ -195,12 +195,17 @@ def hillshade(
     return _webp(np.clip(np.rint(pixels), 0, 255).astype(np.uint8), lossless=False, quality=quality)
 
 
-def around(terrain: Path) -> tuple[int, int, int]:
-    """The colour to lay around a map of ``terrain``: sea where most of its border is sea, else the paper's grey."""
-    with rasterio.open(terrain) as source:
-        height = source.read(1)
-    border = np.concatenate([height[0], height[-1], height[:, 0], height[:, -1]])
-    return SEA if bool((border <= 0.0).mean() > 0.5) else UNKNOWN
+def around(relief: bytes) -> str:
+    """The colour ("#rrggbb") to lay around a hillshade: the commonest of its border, sea or paper grey.
+
+    Read from the picture itself, because lossy compression moves colours by a step or two and a map would show the
+    picture's edge.
+    """
+    pixels = np.asarray(Image.open(io.BytesIO(relief)).convert("RGB"))
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    colours, counts = np.unique(border, axis=0, return_counts=True)
+    red, green, blue = (int(v) for v in colours[int(np.argmax(counts))])
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def _shade(height: NDArray[np.float32], cell_m: float) -> NDArray[np.float64]:

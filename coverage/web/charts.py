@@ -16,7 +16,7 @@ _FONT: Final = "Noto Sans JP, Noto Sans CJK JP, Yu Gothic UI, Yu Gothic, Meiryo,
 
 @dataclass(frozen=True, slots=True)
 class SeriesPoint:
-    """One year of the cumulative chart; None where there is no such value."""
+    """One year of the cumulative chart; None where there is no such value. ``label``: lines parted by "|"."""
 
     label: str
     actual: int | None
@@ -25,7 +25,7 @@ class SeriesPoint:
 
 
 def cumulative_chart(points: Sequence[SeriesPoint], *, names: dict[str, str]) -> alt.LayerChart:
-    """Cumulative count (filled circles, solid line), targets (diamonds, no line) and forecasts (open, dotted).
+    """Cumulative count (filled circles, solid line), targets (large open diamonds, no line) and forecasts (open, dotted).
 
     ``names``: words for "actual", "target", "forecast", "axis". The vertical axis does not begin at 0, because a
     cumulative number of 70 changes by one or two a year; every point carries its value.
@@ -45,6 +45,7 @@ def cumulative_chart(points: Sequence[SeriesPoint], *, names: dict[str, str]) ->
             rows.append(
                 {
                     "year": p.label,
+                    "name": p.label.replace("|", ""),
                     "kind": names[kind],
                     "value": float(value),
                     "text": f"{value:g}",
@@ -68,7 +69,14 @@ def cumulative_chart(points: Sequence[SeriesPoint], *, names: dict[str, str]) ->
         "year:N",
         sort=order,
         title=None,
-        axis=alt.Axis(labelAngle=0, labelFontSize=12, labelPadding=8, ticks=False),
+        axis=alt.Axis(
+            labelAngle=0,
+            labelExpr="split(datum.label, '|')",
+            labelOverlap=False,
+            labelFontSize=12,
+            labelPadding=8,
+            ticks=False,
+        ),
     )
     y = alt.Y(
         "value:Q",
@@ -96,7 +104,9 @@ def cumulative_chart(points: Sequence[SeriesPoint], *, names: dict[str, str]) ->
     colour = alt.Stroke(
         "kind:N", scale=alt.Scale(domain=kinds, range=[ACTUAL, TARGET, FORECAST]), legend=legend
     )
-    fill = alt.Fill("kind:N", scale=alt.Scale(domain=kinds, range=[ACTUAL, TARGET, "#ffffff"]), legend=legend)
+    fill = alt.Fill(
+        "kind:N", scale=alt.Scale(domain=kinds, range=[ACTUAL, "transparent", "#ffffff"]), legend=legend
+    )
     shape = alt.Shape(
         "kind:N", scale=alt.Scale(domain=kinds, range=["circle", "diamond", "circle"]), legend=legend
     )
@@ -110,24 +120,26 @@ def cumulative_chart(points: Sequence[SeriesPoint], *, names: dict[str, str]) ->
         color=FORECAST, strokeWidth=2, strokeDash=[2, 4]
     )
     tooltip = [
-        alt.Tooltip("year:N", title=" "),
+        alt.Tooltip("name:N", title=" "),
         alt.Tooltip("kind:N", title=" "),
         alt.Tooltip("value:Q", title=" "),
     ]
-    signs = (
-        base.transform_filter("datum.side !== ''")
-        .mark_point(size=120, strokeWidth=2, opacity=1)
+    # A target is a large open diamond, so that an actual that meets it stands inside it.
+    signs = [
+        base.transform_filter(f"datum.side !== '' && {only(kind)}")
+        .mark_point(size=size, strokeWidth=2, opacity=1)
         .encode(stroke=colour, fill=fill, shape=shape, tooltip=tooltip)
-    )
+        for kind, size in (("target", 300), ("actual", 90), ("forecast", 90))
+    ]
     ink = alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=["#1d2a35", TARGET, FORECAST]), legend=None)
     labels = [
         base.transform_filter(f"datum.side === '{side}'")
         .mark_text(dy=dy, fontSize=13, fontWeight="bold")
         .encode(text="text:N", color=ink)
-        for side, dy in (("above", -16), ("below", 18))
+        for side, dy in (("above", -18), ("below", 20))
     ]
     chart: alt.LayerChart = (
-        alt.layer(dotted, line, signs, *labels)
+        alt.layer(dotted, line, *signs, *labels)
         .properties(height=330)
         .resolve_scale(color="independent")
         .configure(font=_FONT)

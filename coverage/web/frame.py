@@ -141,9 +141,9 @@ def sheet(
     A cell is text (escaped here) or :class:`Html` made by this package. ``total``: the last row is a sum. With
     ``group`` > 1, that many rows belong together and their first ``spanned`` cells are one (taken from the first row).
     """
-    out = ['<div class="sheet" tabindex="0"><table>']
-    if caption:
-        out.append(f"<caption>{esc(caption)}</caption>")
+    # The caption stands outside the part that scrolls, so that it can be read whole on a narrow screen.
+    out = [f'<p class="caption">{esc(caption)}</p>' if caption else ""]
+    out.append('<div class="sheet" tabindex="0"><table>')
     headings = "".join(f'<th scope="col"{c.attributes}>{_heading(c.title)}</th>' for c in columns)
     out.append(f"<thead><tr>{headings}</tr></thead><tbody>")
     for i, row in enumerate(rows):

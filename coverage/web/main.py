@@ -1,4 +1,4 @@
-"""The script that Streamlit runs for every page: language, frame, navigation. Pages themselves are in ``pages/``."""
+"""The script that Streamlit runs for every page: language, frame, navigation. Pages themselves are in ``views/``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from coverage.web import frame
-from coverage.web.pages import data, indicators, map_view, progress
+from coverage.web.views import data, indicators, map_view, progress
 
 view = frame.open_view()
 texts = view.texts

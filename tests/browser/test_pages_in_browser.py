@@ -121,6 +121,14 @@ def test_an_unknown_address_shows_the_way_back(open_page: Callable[..., Watched]
     watched.page.wait_for_selector(".foot", timeout=40_000)
 
 
+def test_the_first_visit_of_all_may_be_any_page(open_page: Callable[..., Watched], runs_folder: Path) -> None:
+    # A folder called "pages" beside the main script would be run by Streamlit itself until the first navigation.
+    with served(runs_folder) as base:
+        watched = open_page()
+        _ready(watched, f"{base}/progress")
+        assert "数え方" in watched.page.inner_text("[data-testid=stMain]")
+
+
 def test_before_the_first_run_the_page_says_what_to_do(
     open_page: Callable[..., Watched], tmp_path: Path
 ) -> None:

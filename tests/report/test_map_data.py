@@ -11,12 +11,26 @@ from coverage.runs.result import RunResult
 
 
 def test_class_edges_are_round_numbers_that_rise() -> None:
-    assert nice_breaks([0.0, 3.0, 1760.0], 5) == [1, 10, 50, 200, 1000]
-    for top in (0.0, 1.0, 37.0, 480.0, 25_000.0, 1_800_000.0):
-        edges = nice_breaks([top], 5)
+    for values in (
+        [],
+        [0.0],
+        [1.0],
+        [37.0, 37.0],
+        [480.0, 12.0, 3.0],
+        [float(n) for n in range(0, 25_000, 90)],
+        [1.8e6],
+    ):
+        edges = nice_breaks(values, 5)
         assert edges == sorted(set(edges))
+        assert len(edges) == 5
         assert edges[0] == 1
-        assert edges[-1] <= max(top, 200)
+
+
+def test_class_edges_part_the_municipalities_about_evenly() -> None:
+    people = [0, 4, 12, 25, 60, 80, 140, 210, 330, 480, 610, 900, 1300, 2100, 5200]
+    edges = nice_breaks([float(n) for n in people], 5)
+    classes = [sum(n >= edge for edge in edges) for n in people]
+    assert all(classes.count(c) >= 2 for c in range(1, 6))
 
 
 def test_an_area_that_did_not_change_is_one_feature_with_its_years(run: RunResult) -> None:

@@ -119,7 +119,14 @@ def test_sea_is_blue_and_missing_height_is_not_taken_for_sea(tmp_path: Path) -> 
     assert np.abs(pixels[12, 80] - SEA).max() <= 4
     assert np.abs(pixels[-12, 15] - UNKNOWN).max() <= 4
     assert np.abs(pixels[-12, 15] - SEA).max() > 8
-    assert around(tmp_path / "terrain.tif") == UNKNOWN
+
+
+def test_the_colour_around_the_map_is_the_commonest_of_its_border() -> None:
+    pixels = np.full((20, 30, 3), 240, dtype=np.uint8)
+    pixels[:, :4] = SEA
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, format="WEBP", lossless=True)
+    assert around(out.getvalue()) == "#f0f0f0"
 
 
 def test_slopes_to_the_north_west_are_light_and_to_the_south_east_dark(tmp_path: Path) -> None:

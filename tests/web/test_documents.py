@@ -67,6 +67,10 @@ def test_pages_in_the_code_are_pages_of_the_navigation() -> None:
         assert f'url_path="{name}"' in source
 
 
+def test_no_folder_is_called_pages_beside_the_main_script() -> None:
+    assert not (Path(__file__).resolve().parents[2] / "coverage" / "web" / "pages").exists()
+
+
 def test_error_pages_escape_what_they_are_told() -> None:
     page = error_page(404, "page-not-found", ja="<b>x</b>", en="${y}")
     body = bytes(page.body).decode()

@@ -56,7 +56,7 @@ def test_no_sentence_is_empty_and_no_english_is_left_in_japanese() -> None:
 
 
 def test_pages_say_nothing_of_their_own() -> None:
-    for page in (WEB / "pages").glob("*.py"):
+    for page in (WEB / "views").glob("*.py"):
         source = re.sub(r'"""(.*?)"""', "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
         source = re.sub(r"#.*", "", source)
         assert not re.findall(r"[぀-ヿ㐀-鿿]{2,}", source), page.name

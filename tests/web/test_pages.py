@@ -18,7 +18,7 @@ def _script(page: str) -> None:
 
     from coverage.web import frame
 
-    frame.render(frame.open_view(), importlib.import_module(f"coverage.web.pages.{page}").show)
+    frame.render(frame.open_view(), importlib.import_module(f"coverage.web.views.{page}").show)
 
 
 def _open(page: str, *, lang: str | None = None) -> AppTest:

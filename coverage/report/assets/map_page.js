@@ -238,7 +238,7 @@ const mapPage = (function () {
       colour: owner.colour,
       filling: filling,
       counted: known(site.counted) && site.counted <= year,
-      radius: data.sites.length > 600 ? 4.2 : 5.2,
+      radius: data.sites.length > 600 ? 4 : data.sites.length > 80 ? 4.6 : 5.2,
     };
   }
 

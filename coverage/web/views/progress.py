@@ -102,7 +102,9 @@ def _difference(view: View, year: dict[str, Any], cell: dict[str, Any]) -> str:
     if year["total"] is None:
         return ""
     gap = year["total"] - cell["target"]
-    return view.text("progress.above" if gap >= 0 else "progress.below", n=f"{abs(gap):,.0f}")
+    if gap == 0:
+        return view.texts["progress.met"]
+    return view.text("progress.above" if gap > 0 else "progress.below", n=f"{abs(gap):,.0f}")
 
 
 def _parts(view: View, year: dict[str, Any]) -> str:
@@ -119,7 +121,7 @@ def _point(view: View, year: dict[str, Any], cells: Cells) -> SeriesPoint:
     cell = cells.get(fy, {})
     ahead = bool(year["forecast_site_ids"]) or year["state"] == "not-begun"
     return SeriesPoint(
-        label=fiscal.label(fy, view.lang),
+        label=fiscal.label_en(fy) if view.lang == "en" else fiscal.label_ja(fy).replace("年度", "|年度"),
         actual=year["total"],
         target=cell.get("target"),
         forecast=year["forecast_total"] if ahead and year["forecast_total"] != year["total"] else None,

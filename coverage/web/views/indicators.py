@@ -56,27 +56,25 @@ def show(view: View, run: RunResult) -> None:
 
 def _table(view: View, rows: list[dict[str, Any]], years: list[int], base_year: int) -> None:
     texts = view.texts
-    columns = [Column(texts["column.indicator"], wrap=True), Column(texts["column.better"]), Column("")]
+    columns = [Column(texts["column.indicator"], wrap=True), Column("")]
     for fy in years:
         heading = frame.year_heading(view, fy, texts["indicators.base"] if fy == base_year else "")
         columns.append(Column(heading, number=True))
     out: list[list[Any]] = []
     for row in rows:
         cells = {int(cell["fiscal_year"]): cell for cell in row["cells"]}
-        project = f"<small>{esc(row['project'][view.lang])}</small>" if row.get("project") else ""
+        small = [texts[f"better.{row['better']}"] + texts["value.comma"] + texts[f"kind.{row['kind']}"]]
+        if row.get("project"):
+            small.insert(0, row["project"][view.lang])
         sign = "<sup>※</sup>" if row.get("note") else ""
-        name = Html(f"{esc(row['code'])}　{esc(row['name'][view.lang])}{sign}{project}")
-        better = Html(
-            f"{esc(texts['better.' + row['better']])}<small>{esc(texts['kind.' + row['kind']])}</small>"
-        )
-        out.append(
-            [name, better, texts["column.target"], *(_value(view, cells.get(fy), "target") for fy in years)]
-        )
-        out.append(["", "", texts["column.actual"], *(_value(view, cells.get(fy), "actual") for fy in years)])
-        out.append(
-            ["", "", texts["column.achievement"], *(_achievement(view, cells.get(fy)) for fy in years)]
-        )
-    frame.sheet(columns, out, group=3, spanned=2)
+        below = "".join(f"<small>{esc(line)}</small>" for line in small)
+        name = Html(f"{esc(row['code'])}　{esc(row['name'][view.lang])}{sign}{below}")
+        targets = [_value(view, cells.get(fy), "target") for fy in years]
+        actuals = [_value(view, cells.get(fy), "actual") for fy in years]
+        out.append([name, texts["column.target"], *targets])
+        out.append(["", texts["column.actual"], *actuals])
+        out.append(["", texts["column.achievement"], *(_achievement(view, cells.get(fy)) for fy in years)])
+    frame.sheet(columns, out, group=3, spanned=1)
 
 
 def _value(view: View, cell: dict[str, Any] | None, which: str) -> Any:
