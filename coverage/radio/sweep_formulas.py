@@ -69,6 +69,8 @@ class Tables(NamedTuple):
 
     d: FloatArray
     """km, from 0."""
+    step_km: float
+    """Spacing of ``d``, or 0 where it is unequal."""
     free_space_db: FloatArray
     """Over the ground distance."""
     troposcatter_db: FloatArray
@@ -146,8 +148,10 @@ def make_tables(
     nearest = max(0.0, abs(latitude_deg) - latitude_reach_deg)
     log_beta0_most = math.log10(4.17) if nearest > 70.0 else max(-0.015 * nearest + 1.67, math.log10(4.17))
     d_113 = 1e-6 * far**1.13
+    spacing = np.diff(d)
     return Tables(
         d=d,
+        step_km=float(d[1]) if np.ptp(spacing) <= 1e-9 * d[1] else 0.0,
         free_space_db=92.4 + 20.0 * c.log_f + 20.0 * np.log10(far),
         troposcatter_db=190.1 + loss_f + 20.0 * np.log10(far) - 0.15 * n0 - loss_p,
         f_k=1.0 - 0.5 * (1.0 + np.tanh(1.5 * (d - 20.0) / 20.0)),
@@ -167,6 +171,23 @@ def _log_mu1(d_tm: FloatArray, tau: FloatArray) -> FloatArray:
     mu1 = (10.0 ** (-d_tm / (16.0 - 6.6 * tau)) + 10.0 ** (-5.0 * (0.496 + 0.354 * tau))) ** 0.2
     logs: FloatArray = np.log10(np.minimum(mu1, 1.0))
     return logs
+
+
+@kernel
+def arc_tangent(x: float) -> float:
+    """atan x; for the small slopes of terrain its series, whose next term is below 1e-17."""
+    if abs(x) > 0.05:
+        return math.atan(x)
+    s = x * x
+    return x * (1.0 - s * (1 / 3 - s * (1 / 5 - s * (1 / 7 - s * (1 / 9 - s * (1 / 11 - s / 13))))))
+
+
+@kernel
+def log_one_plus(x: float) -> float:
+    """ln(1 + x) for x ≥ 0; for small x its series, whose next term is below 1e-17."""
+    if x > 0.003:
+        return math.log1p(x)
+    return x * (1.0 - x * (1 / 2 - x * (1 / 3 - x * (1 / 4 - x * (1 / 5 - x * (1 / 6 - x / 7))))))
 
 
 @kernel
@@ -231,18 +252,6 @@ def bullington_obstructed_nu(
 
 
 @kernel
-def _last_within(d: FloatArray, k: int, reach: float) -> int:
-    """Index of the last of points 1…k−1 that is no further than ``reach``; 1 if none is. Exact guess at equal steps."""
-    i = int(min(reach / d[k], 1.0) * k)
-    i = min(max(i, 1), k - 1)
-    while i > 1 and d[i] > reach:
-        i -= 1
-    while i < k - 1 and d[i + 1] <= reach:
-        i += 1
-    return i
-
-
-@kernel
 def _smooth_nu(d1: float, length: float, bulge: float, h_te: float, h_re: float) -> float:
     """ν/nu_scale over the smooth Earth at ``d1``. Equation (15) with g = 0."""
     d2 = length - d1
@@ -251,26 +260,11 @@ def _smooth_nu(d1: float, length: float, bulge: float, h_te: float, h_re: float)
 
 
 @kernel
-def smooth_bullington_db(
-    d: FloatArray, k: int, bulge: float, h_te: float, h_re: float, nu_scale: float
-) -> float:
-    """Bullington loss of the equivalent smooth path over points 1…k−1 (§4.3.4), without a walk.
+def _smooth_peak(length: float, bulge: float, h_te: float, h_re: float, enough: float) -> float:
+    """Share of the path where ν over the smooth Earth is largest, to within ``enough``.
 
-    The slopes c·(D−d) − h/d are concave in d, so that the best point is beside the continuous optimum sqrt(h/c).
+    With d = D·sin²φ, ν is concave in φ: Newton's method on its derivative, kept inside a bracket.
     """
-    length = d[k]
-    i = _last_within(d, k, math.sqrt(h_te / bulge))
-    steepest_t = bulge * (length - d[i]) - h_te / d[i]
-    if i < k - 1:
-        steepest_t = max(steepest_t, bulge * (length - d[i + 1]) - h_te / d[i + 1])
-    if steepest_t >= (h_re - h_te) / length:
-        i = _last_within(d, k, length - math.sqrt(h_re / bulge))
-        steepest_r = bulge * d[i] - h_re / (length - d[i])
-        if i < k - 1:
-            steepest_r = max(steepest_r, bulge * d[i + 1] - h_re / (length - d[i + 1]))
-        nu = bullington_obstructed_nu(length, h_te, h_re, steepest_t, steepest_r, nu_scale)
-        return bullington_from_nu(nu, length)
-    # With d = D·sin²φ, ν is concave in φ: Newton's method near the root of its derivative, then the points beside it.
     curvature = bulge * length * length
     s = h_te / (h_te + h_re)
     low, high = 0.0, 1.0
@@ -286,24 +280,64 @@ def smooth_bullington_db(
             following = 0.5 * (low + high)
         moved = abs(following - s)
         s = following
-        if moved * k < 0.25:
+        if moved < enough:
             break
-    i = _last_within(d, k, s * length)
-    best = _smooth_nu(d[i], length, bulge, h_te, h_re)
+    return s
+
+
+@kernel
+def smooth_bullington_db(
+    step: float, k: int, bulge: float, h_te: float, h_re: float, nu_scale: float
+) -> float:
+    """Bullington loss of the equivalent smooth path over the points i·step, 0 < i < k (§4.3.4), without a walk.
+
+    The slopes c·(D−d) − h/d are concave in d, so that the best point is beside the continuous optimum sqrt(h/c).
+    """
+    length = k * step
+    i = min(max(int(math.sqrt(h_te / bulge) / step), 1), k - 1)
+    steepest_t = bulge * (length - i * step) - h_te / (i * step)
+    if i < k - 1:
+        steepest_t = max(steepest_t, bulge * (length - (i + 1) * step) - h_te / ((i + 1) * step))
+    if steepest_t >= (h_re - h_te) / length:
+        j = min(max(int(math.sqrt(h_re / bulge) / step), 1), k - 1)
+        steepest_r = bulge * (length - j * step) - h_re / (j * step)
+        if j < k - 1:
+            steepest_r = max(steepest_r, bulge * (length - (j + 1) * step) - h_re / ((j + 1) * step))
+        nu = bullington_obstructed_nu(length, h_te, h_re, steepest_t, steepest_r, nu_scale)
+        return bullington_from_nu(nu, length)
+    i = min(max(int(_smooth_peak(length, bulge, h_te, h_re, 0.25 / k) * k), 1), k - 1)
+    best = _smooth_nu(i * step, length, bulge, h_te, h_re)
     j = i
     while j < k - 1:
         j += 1
-        after = _smooth_nu(d[j], length, bulge, h_te, h_re)
+        after = _smooth_nu(j * step, length, bulge, h_te, h_re)
         if after <= best:
             break
         best = after
     while i > 1:
         i -= 1
-        before = _smooth_nu(d[i], length, bulge, h_te, h_re)
+        before = _smooth_nu(i * step, length, bulge, h_te, h_re)
         if before <= best:
             break
         best = before
     return bullington_from_nu(best * nu_scale, length)
+
+
+@kernel
+def smooth_bullington_unequal_db(
+    d: FloatArray, k: int, bulge: float, h_te: float, h_re: float, nu_scale: float
+) -> float:
+    """The same over points 1…k−1 at any distances, by walking all of them."""
+    length = d[k]
+    steepest_t = steepest_r = nu = -math.inf
+    for i in range(1, k):
+        steepest_t = max(steepest_t, bulge * (length - d[i]) - h_te / d[i])
+        steepest_r = max(steepest_r, bulge * d[i] - h_re / (length - d[i]))
+        nu = max(nu, _smooth_nu(d[i], length, bulge, h_te, h_re))
+    nu *= nu_scale
+    if steepest_t >= (h_re - h_te) / length:
+        nu = bullington_obstructed_nu(length, h_te, h_re, steepest_t, steepest_r, nu_scale)
+    return bullington_from_nu(nu, length)
 
 
 @kernel

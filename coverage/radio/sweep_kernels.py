@@ -18,6 +18,7 @@ from coverage.radio.path_geometry import NO_COAST_KM
 from coverage.radio.sweep_formulas import (
     Constants,
     Tables,
+    arc_tangent,
     bullington_from_nu,
     bullington_obstructed_nu,
     duct_coupling_db,
@@ -25,8 +26,10 @@ from coverage.radio.sweep_formulas import (
     inverse_normal_of_percent,
     log_beta0,
     log_mu1_mixed,
+    log_one_plus,
     site_shielding_db,
     smooth_bullington_db,
+    smooth_bullington_unequal_db,
     spherical_db,
     time_distribution_db,
 )
@@ -101,31 +104,20 @@ def new_workspace(points: int) -> Workspace:
 
 
 @kernel
-def _smooth_excess_db(
-    c: Constants, bulge: float, d: FloatArray, k: int, h_te: float, h_re: float, omega: float
-) -> float:
-    """What the smooth Earth adds to the Bullington loss: max(L_dsph − L_bulls, 0) of equation (39)."""
-    length = d[k]
-    spherical = spherical_db(length, h_te, h_re, bulge, omega, c.f_third, c.land_k, c.sea_k, c.required_scale)
-    if spherical <= 0.0:
-        return 0.0
-    smooth = smooth_bullington_db(d, k, bulge, h_te, h_re, c.nu_scale)
-    return max(spherical - smooth, 0.0)
+def _spherical_db(c: Constants, bulge: float, length: float, h_te: float, h_re: float, omega: float) -> float:
+    return spherical_db(length, h_te, h_re, bulge, omega, c.f_third, c.land_k, c.sea_k, c.required_scale)
 
 
 @kernel
 def _ducting_db(
-    c: Constants, floor_db: float, d_113: float, d_31: float, d: FloatArray, height: FloatArray, v_d: FloatArray,
-    v_y: FloatArray, v_i: IntArray, n_v: int, k: int, limit_db: float, h_ts: float, h_rs: float, low_st: float,
-    low_sr: float, theta_t: float, theta_r: float, i_lt: int, i_lr: int, omega: float, coast_t: float, coast_r: float,
-    tau: float, log_b0: float,
+    c: Constants, floor_db: float, d_113: float, d_31: float, length: float, d_lt: float, d_lr: float, limit_db: float,
+    h_ts: float, h_rs: float, low_st: float, low_sr: float, theta_t: float, theta_r: float, omega: float,
+    coast_t: float, coast_r: float, tau: float, log_b0: float, roughness: float,
 ) -> float:  # fmt: skip
     """L_ba of equation (46) where it is below ``limit_db``, else a lower bound of it that is not.
 
-    Three bounds, each dearer than the last: without the terminals' shielding; with it; without roughness.
+    Two bounds, the second dearer than the first: without the terminals' shielding, and with it.
     """
-    length = float(d[k])
-    d_lt, d_lr = float(d[i_lt]), float(length - d[i_lr])
     couplings = c.ducting_fixed_db + 20.0 * math.log10(d_lt + d_lr)
     angle = min(theta_t, 0.1 * d_lt) + min(theta_r, 0.1 * d_lr)  # (52), (52a) without the Earth's part
     couplings += duct_coupling_db(coast_t, d_lt, omega, h_ts) + duct_coupling_db(coast_r, d_lr, omega, h_rs)
@@ -141,25 +133,29 @@ def _ducting_db(
     couplings += shielding + c.gamma_d * (angle + 1e3 * length / c.a_e_km)
     alpha = max(-0.6 - d_31 * tau, -3.4)  # (55a)
     heights = math.sqrt(h_ts - low_st) + math.sqrt(h_rs - low_sr)
-    log_mu2 = min(alpha * math.log10(c.c_e * length * length / (heights * heights)), 0.0)  # (55)
-    log_beta = log_b0 + log_mu2
-    without_roughness = couplings + time_distribution_db(c.log_p, log_beta, length, d_113)
-    if without_roughness >= limit_db:
-        return without_roughness
-    slope = (low_sr - low_st) / length  # (93)
+    log_beta = log_b0 + min(
+        alpha * math.log10(c.c_e * length * length / (heights * heights)), 0.0
+    )  # (54), (55)
+    if roughness > 10.0:
+        d_i = min(length - d_lt - d_lr, 40.0)  # (56a)
+        log_beta += max(-4.6e-5 * (roughness - 10.0) * (43.0 + 6.0 * d_i) / _LN10, -308.0)  # (56)
+    return couplings + time_distribution_db(c.log_p, log_beta, length, d_113)
+
+
+@kernel
+def _roughness_m(
+    d: FloatArray, height: FloatArray, v_d: FloatArray, v_y: FloatArray, v_i: IntArray, n_v: int, i_lt: int, i_lr: int,
+    low_st: float, slope: float,
+) -> float:  # fmt: skip
+    """h_m of equation (95), m; 0 where no ground is above the smooth surface."""
     # The point highest above the smooth surface is a vertex of the level hull, and mostly one between the horizons.
     v = extreme_along(v_d, v_y, n_v, slope)
-    roughness = 0.0
     if i_lt <= v_i[v] <= i_lr:
-        roughness = v_y[v] - (low_st + slope * v_d[v])  # (95)
-    else:
-        for i in range(i_lt, i_lr + 1):
-            roughness = max(roughness, height[i] - (low_st + slope * d[i]))  # (95)
-    if roughness <= 10.0:
-        return without_roughness
-    d_i = min(length - d_lt - d_lr, 40.0)  # (56a)
-    log_beta += max(-4.6e-5 * (roughness - 10.0) * (43.0 + 6.0 * d_i) / _LN10, -308.0)  # (56)
-    return couplings + time_distribution_db(c.log_p, log_beta, length, d_113)
+        return max(0.0, float(v_y[v] - (low_st + slope * v_d[v])))
+    roughness = 0.0
+    for i in range(i_lt, i_lr + 1):
+        roughness = max(roughness, float(height[i] - (low_st + slope * d[i])))
+    return roughness
 
 
 @kernel
@@ -177,7 +173,7 @@ def sweep_profile(
     """
     # Arrays leave their tuples once a ray: taking one out counts a reference, which costs more than a hull search.
     c_e, c_beta, nu_scale, gamma_d = c.c_e, c.c_beta, c.nu_scale, c.gamma_d
-    d = t.d
+    d, step = t.d, t.step_km
     height, clutter, zones = w.height, w.clutter, w.zone
     flat_e, flat_b = w.flat_e, w.flat_b
     e_d, e_y, e_i, b_d, b_y, b_i = w.e_d, w.e_y, w.e_i, w.b_d, w.b_y, w.b_i
@@ -196,7 +192,7 @@ def sweep_profile(
     peak_e = peak_g = peak_b = 0
     steep_e = steep_g = steep_b = steep_level = -math.inf
     i_lt = 0
-    theta_hidden = 0.0
+    theta_hidden = near_horizon_db = 0.0
     v1 = v2 = 0.0
     before = h_0
 
@@ -289,10 +285,10 @@ def sweep_profile(
                 i_lr = e_i[v]
                 seen = (e_y[v] - receiver) / (length - e_d[v])
                 theta_t = theta_hidden
-                theta_r = 1000.0 * math.atan(0.001 * (seen - 2.0 * c_e * length))  # (82)
+                theta_r = 1000.0 * arc_tangent(0.001 * (seen - 2.0 * c_e * length))  # (82)
             else:
-                theta_t = 1000.0 * math.atan(0.001 * (slope - c_e * length))  # (78)
-                theta_r = 1000.0 * math.atan(0.001 * (-slope - c_e * length))  # (81)
+                theta_t = 1000.0 * arc_tangent(0.001 * (slope - c_e * length))  # (78)
+                theta_r = 1000.0 * arc_tangent(0.001 * (-slope - c_e * length))  # (81)
             theta = 1e3 * length / c.a_e_km + theta_t + theta_r  # (84)
 
             # --- effective heights (Attachment 1 §5.6) ---
@@ -315,7 +311,7 @@ def sweep_profile(
 
             # --- line of sight (§4.2) ---
             rise = 0.001 * (h_ts - h_rs) / length
-            l_bfs = free_space[k] + 10.0 / _LN10 * math.log1p(rise * rise)  # (8)
+            l_bfs = free_space[k] + 10.0 / _LN10 * log_one_plus(rise * rise)  # (8)
             log_b0 = log_beta0(log_mu1, abs(latitude + 0.5 * latitude_slope * length))
             reach = reaches[k]
             if hidden and need_beta:
@@ -337,7 +333,14 @@ def sweep_profile(
                         v = tangent_from_receiver(g_d, g_y, n_g, length, receiver)
                         seen = (g_y[v] - receiver) / (length - g_d[v])
                     nu = bullington_obstructed_nu(length, h_ts, h_rs, steepest, seen - c_e * length, nu_scale)
-                l_dp = bullington_from_nu(nu, length) + _smooth_excess_db(c, c_e, d, k, h_te, h_re, omega)
+                l_dp = bullington_from_nu(nu, length)
+                spherical = _spherical_db(c, c_e, length, h_te, h_re, omega)
+                if spherical > 0.0:
+                    if step > 0.0:
+                        smooth = smooth_bullington_db(step, k, c_e, h_te, h_re, nu_scale)
+                    else:
+                        smooth = smooth_bullington_unequal_db(d, k, c_e, h_te, h_re, nu_scale)
+                    l_dp += max(spherical - smooth, 0.0)  # (39)
             # --- and at that of β0 (§4.3.5) ---
             if need_beta:
                 steepest = steep_b + c_beta * length
@@ -353,9 +356,14 @@ def sweep_profile(
                     nu = bullington_obstructed_nu(
                         length, h_ts, h_rs, steepest, seen - c_beta * length, nu_scale
                     )
-                l_dbeta = bullington_from_nu(nu, length) + _smooth_excess_db(
-                    c, c_beta, d, k, h_te, h_re, omega
-                )
+                l_dbeta = bullington_from_nu(nu, length)
+                spherical = _spherical_db(c, c_beta, length, h_te, h_re, omega)
+                if spherical > 0.0:
+                    if step > 0.0:
+                        smooth = smooth_bullington_db(step, k, c_beta, h_te, h_re, nu_scale)
+                    else:
+                        smooth = smooth_bullington_unequal_db(d, k, c_beta, h_te, h_re, nu_scale)
+                    l_dbeta += max(spherical - smooth, 0.0)  # (39)
                 if between:
                     median = l_dp
                     f_i = c.quantile_p / inverse_normal_of_percent(log_b0)  # (40)
@@ -385,7 +393,7 @@ def sweep_profile(
                 if omega >= 0.75:
                     bound -= 12.0
                 if hidden:
-                    bound += 20.0 * math.log10(d[i_lt] - d[i_lr] + length)
+                    bound += near_horizon_db  # d_lr > 0 would only add to it
                 else:
                     bound += free_space[k] - 92.4 - 20.0 * c.log_f
                 if bound < l_bd:
@@ -394,10 +402,23 @@ def sweep_profile(
                         _, i_lr, peak_e = line_of_sight_peak(
                             e_d, e_y, e_i, n_e, peak_e, d, flat_e, length, h_ts, h_rs, c_e, -math.inf
                         )
-                    l_ba = _ducting_db(
-                        c, floors[k], d_113[k], d_31[k], d, height, v_d, v_y, v_i, n_v, k, l_bd, h_ts, h_rs, low_st,
-                        low_sr, theta_t, theta_r, i_lt if hidden else i_lr, i_lr, omega, coast_t, coast_r, tau, log_b0,
-                    )  # fmt: skip
+                    d_lt = d[i_lt] if hidden else d[i_lr]
+                    d_lr = length - d[i_lr]
+                    roughness = 0.0
+                    for _ in range(2):
+                        # Without roughness first: that is a lower bound too, and mostly enough.
+                        l_ba = _ducting_db(
+                            c, floors[k], d_113[k], d_31[k], length, d_lt, d_lr, l_bd, h_ts, h_rs, low_st, low_sr, theta_t,
+                            theta_r, omega, coast_t, coast_r, tau, log_b0, roughness,
+                        )  # fmt: skip
+                        if l_ba >= l_bd or roughness > 0.0:
+                            break
+                        roughness = _roughness_m(
+                            d, height, v_d, v_y, v_i, n_v, i_lt if hidden else i_lr, i_lr, low_st,
+                            (low_sr - low_st) / length,
+                        )  # fmt: skip
+                        if roughness <= 10.0:
+                            break
                     if l_ba < l_bd:
                         gap = abs(l_ba - l_b0p)
                         l_min_bap = max(l_ba, l_b0p)
@@ -430,6 +451,7 @@ def sweep_profile(
             steep_e = steep
             i_lt = k
             theta_hidden = 1000.0 * math.atan(0.001 * steep)  # (77), (79)
+            near_horizon_db = 20.0 * math.log10(length)
         n_v = push(v_d, v_y, v_i, n_v, length, h_k, k)
         steep_level = max(steep_level, (h_k - h_ts) / length)
         raised = h_k
