@@ -174,6 +174,11 @@ def year_label(view: View, fy: int) -> str:
     return fiscal.label_en(fy) if view.lang == "en" else fiscal.label_ja(fy, both=True)
 
 
+def year_lines(view: View, fy: int) -> str:
+    """A fiscal year in two lines parted by "|", for the axis of a chart on a narrow screen."""
+    return fiscal.label_en(fy) if view.lang == "en" else fiscal.label_ja(fy).replace("年度", "|年度")
+
+
 def year_heading(view: View, fy: int, more: str = "") -> Html:
     """A fiscal year over a narrow column, with its second era name below where it has two."""
     both = fiscal.label_ja(fy, both=True)

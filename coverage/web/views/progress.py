@@ -121,7 +121,7 @@ def _point(view: View, year: dict[str, Any], cells: Cells) -> SeriesPoint:
     cell = cells.get(fy, {})
     ahead = bool(year["forecast_site_ids"]) or year["state"] == "not-begun"
     return SeriesPoint(
-        label=fiscal.label_en(fy) if view.lang == "en" else fiscal.label_ja(fy).replace("年度", "|年度"),
+        label=frame.year_lines(view, fy),
         actual=year["total"],
         target=cell.get("target"),
         forecast=year["forecast_total"] if ahead and year["forecast_total"] != year["total"] else None,
