@@ -30,14 +30,17 @@ def compute_run(
     from coverage.report.map_files import write_map_files
     from coverage.runs.pipeline import execute
     from coverage.runs.radio import radio_engine
+    from coverage.services.ledger import region_of
 
     progress(0.0, "レイヤーを読む / reading layers")
+    source = region_of(context)
     return execute(
-        context.region,
+        source.region,
         context.runs_folder,
         radio=radio_engine(work_folder=context.runs_folder / ".cache", workers=workers),
         progress=progress,
         finishers=[write_map_files],
+        extra_inputs={"ledger": source.head} if source.head else None,
         force=force,
     )
 

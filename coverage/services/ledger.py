@@ -1,21 +1,81 @@
-"""Where the ledger comes from: the CSV tables in the region's folder."""
+"""Where the ledger comes from: the store if one is configured, else the CSV tables in the region's folder."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from coverage.domain.region import LayerRecord
+from coverage.services.access import Action, Object, Principal, Resource, authorise
 from coverage.services.context import AppContext
+from coverage.services.stores import open_context_store
 
 if TYPE_CHECKING:
     from coverage.domain.region import RegionData
+    from coverage.store.protocol import Receipt
 
-LEDGER_LAYERS = ("sites", "districts", "actuals", "indicators")
+_LEDGER_LAYERS = ("sites", "districts", "actuals")
+_OTHER_LAYERS = ("boundaries", "population", "terrain", "clutter", "settlements", "shelters", "indicators")
+
+
+@dataclass(frozen=True)
+class LedgerSource:
+    """A region with its ledger, and which state of the ledger it is ("" for the CSV tables, whose digests say it)."""
+
+    region: RegionData
+    head: str = ""
 
 
 def ledger_of(context: AppContext) -> RegionData:
-    """The region with its ledger and policy sheet only: no boundaries, terrain or people."""
+    """The region with its ledger and policy sheet only: no boundaries, terrain or people.
+
+    From the store it comes in all its versions, so that the count can say what was known when a year was published.
+    """
+    named = context.config.layers
+    if context.store_url is None:
+        wanted = [n for n in (*_LEDGER_LAYERS, "indicators") if getattr(named, n) is not None]
+        return _load(context, wanted)
+    region = _load(context, ["indicators"] if named.indicators is not None else [])
+    with open_context_store(context) as store:
+        return replace(region, ledger=store.ledger(versions=True))
+
+
+def region_of(context: AppContext) -> LedgerSource:
+    """The region with every layer, for a run. With a store its CSV tables are left unread."""
+    if context.store_url is None:
+        return LedgerSource(context.region)
+    named = context.config.layers
+    wanted = [n for n in _OTHER_LAYERS if getattr(named, n) is not None]
+    region = _load(context, [*wanted, "published_coverage"])
+    with open_context_store(context) as store:
+        ledger, head = store.ledger(versions=True), store.head()
+    record = LayerRecord(
+        layer="sites",
+        format="store",
+        files=(("audit-head", head.hash),),
+        edition=f"{head.seq}",
+        licence="",
+        credit="",
+    )
+    mergers = {**region.config.municipality_mergers, **ledger.municipality_mergers}
+    return LedgerSource(
+        replace(region, ledger=replace(ledger, municipality_mergers=mergers), layers=(*region.layers, record)),
+        head.hash,
+    )
+
+
+def load_tables_into_store(context: AppContext, principal: Principal) -> Receipt:
+    """Write the region's CSV tables into an empty store, as the ledger's beginning. Raises ConflictError if not empty."""
+    authorise(principal, Action.MANAGE, Resource(Object.DATASET))
+    named = context.config.layers
+    tables = _load(context, [n for n in _LEDGER_LAYERS if getattr(named, n) is not None])
+    with open_context_store(context) as store:
+        return store.load_ledger(  # type: ignore[no-any-return]
+            tables.ledger, by=principal.actor, source=f"region {context.config.id}", keep_recorded_at=True
+        )
+
+
+def _load(context: AppContext, only: list[str]) -> RegionData:
     from coverage.readers.region import load_region
 
-    named = context.config.layers
-    wanted = [name for name in LEDGER_LAYERS if getattr(named, name) is not None]
-    return load_region(context.region_folder, layers_root=context.layers_root, only=wanted)
+    return load_region(context.region_folder, layers_root=context.layers_root, only=only)
