@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from coverage.errors import InputError
@@ -40,6 +40,12 @@ class Settings:
     """``auth = basic-file``: the file of users and password hashes, mode 600."""
     public_summaries: bool = True
     """Whether municipal summaries may be downloaded without a login or token."""
+    contact: str | None = None
+    """Mail address or page that ``fetch`` names to the publishers, so that they can ask who is calling."""
+    addresses: Path | None = None
+    """An edited copy of the publishers' addresses (docs/fetch.md); None = the one in the package."""
+    opencellid_token: str | None = field(default=None, repr=False)
+    """The user's own token for OpenCelliD; from the environment or a file only, never shown."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -68,6 +74,9 @@ class Settings:
             user_header=_header(text("USER_HEADER") or cls.user_header),
             basic_file=path("BASIC_FILE"),
             public_summaries=_yes_no("PUBLIC_SUMMARIES", text("PUBLIC_SUMMARIES"), cls.public_summaries),
+            contact=text("CONTACT"),
+            addresses=path("ADDRESSES"),
+            opencellid_token=_secret(given, "OPENCELLID_TOKEN"),
         )
 
 
