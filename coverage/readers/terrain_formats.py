@@ -11,6 +11,7 @@ import gzip
 import io
 import math
 import re
+import warnings
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as RasterWindow
 
 from coverage.errors import FileFormatError
@@ -104,7 +105,10 @@ class GeoTiffTile(Tile):
 def open_geotiff(path: Path) -> Any:
     """Open with nothing but the GTiff driver; side files (.aux.xml, .tfw, .ovr) are not looked at."""
     try:
-        return rasterio.open(path, driver="GTiff")
+        with warnings.catch_warnings():
+            # A raster without a position is refused with a sentence of its own.
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            return rasterio.open(path, driver="GTiff")
     except RasterioError as error:
         raise FileFormatError(
             "terrain-not-geotiff",
@@ -128,7 +132,30 @@ def _geotiff_frame(name: str, source: Any, declared_crs: str | None) -> Frame:
             f"terrain file {name!r} is not a north-up raster or has no georeference; warp it to one.",
         )
     crs = _declared(name, source.crs, declared_crs)
-    return Frame(crs, source.transform.c, source.transform.f, a, -e, source.height, source.width)
+    frame = Frame(crs, source.transform.c, source.transform.f, a, -e, source.height, source.width)
+    _check_on_earth(name, frame)
+    return frame
+
+
+def _check_on_earth(name: str, frame: Frame) -> None:
+    import pyproj
+
+    degrees = pyproj.CRS.from_user_input(frame.crs).is_geographic
+    west, south, east, north = frame.bounds
+    if degrees:
+        # A whole-earth raster may stand out by half a sample.
+        possible = (
+            -361 <= west < east <= 361 and -91 <= south < north <= 91 and min(frame.dx, frame.dy) > 1e-7
+        )
+    else:
+        possible = max(map(abs, frame.bounds)) < 1e8 and min(frame.dx, frame.dy) > 1e-2
+    if not possible:  # NaN too
+        raise FileFormatError(
+            "terrain-position-impossible",
+            f"標高ファイル「{name}」の位置（西{west:g}、南{south:g}、東{east:g}、北{north:g}）が座標系と合いません。作り直してください。",
+            f"the position of terrain file {name!r} (west {west:g}, south {south:g}, east {east:g}, north {north:g}) "
+            "is impossible in its CRS; make it anew.",
+        )
 
 
 def _declared(name: str, own: Any, declared: str | None) -> str:
