@@ -5,6 +5,7 @@ Pages get a :class:`View` and hold no rule of their own. Texts of a user reach H
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,17 +16,21 @@ import streamlit as st
 
 from coverage import __version__
 from coverage.domain import fiscal
-from coverage.errors import CoverageGapError, NotFoundError
+from coverage.errors import CoverageGapError, NotFoundError, PermissionDeniedError
 from coverage.report.escape import esc
 from coverage.report.wording import LANGUAGES, Texts, language
 from coverage.runs.result import RunResult
 from coverage.services import compute
-from coverage.services.context import AppContext
+from coverage.services.access import ANONYMOUS, Action, Object, Principal, Resource, Role, allowed
+from coverage.settings import Settings
+from coverage.web.app_context import web_context
+from coverage.web.visitors import principal_for
 from coverage.web.wording import web_texts
 
 _LOG: Final = logging.getLogger(__name__)
 _ASSETS: Final = Path(__file__).resolve().parent / "assets"
 ICON: Final = str(_ASSETS / "icon.svg")
+ROLES: Final = tuple(role.value for role in (Role.ADMIN, Role.PLANNER, Role.MUNICIPALITY, Role.VIEWER))
 _LOGO: Final = {lang: str(_ASSETS / f"logo-{lang}.svg") for lang in LANGUAGES}
 
 
@@ -35,7 +40,12 @@ class View:
 
     lang: str
     texts: Texts
+    principal: Principal = ANONYMOUS
     version: str = __version__
+
+    def may(self, action: Action, kind: Object) -> bool:
+        """Whether the visitor may do ``action`` to objects of ``kind`` (the use cases ask again)."""
+        return allowed(self.principal, action, Resource(kind))
 
     def text(self, name: str, /, **values: object) -> str:
         """A sentence of the page's language."""
@@ -47,7 +57,20 @@ def open_view() -> View:
     wanted = st.query_params.get("lang")
     lang = language(wanted if wanted in LANGUAGES else st.session_state.get("lang"))
     st.session_state["lang"] = lang
-    return View(lang, web_texts(lang))
+    return View(lang, web_texts(lang), _visitor())
+
+
+def _visitor() -> Principal:
+    """Who visits. On this machine alone (``auth = local``) the visitor may take a smaller role to see what it sees."""
+    try:
+        principal = principal_for({k.lower(): v for k, v in st.context.headers.items()})
+    except PermissionDeniedError:
+        # A stranger to the store looks at the public pages; what needs a role is not offered.
+        return ANONYMOUS
+    role = st.session_state.get("role")
+    if role in ROLES and Settings.from_environment().auth == "local":
+        return dataclasses.replace(principal, role=Role(role))
+    return principal
 
 
 def render(view: View, show: Callable[[View, RunResult], None]) -> None:
@@ -79,7 +102,7 @@ def render(view: View, show: Callable[[View, RunResult], None]) -> None:
 
 def shared_run() -> RunResult:
     """The published run, opened once for all sessions. NotFoundError where nothing is published."""
-    run = compute.chosen_run(AppContext.from_settings())
+    run = compute.chosen_run(web_context())
     stamp = (run.folder / "run.json").stat().st_mtime_ns
     return _opened(str(run.folder), stamp)
 
@@ -208,9 +231,20 @@ def _style() -> None:
 
 
 def _switch(view: View) -> None:
-    """The other language, and the document's own language for screen readers."""
+    """The other language; and on this machine alone, the role to look with."""
     other = "en" if view.lang == "ja" else "ja"
-    with st.container(horizontal=True, horizontal_alignment="right", key="language"):
+    with st.container(
+        horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="language"
+    ):
+        if Settings.from_environment().auth == "local":
+            st.selectbox(
+                view.texts["app.role"],
+                ROLES,
+                format_func=lambda role: view.texts[f"role.{role}"],
+                key="role",
+                label_visibility="collapsed",
+                width=132,
+            )
         if st.button(view.texts["app.other_language"], type="tertiary", key="switch-language"):
             st.session_state["lang"] = other
             st.query_params["lang"] = other

@@ -26,10 +26,10 @@ from coverage.errors import CoverageGapError, InputError, NotFoundError
 from coverage.report.map_files import map_file
 from coverage.report.wording import language
 from coverage.services import compute, downloads
-from coverage.services.context import AppContext
-from coverage.settings import Settings
+from coverage.services.access import ANONYMOUS, Action, Object, Principal, Resource, allowed
+from coverage.web.app_context import web_context
 from coverage.web.documents import Documents, error_page
-from coverage.web.security import ANYONE, Gate, Identity
+from coverage.web.security import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,20 +43,17 @@ CSV: Final = "text/csv; charset=utf-8"
 """Files carry a byte order mark, so that Excel reads them as UTF-8."""
 
 
-def _context() -> AppContext:
-    return AppContext.from_settings()
-
-
-def _identity(request: Request) -> Identity:
-    identity = request.scope.get("state", {}).get("identity", ANYONE)
-    return identity if isinstance(identity, Identity) else ANYONE
+def _may(request: Request, kind: Object) -> bool:
+    """Whether the one who asks may see objects of ``kind``."""
+    principal = request.scope.get("state", {}).get("principal", ANONYMOUS)
+    return isinstance(principal, Principal) and allowed(principal, Action.VIEW, Resource(kind))
 
 
 def _run(request: Request, run_id: str | None = None) -> RunResult:
     """The published run, or the one asked for where the reader may see it."""
     wanted = run_id if run_id is not None else request.query_params.get("run")
-    if wanted is not None and not _identity(request).sees_plans:
-        published = compute.chosen_run(_context())
+    if wanted is not None and not _may(request, Object.RUN):
+        published = compute.chosen_run(web_context())
         if published.run_id != wanted:
             raise NotFoundError(
                 "run-not-found",
@@ -64,7 +61,7 @@ def _run(request: Request, run_id: str | None = None) -> RunResult:
                 f"Run {wanted[:40]} is not published; leave out 'run' for the published one.",
             )
         return published
-    return compute.chosen_run(_context(), wanted)
+    return compute.chosen_run(web_context(), wanted)
 
 
 def _fiscal_year(request: Request) -> int | None:
@@ -113,7 +110,7 @@ def _disposition(request: Request, name: str) -> str:
 def healthz(request: Request) -> Response:
     """Whether the app answers, and which run it shows. 200 also before the first run: the app is up."""
     try:
-        run_id: str | None = compute.chosen_run(_context()).run_id
+        run_id: str | None = compute.chosen_run(web_context()).run_id
     except NotFoundError:
         run_id = None
     return JSONResponse(
@@ -181,12 +178,15 @@ def _table(name: str) -> Callable[[Request], Response]:
 
 
 def map_page(request: Request) -> Response:
-    """A run's map page under its own policy: scripts by hash, no network, no origin."""
+    """A run's map page under its own policy: scripts by hash, no network, no origin.
+
+    ``?plans=1``: with sites that are not in service yet, for those who may see them.
+    """
     from coverage.report.map_page import build_map_page, content_security_policy
 
     run = _run(request, str(request.path_params["run"]))
     lang = language(request.query_params.get("lang"))
-    plans = _identity(request).sees_plans
+    plans = request.query_params.get("plans") == "1" and _may(request, Object.PLANNED_SITE)
     path = map_file(run, lang=lang, plans=plans)
     page = path.read_text(encoding="utf-8") if path.is_file() else _built(build_map_page, run, lang, plans)
     digest = hashlib.sha256(page.encode("utf-8")).hexdigest()
@@ -290,5 +290,5 @@ EXCEPTION_HANDLERS: Final[dict[Any, Any]] = {
     Exception: on_unexpected_error,
 }
 
-MIDDLEWARE: Final = [Middleware(Gate, auth=Settings.from_environment().auth), Middleware(Documents)]
+MIDDLEWARE: Final = [Middleware(Gate), Middleware(Documents)]
 """Outermost first. They wrap Streamlit's own pages, files and socket as well as the routes above."""

@@ -1,4 +1,4 @@
-"""Headers, host check and the identity of a request: one ring around pages and routes alike.
+"""Headers, host check and who asks: one ring around pages and routes alike.
 
 Every answer leaves with the headers of :data:`HEADERS` and a content security policy; a request that names a host we
 do not serve is refused, so that a page on the internet cannot reach the app through a visitor's browser by renaming
@@ -7,11 +7,13 @@ itself to a loopback address (DNS rebinding). Cross-origin reading is not allowe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
+
+from coverage.errors import CoverageGapError
+from coverage.web.visitors import principal_for
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,46 +35,23 @@ PAGE_POLICY: Final = (
 )
 DATA_POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
 _DATA_PREFIXES: Final = ("/api/", "/healthz")
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who asks. Put into ``scope["state"]["identity"]`` by :class:`Gate`; read by routes through the request."""
-
-    name: str
-    roles: frozenset[str]
-    municipality_codes: frozenset[str] = frozenset()
-
-    @property
-    def sees_plans(self) -> bool:
-        """May see sites that are not in service yet, and runs that are not published."""
-        return bool(self.roles & {"planner", "admin"})
-
-
-LOCAL_USER: Final = Identity("local", frozenset({"viewer", "municipality", "planner", "admin"}))
-"""With ``auth = local`` the app listens on loopback only and its one user has every role."""
-ANYONE: Final = Identity("", frozenset({"viewer"}))
-
-
-def identity_for(auth: str) -> Identity:
-    """The identity of a request under an auth mode: the local user, or an anonymous viewer."""
-    return LOCAL_USER if auth == "local" else ANYONE
+_ASKED: Final = ("/api/", "/map/")
+"""Where an answer depends on who asks. Streamlit's own files are the same for everybody."""
 
 
 class Gate:
-    """Middleware: host check, identity, headers."""
+    """Middleware: host check, who asks (``scope["state"]["principal"]``), headers."""
 
-    def __init__(self, app: ASGIApp, *, auth: str = "local") -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.identity = identity_for(auth)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
             await self.app(scope, receive, send)
             return
-        scope.setdefault("state", {})["identity"] = self.identity
         if scope["type"] == "websocket":
-            # Streamlit judges Host and Origin of its own connection (server.allowedHosts, corsAllowedOrigins).
+            # Streamlit judges Host and Origin of its own connection (server.allowedHosts, corsAllowedOrigins), and
+            # each page asks who its visitor is.
             await self.app(scope, receive, send)
             return
         policy = DATA_POLICY if scope["path"].startswith(_DATA_PREFIXES) else PAGE_POLICY
@@ -98,6 +77,14 @@ class Gate:
             )
             await refusal(scope, receive, send_with_headers)
             return
+        if scope["path"].startswith(_ASKED):
+            try:
+                scope.setdefault("state", {})["principal"] = principal_for(Headers(scope=scope))
+            except CoverageGapError as error:
+                await JSONResponse({"error": error.as_dict()}, status_code=error.http_status)(
+                    scope, receive, send_with_headers
+                )
+                return
         await self.app(scope, receive, send_with_headers)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from coverage.errors import ConflictError, InputError
 from coverage.settings import PREFIX, Settings
+from coverage.web.visitors import check_auth
 
 if TYPE_CHECKING:
     from coverage.services.context import AppContext
@@ -80,6 +81,7 @@ def serve(context: AppContext, *, host: str = "127.0.0.1", port: int = 8501) -> 
             f"Without authentication ({PREFIX}AUTH=local) the app may not listen on {host}, which other machines can "
             "reach; use 127.0.0.1 or set an auth mode.",
         )
+    check_auth(settings)
     # Pages and routes each make their own context from the environment.
     os.environ[PREFIX + "REGION"] = str(context.region_folder.resolve())
     os.environ[PREFIX + "RUNS"] = str(context.runs_folder.resolve())

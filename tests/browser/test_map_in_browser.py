@@ -102,8 +102,10 @@ def test_clicking_a_municipality_a_site_and_an_area_opens_its_figures(shown: Wat
     page = shown.page
     page.locator(".leaflet-areas-pane path").first.click()
     assert "不感地域（奥谷 付近）" in page.inner_text(".leaflet-popup")
-    page.keyboard.press("Escape")
-    page.locator(".leaflet-land-pane path").first.click(position={"x": 20, "y": 30})
+    page.locator(".leaflet-popup-close-button").click()
+    page.wait_for_selector(".leaflet-popup", state="detached")
+    page.locator(".leaflet-land-pane path").first.click(position={"x": 30, "y": 500})
+    page.wait_for_selector(".leaflet-popup")
     assert "人口カバー率" in page.inner_text(".leaflet-popup")
 
 

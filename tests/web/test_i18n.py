@@ -12,7 +12,7 @@ WEB = Path(next(iter(coverage.web.__path__)))
 # Names that the code puts together at run time: prefix → where the endings come from.
 COMPOSED = (
     "better.", "chart.", "data.summary_", "data.table_", "error.", "findings.", "grade.", "indicators.activity",
-    "indicators.directions", "indicators.issues", "indicators.prefecture", "kind.", "layer.", "source.", "state.",
+    "indicators.directions", "indicators.issues", "indicators.prefecture", "kind.", "layer.", "role.", "source.", "state.",
 )  # fmt: skip
 
 

@@ -15,8 +15,8 @@ from starlette.testclient import TestClient
 
 from coverage.domain.municipality_code import six_digits
 from coverage.runs.result import RunResult
+from coverage.services.access import ANONYMOUS
 from coverage.web.routes import EXCEPTION_HANDLERS, MIDDLEWARE, ROUTES
-from coverage.web.security import ANYONE, Gate
 
 BASE = "http://127.0.0.1:8501"
 
@@ -269,11 +269,11 @@ def test_another_run_is_for_those_who_may_see_it(
     monkeypatch.setenv("COVERAGE_GAP_RUNS", str(tmp_path))
     with _client() as staff:
         assert staff.get("/api/v1/index.json?run=fedcba9876543210").json()["run_id"] == "fedcba9876543210"
-    monkeypatch.setattr(
-        Gate, "__init__", lambda self, app, **_: self.__dict__.update(app=app, identity=ANYONE)
-    )
+        assert "S004" in staff.get(f"/map/{synthetic.RUN_ID}.html?plans=1").text
+        assert "S004" not in staff.get(f"/map/{synthetic.RUN_ID}.html").text
+    monkeypatch.setattr("coverage.web.security.principal_for", lambda headers: ANONYMOUS)
     with _client() as visitor:
         assert visitor.get("/api/v1/index.json?run=fedcba9876543210").status_code == 404
         assert visitor.get("/map/fedcba9876543210.html").status_code == 404
         assert visitor.get(f"/api/v1/index.json?run={synthetic.RUN_ID}").status_code == 200
-        assert "S004" not in visitor.get(f"/map/{synthetic.RUN_ID}.html").text
+        assert "S004" not in visitor.get(f"/map/{synthetic.RUN_ID}.html?plans=1").text

@@ -11,7 +11,6 @@ from starlette.testclient import TestClient
 
 from coverage.web import security
 from coverage.web.routes import EXCEPTION_HANDLERS, MIDDLEWARE, ROUTES
-from coverage.web.security import ANYONE, LOCAL_USER, identity_for
 from coverage.web.server import OPTIONS
 
 
@@ -70,11 +69,3 @@ def test_a_request_under_another_host_name_is_refused(client: TestClient, host: 
 )
 def test_this_machine_is_served_under_all_its_names(client: TestClient, host: str) -> None:
     assert client.get("/healthz", headers={"host": host}).status_code == 200
-
-
-def test_only_local_auth_gives_every_role() -> None:
-    assert identity_for("local") is LOCAL_USER
-    assert identity_for("none-readonly") is ANYONE
-    assert identity_for("proxy-header") is ANYONE
-    assert LOCAL_USER.sees_plans
-    assert not ANYONE.sees_plans

@@ -9,6 +9,7 @@ import streamlit as st
 
 from coverage.domain import fiscal
 from coverage.runs.result import RunResult
+from coverage.services.access import Action, Object
 from coverage.web import frame
 from coverage.web.frame import Column, View
 
@@ -19,7 +20,8 @@ def show(view: View, run: RunResult) -> None:
     """The page."""
     region = str(run.meta["region"][f"name_{view.lang}"])
     frame.head(view.text("map.title", region=region), view.texts["map.lede"])
-    address = f"/map/{run.run_id}.html?lang={view.lang}"
+    plans = "&plans=1" if view.may(Action.VIEW, Object.PLANNED_SITE) else ""
+    address = f"/map/{run.run_id}.html?lang={view.lang}{plans}"
     st.iframe(address, height=MAP_HEIGHT_PX, alt=view.text("map.alt", region=region))
     st.markdown(f"[{view.texts['map.open']}]({address})")
     st.subheader(view.texts["map.table"], anchor=False)

@@ -1,0 +1,100 @@
+"""Who asks: one function for pages and routes alike, from the headers of the request.
+
+The proxy states the user's id in a header that nobody else can send, because the app listens on loopback; a program
+(curl, QGIS) sends a read token instead. What the person may do is decided by :mod:`coverage.services.access` alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from threading import Lock
+from typing import Final
+
+from coverage.errors import EnvironmentProblemError, PermissionDeniedError
+from coverage.services.access import (
+    ANONYMOUS,
+    Principal,
+    Role,
+    principal_of_token,
+    principal_of_user,
+)
+from coverage.services.stores import own_login
+from coverage.settings import Settings
+from coverage.web.app_context import has_ledger, open_ledger, web_context
+
+AVAILABLE: Final = ("local", "proxy-header", "none-readonly")
+_REMEMBERED_S: Final = 15.0
+"""How long a role read from the store is believed: a role taken away is gone after that."""
+
+_seen: dict[tuple[str, str], tuple[float, Principal | None]] = {}
+_lock = Lock()
+
+
+def check_auth(settings: Settings) -> None:
+    """Raise EnvironmentProblemError for an auth mode that this release does not serve."""
+    if settings.auth not in AVAILABLE:
+        raise EnvironmentProblemError(
+            "auth-mode-unavailable",
+            f"認証方式「{settings.auth}」はこの版の画面では使えません。{'・'.join(AVAILABLE)} から選んでください。",
+            f"The auth mode '{settings.auth}' is not served by this release; choose one of {', '.join(AVAILABLE)}.",
+        )
+
+
+def principal_for(headers: Mapping[str, str], settings: Settings | None = None) -> Principal:
+    """The principal behind a request. Header names are compared without case by the mapping itself.
+
+    ``local``: this machine's user, with every role. ``proxy-header``: the user whom the proxy names; a stranger to the
+    store is refused. A bearer token reads only. Everything else is an anonymous visitor.
+    Raises PermissionDeniedError "user-unknown" or "token-unknown".
+    """
+    settings = settings or Settings.from_environment()
+    if settings.auth == "local":
+        return Principal(own_login(), Role.ADMIN)
+    scheme, _, secret = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and secret:
+        found = _remembered("token", secret.strip())
+        if found is None:
+            raise PermissionDeniedError(
+                "token-unknown",
+                "この閲覧トークンは登録がないか、期限切れか、取り消されています。管理者に新しいものを頼んでください。",
+                "This read token is unknown, expired or revoked; ask an administrator for a new one.",
+            )
+        return found
+    if settings.auth == "proxy-header":
+        user_id = headers.get(settings.user_header.lower(), "").strip()
+        if user_id:
+            found = _remembered("user", user_id)
+            if found is None:
+                raise PermissionDeniedError(
+                    "user-unknown",
+                    "この利用者は登録されていません。管理者に登録を頼んでください。",
+                    "This user is not registered; ask an administrator.",
+                )
+            return found
+    return ANONYMOUS
+
+
+def _remembered(kind: str, key: str) -> Principal | None:
+    now = time.monotonic()
+    with _lock:
+        held = _seen.get((kind, key))
+        if held is not None and now - held[0] < _REMEMBERED_S:
+            return held[1]
+    found = _looked_up(kind, key)
+    with _lock:
+        if len(_seen) > 5000:
+            _seen.clear()
+        _seen[kind, key] = (now, found)
+    return found
+
+
+def _looked_up(kind: str, key: str) -> Principal | None:
+    context = web_context()
+    if not has_ledger(context):
+        return None
+    with open_ledger(context) as store:
+        if kind == "user":
+            return principal_of_user(store.user(key), user_id=key)
+        token = store.token(key)
+        return None if token is None else principal_of_token(token)

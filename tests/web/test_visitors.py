@@ -1,0 +1,76 @@
+"""Who asks, from the headers of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from coverage.errors import EnvironmentProblemError, PermissionDeniedError
+from coverage.services.access import ANONYMOUS, Role
+from coverage.settings import Settings
+from coverage.store.locate import open_store
+from coverage.store.protocol import Actor
+from coverage.web import visitors
+from coverage.web.visitors import check_auth, principal_for
+
+ADMIN = Actor("kanri", "admin")
+PROXY = Settings(auth="proxy-header", user_header="X-Remote-User")
+
+
+@pytest.fixture
+def secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A ledger with two users and a read token; yields the token's secret."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COVERAGE_GAP_STORE", "")
+    visitors._seen.clear()
+    with open_store(str(tmp_path / "ledger.sqlite")) as store:
+        store.set_user("keikaku", role="planner", by=ADMIN, expected_version=0)
+        store.set_user("mukashi", role="admin", active=False, by=ADMIN, expected_version=0)
+        issued, _ = store.issue_token("QGIS", role="municipality", municipality_codes=("99201",), by=ADMIN)
+    yield issued
+    visitors._seen.clear()
+
+
+def test_on_this_machine_alone_the_user_has_every_role() -> None:
+    principal = principal_for({}, Settings(auth="local"))
+    assert principal.role is Role.ADMIN
+    assert not principal.read_only
+
+
+def test_without_authentication_everybody_only_looks() -> None:
+    settings = Settings(auth="none-readonly")
+    assert principal_for({"x-remote-user": "keikaku"}, settings) is ANONYMOUS
+
+
+def test_the_proxys_user_has_the_role_that_the_store_gives(secret: str) -> None:
+    principal = principal_for({"x-remote-user": "keikaku"}, PROXY)
+    assert principal.user_id == "keikaku"
+    assert principal.role is Role.PLANNER
+    assert principal_for({}, PROXY) is ANONYMOUS
+
+
+@pytest.mark.parametrize("user", ["dareka", "mukashi", "keikaku2"])
+def test_a_stranger_or_a_closed_account_is_refused(secret: str, user: str) -> None:
+    with pytest.raises(PermissionDeniedError) as caught:
+        principal_for({"x-remote-user": user}, PROXY)
+    assert caught.value.code == "user-unknown"
+
+
+def test_a_read_token_reads_for_its_municipality_and_nothing_else(secret: str) -> None:
+    principal = principal_for({"authorization": f"Bearer {secret}"}, PROXY)
+    assert principal.role is Role.MUNICIPALITY
+    assert principal.municipality_codes == {"99201"}
+    assert principal.read_only
+    with pytest.raises(PermissionDeniedError) as caught:
+        principal_for({"authorization": "Bearer guessed"}, PROXY)
+    assert caught.value.code == "token-unknown"
+
+
+def test_a_mode_that_is_not_served_is_refused_at_the_start() -> None:
+    for auth in visitors.AVAILABLE:
+        check_auth(Settings(auth=auth))
+    with pytest.raises(EnvironmentProblemError) as caught:
+        check_auth(Settings(auth="oidc"))
+    assert caught.value.code == "auth-mode-unavailable"
