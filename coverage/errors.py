@@ -8,7 +8,7 @@
     ├── NotFoundError           no such run, municipality, year, site
     ├── ConflictError           somebody else changed it first, or the state forbids it
     ├── PermissionDeniedError   the role does not allow it
-    ├── PublisherError      a publisher of layers does not answer, has moved, or sends something else
+    ├── PublisherError          a publisher of layers does not answer, has moved, or sends something else
     ├── StorageError            disk full, read-only, database damaged or locked for good
     └── EnvironmentProblemError the installation itself is wrong
 
