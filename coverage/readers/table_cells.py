@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from coverage.domain.cell_guard import guard, unguard
 from coverage.domain.fiscal import (
     TOKYO,
     last_possible_day,
@@ -26,24 +27,14 @@ from coverage.errors import FileFormatError, InputError
 from coverage.readers.crs import in_japan, lonlat_point
 from coverage.readers.text import plain
 
+__all__ = ["Cells", "guard", "unguard"]
+
 EnumT = TypeVar("EnumT", bound=StrEnum)
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
-_GUARDED = re.compile(r"'+[=+\-@\t\r＝＋－＠]")
-_NEEDS_GUARD = re.compile(r"'*[=+\-@\t\r＝＋－＠]")
 _YES = frozenset({"true", "1", "はい", "yes", "○", "◯"})
 _NO = frozenset({"false", "0", "いいえ", "no", ""})
 _ORDER = [DatePrecision.DAY, DatePrecision.MONTH, DatePrecision.FISCAL_YEAR, DatePrecision.YEAR]
-
-
-def guard(text: str) -> str:
-    """``text`` as written to a CSV: one apostrophe in front of what a spreadsheet would run as a formula."""
-    return f"'{text}" if _NEEDS_GUARD.match(text) and not _NUMBER.fullmatch(text) else text
-
-
-def unguard(text: str) -> str:
-    """The inverse of :func:`guard`."""
-    return text[1:] if _GUARDED.match(text) else text
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from coverage.domain.cell_guard import guard
+
 # Decimals by column; a column that is not listed is written as it is.
 _DECIMALS = {
     "area_km2": 3,
@@ -21,7 +23,6 @@ _DECIMALS = {
     "lon": 6,
 }
 _PEOPLE = ("people", "households", "population")
-_TEXT_STARTS = tuple("=+-@\t\r＝＋－＠")
 
 
 def rounded(column: str, value: Any) -> Any:
@@ -52,17 +53,7 @@ def cell_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return repr(value)
-    text = str(value)
-    if text.startswith(_TEXT_STARTS) and not _is_number(text):
-        return "'" + text
-    return text
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
+    return guard(str(value))
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
