@@ -88,7 +88,7 @@ def _settled_prices(inst: Instance, model: CoverModel, proof: dict[str, Any]) ->
         extra = proof["groups"][inst.group[j]] if inst.group is not None and inst.group[j] >= 0 else 0
         own = int(onward[inst.reach(j)].sum()) * step - proof["budget"][0] * int(inst.costs[j]) - proof["count"] + extra
         children = sum(price for (k, _), price in rho.items() if int(inst.requires[k]) == j)  # type: ignore[index]
-        return own + children - rho.get((j, 0), 0)
+        return int(own + children - rho.get((j, 0), 0))
 
     def depth(j: int) -> int:
         return 0 if int(inst.requires[j]) < 0 else 1 + depth(int(inst.requires[j]))  # type: ignore[index]

@@ -129,7 +129,7 @@ def _program(model: CoverModel, extra: tuple[ExtraRow, ...] = ()) -> _Program:
 def _pass(program: _Program, n: int, *, integer: bool, seed: int, time_limit: float) -> Any:
     import highspy
 
-    highs = highspy.Highs()
+    highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     highs.setOptionValue("output_flag", False)
     highs.setOptionValue("threads", 1)
     highs.setOptionValue("random_seed", int(seed) % (2**31 - 1))

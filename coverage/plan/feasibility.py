@@ -47,10 +47,10 @@ def broken_constraint(instance: Instance, plan: Sequence[Choice]) -> tuple[str, 
     for year, limit in enumerate(instance.year_budgets):
         spent = sum(int(instance.costs[site]) for site, when in plan if when == year)
         if spent > limit:
-            name = instance.fiscal_years[year]
+            fiscal_year = instance.fiscal_years[year]
             return (
-                f"{name}年度の費用 {spent:,} 円が予算 {limit:,} 円を超えます",
-                f"the cost of {spent:,} yen in {name} exceeds its budget of {limit:,} yen",
+                f"{fiscal_year}年度の費用 {spent:,} 円が予算 {limit:,} 円を超えます",
+                f"the cost of {spent:,} yen in {fiscal_year} exceeds its budget of {limit:,} yen",
             )
     if instance.group is not None:
         counts = np.bincount(instance.group[np.array(sites, dtype=np.int64)] + 1, minlength=len(instance.group_names) + 1)

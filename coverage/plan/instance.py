@@ -15,6 +15,7 @@ those units, and is divided by the scale only to be shown.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -83,7 +84,8 @@ class Instance:
     @property
     def w(self) -> IntArray:
         """Weights of the objective, int64 (m,)."""
-        return self.weights[self.objectives.index(self.objective)]
+        row: IntArray = self.weights[self.objectives.index(self.objective)]
+        return row
 
     def reach(self, site: int) -> NDArray[np.int32]:
         """Demand points that a site reaches."""
@@ -455,7 +457,7 @@ def _years(
         if year_weights is not None
         else (1,) * len(budgets)
     )
-    ascending = all(a < b for a, b in zip(years, years[1:], strict=False))
+    ascending = all(a < b for a, b in itertools.pairwise(years))
     if len(years) != len(budgets) or len(factors) != len(budgets) or not ascending or sum(factors) == 0:
         raise _refuse(
             "plan-years-shape",

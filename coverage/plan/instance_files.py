@@ -33,7 +33,7 @@ def instance_digest(instance: Instance) -> str:
     def array(name: str, values: Any, dtype: str) -> None:
         data = np.ascontiguousarray(values, dtype=np.dtype(dtype))
         digest.update(f"{name}:{data.size}:".encode())
-        digest.update(memoryview(data).cast("B") if data.size else b"")
+        digest.update(data.tobytes() if data.size < 1_000_000 else data.data)
 
     head = {
         "format": FORMAT,

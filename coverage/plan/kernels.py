@@ -141,7 +141,7 @@ def dominators(ptr: Any, idx: Any, rptr: Any, rcols: Any, cost: Any, may_go: Any
 
 
 @njit(cache=True)
-def _draw(state: Any, limit: int) -> int:
+def _draw(state: Any, limit: int) -> Any:
     """A whole number below ``limit``; xorshift64* on a one-element uint64 array."""
     x = state[0]
     x ^= x >> np.uint64(12)
@@ -184,12 +184,10 @@ def drop_column(col: int, ptr: Any, idx: Any, rptr: Any, rcols: Any, w: Any, cou
 
 
 @njit(cache=True)
-def _choose(
-    pick: int, ptr: Any, idx: Any, rptr: Any, rcols: Any, w: Any, unit: Any, year: Any, cost: Any, group: Any,
-    parent: Any, chosen: Any, count: Any, owner: Any, gain: Any, unit_col: Any, used: Any, in_group: Any,
-    children: Any, listed: Any, place: Any, numbers: Any,
-) -> None:  # fmt: skip
+def _choose(pick: int, net: Any, books: Any) -> None:
     """Choose a column and keep the books of :func:`anneal_steps`."""
+    ptr, idx, rptr, rcols, w, unit, year, cost, group, parent = net
+    chosen, count, owner, gain, unit_col, used, in_group, children, listed, place, numbers = books
     u = unit[pick]
     numbers[0] += gain[pick]
     add_column(pick, ptr, idx, rptr, rcols, w, count, owner, gain)
@@ -206,12 +204,10 @@ def _choose(
 
 
 @njit(cache=True)
-def _release(
-    pick: int, ptr: Any, idx: Any, rptr: Any, rcols: Any, w: Any, unit: Any, year: Any, cost: Any, group: Any,
-    parent: Any, chosen: Any, count: Any, owner: Any, gain: Any, unit_col: Any, used: Any, in_group: Any,
-    children: Any, listed: Any, place: Any, numbers: Any,
-) -> None:  # fmt: skip
+def _release(pick: int, net: Any, books: Any) -> None:
     """Undo :func:`_choose`."""
+    ptr, idx, rptr, rcols, w, unit, year, cost, group, parent = net
+    chosen, count, owner, gain, unit_col, used, in_group, children, listed, place, numbers = books
     u = unit[pick]
     numbers[0] -= gain[pick]
     drop_column(pick, ptr, idx, rptr, rcols, w, count, owner, gain)
@@ -230,12 +226,8 @@ def _release(
 
 @njit(cache=True)
 def anneal_steps(
-    ptr: Any, idx: Any, rptr: Any, rcols: Any, w: Any,
-    unit: Any, year: Any, cost: Any, allowed: Any, fixed: Any,
-    capacity: Any, p: int, group: Any, minimum: Any, parent: Any,
-    chosen: Any, count: Any, owner: Any, gain: Any, unit_col: Any, used: Any, in_group: Any, children: Any,
-    listed: Any, place: Any, best: Any, numbers: Any, state: Any, steps: int, heat: float, cycle: int,
-    refill: int,
+    net: Any, allowed: Any, fixed: Any, capacity: Any, p: int, minimum: Any,
+    books: Any, best: Any, state: Any, steps: int, heat: float, cycle: int, refill: int,
 ) -> None:  # fmt: skip
     """``steps`` proposals of simulated annealing, all state changed in place.
 
@@ -243,9 +235,12 @@ def anneal_steps(
     One in ``refill`` drops one chosen column (now and then two or three) and fills the room with the columns that add
     most (or most per yen) anywhere. Either is refused where it loses more than the temperature allows; that falls from
     ``heat`` to 0 within each ``cycle`` of steps. ``capacity[t] < 0`` means no limit in year t, ``p < 0`` none on the count.
-    ``numbers`` int64: [value, best value, step, chosen columns]; ``listed[:numbers[3]]`` are the chosen columns and
-    ``place`` where each stands in it.
+    ``net`` is the model (ptr, idx, rptr, rcols, w, unit, year, cost, group, parent). ``books`` is the state: chosen,
+    count and owner per row, gain per column, column of each unit, money used per year, sites per group, children per
+    unit, the list of chosen columns and the place of each in it, and ``numbers`` = [value, best value, step, chosen].
     """
+    ptr, idx, rptr, rcols, w, unit, year, cost, group, parent = net
+    chosen, count, _, gain, unit_col, used, in_group, children, listed, _, numbers = books
     n = len(chosen)
     money = capacity.max() >= 0
     moved = np.empty(64, np.int64)
@@ -298,8 +293,8 @@ def anneal_steps(
                     b += 1
             if loss > limit:
                 continue
-            _release(old, ptr, idx, rptr, rcols, w, unit, year, cost, group, parent, chosen, count, owner, gain, unit_col, used, in_group, children, listed, place, numbers)  # fmt: skip # noqa: E501
-            _choose(new, ptr, idx, rptr, rcols, w, unit, year, cost, group, parent, chosen, count, owner, gain, unit_col, used, in_group, children, listed, place, numbers)  # fmt: skip # noqa: E501
+            _release(old, net, books)
+            _choose(new, net, books)
             if numbers[0] > numbers[1]:
                 numbers[1] = numbers[0]
                 best[:] = chosen
@@ -339,7 +334,7 @@ def anneal_steps(
             g = group[unit[pick]]
             if g >= 0 and in_group[g] <= minimum[g]:
                 only_group = g
-            _release(pick, ptr, idx, rptr, rcols, w, unit, year, cost, group, parent, chosen, count, owner, gain, unit_col, used, in_group, children, listed, place, numbers)  # fmt: skip # noqa: E501
+            _release(pick, net, books)
             moved[n_moves] = pick
             is_drop[n_moves] = True
             n_moves += 1
@@ -371,21 +366,20 @@ def anneal_steps(
                     pick = col
             if pick < 0:
                 break
-            _choose(pick, ptr, idx, rptr, rcols, w, unit, year, cost, group, parent, chosen, count, owner, gain, unit_col, used, in_group, children, listed, place, numbers)  # fmt: skip # noqa: E501
+            _choose(pick, net, books)
             moved[n_moves] = pick
             is_drop[n_moves] = False
             n_moves += 1
             only_group = -1
         change = numbers[0] - value_before
         threshold = -temperature * -np.log((1.0 + _draw(state, 1 << 20)) / (1 << 20))
-        if only_group >= 0 or change < threshold or n_moves == dropped:
-            if only_group >= 0 or change < 0:
-                for k in range(n_moves - 1, -1, -1):
-                    col = moved[k]
-                    if is_drop[k]:
-                        _choose(col, ptr, idx, rptr, rcols, w, unit, year, cost, group, parent, chosen, count, owner, gain, unit_col, used, in_group, children, listed, place, numbers)  # fmt: skip # noqa: E501
-                    else:
-                        _release(col, ptr, idx, rptr, rcols, w, unit, year, cost, group, parent, chosen, count, owner, gain, unit_col, used, in_group, children, listed, place, numbers)  # fmt: skip # noqa: E501
+        refused = change < threshold or (n_moves == dropped and change < 0)
+        if only_group >= 0 or refused:
+            for k in range(n_moves - 1, -1, -1):
+                if is_drop[k]:
+                    _choose(moved[k], net, books)
+                else:
+                    _release(moved[k], net, books)
         if numbers[0] > numbers[1]:
             numbers[1] = numbers[0]
             best[:] = chosen

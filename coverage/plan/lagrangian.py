@@ -162,7 +162,7 @@ class Relaxation:
             out[self._parents(child)] += self.rho[child]
         return out
 
-    def _parents(self, child: int) -> NDArray[np.int64]:
+    def _parents(self, child: int | np.integer[Any]) -> NDArray[np.int64]:
         """Columns that build what ``child`` needs, in its own year or before."""
         model = self.model
         return self._column_of[model.parent[model.unit[child]], : model.year[child] + 1]

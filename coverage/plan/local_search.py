@@ -1,8 +1,9 @@
-"""Tabu search over plans: drop a site, fill the room, never undo at once. Compiled; the state lives in arrays."""
+"""Simulated annealing over plans: move a site to a neighbouring place, or drop one and fill the room anywhere.
+
+Compiled; the state lives in arrays. Only allowed plans are visited, so the best one can be taken at any time.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,13 +86,17 @@ class Annealing:
         model = self.model
         minimum = model.minimum if len(model.minimum) else np.zeros(1, dtype=np.int64)
         before = self.best_value
-        anneal_steps(
+        net = (
             model.ptr, model.idx, model.rptr, model.rcols, self._w,
-            model.unit, model.year, model.cost, self._allowed, model.fixed,
-            self._capacity, self._p, model.group, minimum, model.parent,
+            model.unit, model.year, model.cost, model.group, model.parent,
+        )  # fmt: skip
+        books = (
             self._chosen, self._count, self._owner, self._gain, self._unit_col, self._used, self._in_group,
-            self._children, self._listed, self._place, self.best, self._numbers, self._state, steps,
-            self._heat, self._cycle, self._refill,
+            self._children, self._listed, self._place, self._numbers,
+        )  # fmt: skip
+        anneal_steps(
+            net, self._allowed, model.fixed, self._capacity, self._p, minimum,
+            books, self.best, self._state, steps, self._heat, self._cycle, self._refill,
         )  # fmt: skip
         self.best_value = int(self._numbers[1])
         return self.best_value > before
@@ -103,33 +108,10 @@ class Annealing:
         self._numbers[1], self._numbers[2] = best, step
 
     @property
+    def steps_done(self) -> int:
+        """Proposals made so far."""
+        return int(self._numbers[2])
+
+    @property
     def best_columns(self) -> NDArray[np.int64]:
         return np.flatnonzero(self.best)
-
-
-def improve_plan(
-    model: CoverModel,
-    start: NDArray[np.int64],
-    *,
-    seed: int,
-    steps: int,
-    stop: Callable[[int], bool] = lambda _: False,
-    chunk: int = 200,
-    patience: int | None = None,
-) -> NDArray[np.int64]:
-    """Better columns than ``start`` within ``steps`` moves; ``stop(best value)`` is asked after every ``chunk``.
-
-    Gives up early when ``patience`` moves in a row found nothing better; goes back to the best plan every so often.
-    """
-    if not model.n_columns or not len(start):
-        return start
-    search = Annealing(model, start, seed=seed)
-    idle = 0
-    for done in range(0, steps, chunk):
-        better = search.step(min(chunk, steps - done))
-        idle = 0 if better else idle + chunk
-        if stop(search.best_value) or (patience is not None and idle >= patience):
-            break
-        if idle and idle % (chunk * 20) == 0:
-            search.restart(search.best_columns)
-    return search.best_columns

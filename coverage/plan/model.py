@@ -177,17 +177,17 @@ def build_model(instance: Instance, *, weights: IntArray | None = None, merge: b
     parent = np.full(len(open_sites), -1, dtype=np.int32)
     if instance.requires is not None:
         settled = set(base_sites)
-        for unit, site in enumerate(open_sites):
+        for number_of_unit, site in enumerate(open_sites):
             above = int(instance.requires[site])
             if above >= 0 and above not in settled:
-                parent[unit] = position[above]
+                parent[number_of_unit] = position[above]
     n_units = len(open_sites)
     cost = instance.costs[open_sites]
-    unit = np.arange(n_units, dtype=np.int32)
+    unit: sparse.Numbers = np.arange(n_units, dtype=np.int32)
     if years == 1:
         limit = instance.year_budgets[0] if instance.year_budgets else instance.budget
         capacity = np.array([-1 if limit is None else limit - base_cost], dtype=np.int64)
-        year = np.zeros(n_units, dtype=np.int32)
+        year: sparse.Numbers = np.zeros(n_units, dtype=np.int32)
         fixed = np.zeros(n_units, dtype=np.bool_)
     else:
         capacity = np.array(instance.year_budgets, dtype=np.int64)

@@ -58,22 +58,22 @@ def proven_bound(inst: Instance, proof: dict[str, Any]) -> int:
     most = [b if b is None or len(years) > 1 else b - inst.cost(inst.forced) for b in limits]
     total = sum(int(np.maximum(inst.w * (u * scale) - row, 0).sum()) for u, row in zip(factors, lam, strict=True))
     total = total * (fine // scale) + pi * (inst.p or 0) - sum(v * k for v, k in zip(nu, inst.group_minimum, strict=True))
-    lent = {key: 0 for key in ((j, t) for j in range(inst.n_sites) for t in years)} if rho else {}
+    lent = dict.fromkeys(((j, t) for j in range(inst.n_sites) for t in years), 0) if rho else {}
     for (j, when), price in rho.items():
         for t in range(when + 1):
-            lent[int(parent[j]), t] += price
+            lent[int(parent[j]), t] += price  # type: ignore[index]
     for j in (j for j in range(inst.n_sites) if j not in excluded):
         rows, cost, profits = inst.reach(j), int(inst.costs[j]), [] if j in forced else [0]
         extra = (nu[inst.group[j]] if inst.group is not None and inst.group[j] >= 0 else 0) - pi
-        for t in (t for t in years if j in forced or most[t] is None or cost <= most[t]):
+        for t in (t for t in years if j in forced or (room := most[t]) is None or cost <= room):
             gain = int(onward[t][rows].sum()) * (fine // scale) - mu[t] * cost + extra
             profits.append(gain - rho.get((j, t), 0) + lent.get((j, t), 0))
         total += max(profits)
     if inst.target is not None:
         unit = math.gcd(*inst.costs.tolist()) or 1
-        return max(0, -((total - inst.target * fine) // mu[0] // unit) * unit)
+        return int(max(0, -((total - inst.target * fine) // mu[0] // unit) * unit))
     unit = int(np.gcd.reduce(inst.w)) * math.gcd(*factors)
-    return (total + sum(m * (b or 0) for m, b in zip(mu, limits, strict=True))) // fine // unit * unit
+    return int((total + sum(m * (b or 0) for m, b in zip(mu, limits, strict=True))) // fine // unit * unit)
 
 
 def claims(cert: dict[str, Any], inst: Instance) -> dict[str, bool]:
