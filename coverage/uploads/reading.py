@@ -10,7 +10,7 @@ import shapely
 from coverage.uploads import parse_text, parse_vector
 from coverage.uploads.limits import Limits
 from coverage.uploads.other_tables import OTHER_TABLES, read_other
-from coverage.uploads.report import Report
+from coverage.uploads.report import MAX_BAD_ROWS, Report
 from coverage.uploads.sites import SiteContext, read_sites
 from coverage.uploads.tables import RawTable
 
@@ -24,8 +24,30 @@ def read_upload(job: dict[str, Any]) -> Report:
     if job["kind"] == "sites":
         region = None if job["region"] is None else shapely.from_wkb(job["region"])
         context = SiteContext(answers=job["answers"], operators=job["operators"], region=region)
-        return read_sites(table, job["label"], context)
-    return read_other(job["kind"], table, job["label"], job["answers"])
+        report = read_sites(table, job["label"], context)
+    else:
+        report = read_other(job["kind"], table, job["label"], job["answers"])
+    report.bad_rows = _bad_rows(table, report)
+    return report
+
+
+def _bad_rows(table: RawTable, report: Report) -> list[dict[str, Any]]:
+    """Rows with errors as they stand in the file; only columns that are used, so nothing dropped comes back."""
+    used = report.understood.get("columns") or {}
+    at = [table.columns.index(place) if isinstance(place, str) else int(place) for place in used.values()]
+    wanted = {e.row for e in report.errors if e.row is not None}
+    rows: list[dict[str, Any]] = []
+    for row in table.rows:
+        if row.number not in wanted:
+            continue
+        cells = {table.columns[i]: row.cells[i] if i < len(row.cells) else "" for i in at}
+        if table.spatial and not {"lat", "lon"} & set(used):
+            lon, lat = row.lonlat or ("", "")
+            cells |= {"lat": str(lat), "lon": str(lon)}
+        rows.append({"row": row.number, "cells": cells})
+        if len(rows) == MAX_BAD_ROWS:
+            break
+    return rows
 
 
 def _parse(path: Path, label: str, form: str, limits: Limits, answers: dict[str, Any]) -> RawTable:

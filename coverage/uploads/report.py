@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Verdict = Literal["accept", "accept-with-warning", "reject"]
+MAX_BAD_ROWS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,9 @@ class Report:
     understood: dict[str, Any] = field(default_factory=dict)
     """Format, encoding, columns and CRS as read: what a person is shown before anything else."""
     rejected: bool = False
+    bad_rows: list[dict[str, Any]] = field(default_factory=list)
+    """Rows with errors as the file has them, for a person to put right: ``row`` and ``cells`` (header → text) of the
+    columns that are used. At most :data:`MAX_BAD_ROWS`."""
 
     @property
     def rows_bad(self) -> int:
@@ -64,6 +68,7 @@ class Report:
             "notices": [n.as_dict() for n in self.notices],
             "understood": self.understood,
             "rows": [] if rejected else self.rows,
+            "bad_rows": self.bad_rows,
         }
 
     @classmethod
@@ -80,6 +85,7 @@ class Report:
             notices=remarks("notices"),
             understood=data["understood"],
             rejected=data["verdict"] == "reject",
+            bad_rows=data["bad_rows"],
         )
 
 
