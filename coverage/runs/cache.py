@@ -9,6 +9,7 @@ A file appears under its name complete or not at all.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import itertools
 import json
@@ -20,6 +21,7 @@ import sys
 import time
 import zlib
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -34,9 +36,6 @@ from coverage.errors import StorageError
 from coverage.radio.footprint import Cell, Footprint
 
 log = logging.getLogger(__name__)
-
-FOOTPRINT_REVISION: Final = 1
-"""Raise when a change in the model or in footprints alters levels without a new product version."""
 
 BAND_ROWS: Final = 64
 """Rows of the run's grid in one band of a footprint file; bands begin at multiples of it, for all footprints alike."""
@@ -73,8 +72,20 @@ def _canonical(layer: NDArray[np.float32]) -> bytes:
 def model_digest(radio: RadioConfig) -> str:
     """SHA-256 over the parameters that shape levels (not the model's error, which only widens intervals)."""
     values = radio.model_dump(mode="json", exclude={"model_error_db"})
-    values |= {"software": __version__, "revision": FOOTPRINT_REVISION}
+    values |= {"software": __version__, "source": _radio_source()}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode("utf-8")).hexdigest()
+
+
+@functools.cache
+def _radio_source() -> str:
+    """SHA-256 over the source of the radio package: no change of a formula can go with an old footprint."""
+    digest = hashlib.sha256()
+    for item in sorted(resources.files("coverage.radio").iterdir(), key=lambda item: item.name):
+        if item.name.endswith(".py"):
+            # A checkout may carry other line ends than the wheel.
+            text = item.read_text(encoding="utf-8").replace("\r\n", "\n")
+            digest.update(f"{item.name}\n{len(text)}\n{text}".encode())
+    return digest.hexdigest()
 
 
 def footprint_key(cell: Cell, *, terrain: str, model: str) -> str:
@@ -147,13 +158,28 @@ class FootprintCache:
     def size_bytes(self) -> int:
         return sum(path.stat().st_size for path in self.folder.glob(f"??/*{_SUFFIX}"))
 
-    def prune(self, keep: set[str]) -> int:
-        """Remove every footprint whose key is not in ``keep``, and what interrupted writes left; returns how many."""
-        removed = 0
-        for path in sorted(self.folder.glob("??/*")):
-            if path.suffix != _SUFFIX or path.name.removesuffix(_SUFFIX) not in keep:
+    def trim(self, *, keep: set[str], limit_bytes: int) -> int:
+        """Remove what interrupted writes left, and the oldest footprints not in ``keep`` until the rest fits.
+
+        Returns how many files went. ``keep`` is never removed, even where it alone exceeds ``limit_bytes``.
+        """
+        removed, held = 0, 0
+        others: list[tuple[int, str, int, Path]] = []
+        for path in self.folder.glob("??/*"):
+            if path.suffix != _SUFFIX:
                 path.unlink(missing_ok=True)
                 removed += 1
+                continue
+            status = path.stat()
+            held += status.st_size
+            if path.name.removesuffix(_SUFFIX) not in keep:
+                others.append((status.st_mtime_ns, path.name, status.st_size, path))
+        for _, _, size, path in sorted(others):
+            if held <= limit_bytes:
+                break
+            path.unlink(missing_ok=True)
+            held -= size
+            removed += 1
         return removed
 
 

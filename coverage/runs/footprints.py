@@ -135,6 +135,20 @@ def compute_footprints(
     return prints
 
 
+def clean_work(work: Path, *, keep: FootprintSet, limit_bytes: int) -> int:
+    """Make room in a work folder: other terrains, left-over strips, and the oldest footprints above ``limit_bytes``.
+
+    What ``keep`` needs stays. Not for a folder that another run is using at this moment. Returns how many files and
+    folders went.
+    """
+    removed = FootprintCache(work / "footprints").trim(keep=set(keep.keys), limit_bytes=limit_bytes)
+    for folder in [*(work / "terrain").glob("*"), *(work / "strips").glob("*")]:
+        if folder != keep.terrain_folder:
+            shutil.rmtree(folder, ignore_errors=True)
+            removed += 1
+    return removed
+
+
 # --- Terrain that processes share ------------------------------------------------------------------------------------
 
 

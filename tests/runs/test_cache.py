@@ -72,7 +72,9 @@ def test_levels_take_less_room_than_plain_floats(cache: FootprintCache) -> None:
 
 
 @pytest.mark.parametrize(("row0", "row1"), [(0, 40), (37, 38), (63, 65), (64, 128), (150, 1000), (0, 1000)])
-def test_some_rows_can_be_read_alone(cache: FootprintCache, footprint: Footprint, row0: int, row1: int) -> None:
+def test_some_rows_can_be_read_alone(
+    cache: FootprintCache, footprint: Footprint, row0: int, row1: int
+) -> None:
     cache.write(KEY, footprint)
     part = cache.read_rows(KEY, row0, row1)
     assert part is not None
@@ -84,7 +86,9 @@ def test_some_rows_can_be_read_alone(cache: FootprintCache, footprint: Footprint
     assert part.level_dbm.tobytes() == footprint.level_dbm[here].tobytes()
 
 
-def test_rows_that_a_footprint_does_not_have_are_an_empty_window(cache: FootprintCache, footprint: Footprint) -> None:
+def test_rows_that_a_footprint_does_not_have_are_an_empty_window(
+    cache: FootprintCache, footprint: Footprint
+) -> None:
     cache.write(KEY, footprint)
     part = cache.read_rows(KEY, 1000, 1100)
     assert part is not None
@@ -216,15 +220,27 @@ def test_what_does_not_shape_a_footprint_leaves_its_key(cell: Cell) -> None:
     assert terrain_digest(replace(terrain, source="another name")) == terrain_digest(terrain)
 
 
-def test_what_nobody_needs_any_more_can_be_removed(cache: FootprintCache, footprint: Footprint) -> None:
-    cache.write(KEY, footprint)
-    cache.write(OTHER_KEY, footprint)
-    left_over = cache.path(KEY).with_name(".interrupted.part")
+def test_the_oldest_footprints_go_first_and_those_in_use_stay(
+    cache: FootprintCache, footprint: Footprint
+) -> None:
+    keys = [f"{i:02x}" * 32 for i in range(4)]
+    for age, key in enumerate(keys):
+        cache.write(key, footprint)
+        os.utime(cache.path(key), ns=(10**18 + age, 10**18 + age))
+    left_over = cache.path(keys[1]).with_name(".interrupted.part")
     left_over.write_bytes(b"half")
-    assert cache.prune({KEY}) == 2
-    assert cache.has(KEY)
-    assert not cache.has(OTHER_KEY)
+    one = cache.size_bytes() // 4
+    assert cache.trim(keep={keys[0]}, limit_bytes=4 * one) == 1, "what a kill left goes in any case"
     assert not left_over.exists()
+    assert cache.trim(keep={keys[0]}, limit_bytes=2 * one) == 2
+    assert [cache.has(key) for key in keys] == [True, False, False, True]
+    assert cache.trim(keep=set(keys), limit_bytes=0) == 0
+
+
+def test_the_source_of_the_radio_package_is_part_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = model_digest(RadioConfig())
+    monkeypatch.setattr("coverage.runs.cache._radio_source", lambda: "another formula")
+    assert model_digest(RadioConfig()) != before
 
 
 def test_a_folder_that_cannot_be_written_is_a_plain_message(tmp_path: Path, footprint: Footprint) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from coverage.domain.region import RadioConfig
 from coverage.errors import EnvironmentProblemError, InputError, OutsideTerrainError, StorageError
 from coverage.radio.footprint import Cell
 from coverage.runs.cache import BAND_ROWS, terrain_digest
@@ -30,7 +31,7 @@ from coverage.runs.executors import (
     SerialExecutor,
     executor_named,
 )
-from coverage.runs.footprints import compute_footprints, publish_terrain, shared_terrain
+from coverage.runs.footprints import clean_work, compute_footprints, publish_terrain, shared_terrain
 from coverage.runs.network import NetworkSignal, network_signal
 from coverage.runs.strips import merge_strips
 
@@ -494,6 +495,32 @@ def test_damaged_shared_terrain_is_written_again(
     assert publish_terrain(terrain, tmp_path, terrain_digest(terrain)) == folder
     assert "damaged" in caplog.text
     assert path.read_bytes() == sound
+
+
+def test_an_old_work_folder_can_be_cleaned_without_losing_what_is_in_use(tmp_path: Path) -> None:
+    terrain = network.terrain()
+    old = compute_footprints(
+        replace(terrain, height_m=terrain.height_m + 1), network.cells(3), network.RADIO, work=tmp_path,
+        executor=SerialExecutor(),
+    )  # fmt: skip
+    now = compute_footprints(
+        terrain, network.cells(3), network.RADIO, work=tmp_path, executor=SerialExecutor()
+    )
+    assert clean_work(tmp_path, keep=now, limit_bytes=0) == 3 + 1
+    assert all(now.cache.has(key) for key in now.keys)
+    assert now.terrain_folder.is_dir()
+    assert not old.terrain_folder.exists()
+    assert not any(now.cache.has(key) for key in old.keys)
+
+
+def test_p1812_in_processes_gives_the_bytes_of_the_serial_run(tmp_path: Path, processes: Executor) -> None:
+    radio = RadioConfig(max_range_m=1_500.0)
+    for name, executor in (("a", SerialExecutor()), ("b", processes)):
+        compute_footprints(
+            network.terrain(), network.cells(6), radio, work=tmp_path / name, executor=executor
+        )
+    assert _files(tmp_path / "a") == _files(tmp_path / "b")
+    assert len(_files(tmp_path / "a")) == 6
 
 
 def test_a_work_folder_that_cannot_be_written_is_a_plain_message(tmp_path: Path) -> None:
