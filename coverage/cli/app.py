@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from coverage.cli import db, exports, figures, imports, ledger, runs, serving
+from coverage.cli import db, exports, figures, imports, ledger, plan, planning, runs, serving
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,6 +28,10 @@ app.command("import-districts")(imports.import_districts)
 app.command("import-site-districts")(imports.import_site_districts)
 app.command("import-actuals")(imports.import_actuals)
 app.command("import-measurements")(imports.import_measurements)
+plan.app.command("make")(planning.make)
+plan.app.command("list")(planning.list_plans)
+plan.app.command("show")(planning.show)
+app.add_typer(plan.app, name="plan")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(ledger.publication, name="publication")
 app.add_typer(db.app, name="db")

@@ -1,0 +1,113 @@
+"""``plan make``, ``plan list`` and ``plan show``: from the published run to the next sites."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from coverage.cli import options
+
+
+def make(
+    budget: Annotated[int | None, typer.Option("--budget", help="予算（県の負担額、円） / Budget: the prefecture's yen")] = None,
+    years: Annotated[
+        str | None, typer.Option("--years", help="年度別の予算 2020=30000000,2021=30000000（1〜31は平成） / Budget by fiscal year")
+    ] = None,
+    sites: Annotated[int | None, typer.Option("--sites", min=0, help="箇所数の上限 / At most so many sites")] = None,
+    objective: Annotated[str, typer.Option("--objective", help="people | households | shelters")] = "people",
+    operator: Annotated[str, typer.Option("--operator", help="載せる事業者（既定は先頭） / Operator on the new masts")] = "",
+    cost: Annotated[int, typer.Option("--site-cost", min=0, help="一局の総事業費（円） / Total cost of one site")] = 30_000_000,
+    margin: Annotated[float, typer.Option("--margin", help="受信レベルの余裕（dB） / Margin above the signal edge")] = 0.0,
+    candidates: Annotated[int, typer.Option("--candidates", min=1, help="候補地の数の上限 / At most so many candidates")] = 400,
+    time_limit: Annotated[float, typer.Option("--time", min=0.1, help="最適化の上限時間（秒） / Time limit of the solver")] = 60.0,
+    gap: Annotated[float, typer.Option("--gap", min=0.0, max=1.0, help="この差で打ち切る / Stop at this relative gap")] = 0.0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="乱数の種 / Seed")] = 1,
+    run_id: Annotated[str | None, typer.Option("--run", help="計算結果の番号（既定は公開中） / Run id")] = None,
+    region: options.Region = None,
+    layers: options.Layers = None,
+    runs: options.Runs = None,
+    as_json: options.Json = False,
+) -> None:
+    """予算から次の整備箇所を決め、どれだけ良いかを示す / Plan the next sites for a budget, with a bound"""
+    from coverage.cli.progress import terminal_progress
+    from coverage.services import planning
+    from coverage.services.context import AppContext
+
+    request = planning.PlanRequest(
+        budget_yen=budget, year_budgets=_years(years), sites=sites, objective=objective, operator=operator,
+        site_cost_yen=cost, margin_db=margin, max_candidates=candidates, time_limit_s=time_limit, gap=gap, seed=seed,
+    )  # fmt: skip
+    context = AppContext.from_settings(region=region, layers=layers, runs=runs)
+    with terminal_progress(quiet=as_json) as progress:
+        plan = planning.make_plan(context, request, run_id=run_id, progress=progress)
+    if as_json:
+        options.print_json(plan)
+        return
+    for line in _lines(plan):
+        typer.echo(line)
+
+
+def list_plans(runs: options.Runs = None, as_json: options.Json = False) -> None:
+    """計画の一覧 / List the plans"""
+    from coverage.services import planning
+    from coverage.services.context import AppContext
+
+    plans = planning.list_plans(AppContext.from_settings(runs=runs))
+    if as_json:
+        options.print_json({"plans": [{k: p[k] for k in ("plan_id", "run_id", "value", "bound", "gap", "cost")} for p in plans]})
+        return
+    for plan in plans:
+        typer.echo(f"{plan['plan_id']}  {plan['statement']['ja']}")
+
+
+def show(
+    plan_id: Annotated[str, typer.Argument(help="計画の番号 / Plan id")], runs: options.Runs = None, as_json: options.Json = False
+) -> None:
+    """計画を表示する / Show a plan"""
+    from coverage.services import planning
+    from coverage.services.context import AppContext
+
+    plan = planning.open_plan(AppContext.from_settings(runs=runs), plan_id)
+    if as_json:
+        options.print_json(plan)
+        return
+    for line in _lines(plan):
+        typer.echo(line)
+
+
+def _lines(plan: dict[str, Any]) -> list[str]:
+    estimate = "（推計）" if plan["estimated"] else ""
+    fictional = "（見本・架空）" if plan["region"]["fictional"] else ""
+    cost = plan["cost"]
+    lines = [
+        f"計画 {plan['plan_id']}  {plan['region']['name_ja']}{fictional}{estimate}  候補地 {plan['candidates']}",
+        plan["statement"]["ja"],
+        f"費用: 国 {cost['state_yen']:,} 円、県 {cost['prefecture_yen']:,} 円、市町 {cost['municipality_yen']:,} 円、"
+        f"事業者 {cost['operators_yen']:,} 円（計 {cost['total_yen']:,} 円）",
+    ]
+    lines += [f"  {i}. {s['ja']}" for i, s in enumerate(plan["sites"], 1)]
+    for row in plan["indicator"]:
+        value = "開始値未登録" if row["forecast"] is None else f"{row['forecast']} 基"
+        lines.append(f"整備数の見込み {row['fiscal_year']}年度: {value}（+{row['added']}、予測）")
+    lines.append(f"証明書 / certificate: {plan['folder']}/certificate.json")
+    return lines
+
+
+def _years(text: str | None) -> tuple[tuple[int, int], ...]:
+    from coverage.domain import fiscal
+    from coverage.errors import InputError
+
+    if text is None:
+        return ()
+    parsed = []
+    for part in text.split(","):
+        year, _, amount = part.partition("=")
+        if not amount.strip().isdigit():
+            raise InputError(
+                "plan-years-unreadable",
+                f"年度別の予算「{part}」を読めません。2020=30000000,2021=30000000 の形で書いてください。",
+                f"The budget by year '{part}' cannot be read; write 2020=30000000,2021=30000000.",
+            )
+        parsed.append((fiscal.parse_fiscal_year(year), int(amount)))
+    return tuple(sorted(parsed))
