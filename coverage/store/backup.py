@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import shutil
 import sqlite3
@@ -26,6 +27,8 @@ from coverage.store.locate import Location, open_store
 from coverage.store.postgis import PostgisStore
 from coverage.store.protocol import BackupReceipt
 from coverage.store.sqlite import SqliteStore
+
+_LOG = logging.getLogger(__name__)
 
 
 def anchor_log(location: Location, folder: Path | None = None) -> Path:
@@ -139,6 +142,14 @@ def restore(
     if log is not None:
         write_anchor(log, head, at=now, event="restore")
     return BackupReceipt(location.path or Path(location.name), head, restored_counts, _file_sha256(source))
+
+
+def put_down_head(store: SqliteStore | PostgisStore, log: Path, *, clock: Clock = utc_now) -> Head:
+    """Append the present head to the anchor log and to the program's log; to be called once a day."""
+    head = store.head()
+    write_anchor(log, head, at=clock(), event="daily")
+    _LOG.info("audit head of %s: %s", one_line(store.label), head)
+    return head
 
 
 def verify(url: str, *, log: Path | None = None, extra: tuple[Head, ...] = ()) -> AuditReport:

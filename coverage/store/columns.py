@@ -92,13 +92,12 @@ class Table:
 
     @cached_property
     def _plain_decoders(self) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
-        pairs = ((i, from_database(c.kind, None)) for i, c in enumerate(self.columns))
+        pairs = ((i, from_database(c.kind)) for i, c in enumerate(self.columns))
         return tuple((i, decode) for i, decode in pairs if decode is not None)
 
     @cached_property
-    def _record_decoders(self) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
-        pairs = ((i, from_database(c.kind, c.enum)) for i, c in enumerate(self.columns))
-        return tuple((i, decode) for i, decode in pairs if decode is not None)
+    def _enum_members(self) -> tuple[tuple[int, dict[Any, Any]], ...]:
+        return tuple((i, dict(c.enum._value2member_map_)) for i, c in enumerate(self.columns) if c.enum)
 
     @cached_property
     def _enums(self) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
@@ -123,8 +122,11 @@ class Table:
     def records_of(self, columns: Sequence[Sequence[Any]], recorded_at: Sequence[datetime]) -> list[Any]:
         """The kind's records from database values column by column: 100,000 sites in one go."""
         columns = list(columns)
-        for i, decode in self._record_decoders:
+        for i, decode in self._plain_decoders:
             columns[i] = [None if value is None else decode(value) for value in columns[i]]
+        for i, members in self._enum_members:
+            # The tables' CHECK lets no other text in.
+            columns[i] = list(map(members.get, columns[i]))
         visible = [columns[i] for i in self._visible_at]
         for i in self._geometries:
             import shapely

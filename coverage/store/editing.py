@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from typing import Any
 
 from coverage.domain.ledger import Status
-from coverage.errors import InputError, NotFoundError
+from coverage.errors import ConflictError, InputError, NotFoundError
 from coverage.store import timeline as lines
 from coverage.store.canonical import one_line
 from coverage.store.clock import JAPAN
@@ -18,6 +18,7 @@ from coverage.store.identity import identify, settle
 from coverage.store.protocol import Actor, EditConflictError, FieldChange, Receipt
 from coverage.store.reading import Reading
 from coverage.store.session import Session, read_audit, read_head
+from coverage.store.tables import EDITABLE_KINDS, RETIRABLE_KINDS
 from coverage.store.writing import Writing, differing, status_columns
 
 
@@ -52,6 +53,7 @@ class Editing(Reading):
 
         Raises EditConflictError when somebody changed the record since, InputError for a value that cannot be.
         """
+        _require_door(kind, EDITABLE_KINDS)
         with self._transaction(by) as writing:
             written = edit(
                 writing, kind, values, expected_version=expected_version, key=key, valid_from=valid_from
@@ -59,7 +61,12 @@ class Editing(Reading):
             return _close(writing, action, f"{kind.value}:{written}", reason)
 
     def retire(self, kind: Kind, key: str, *, by: Actor, expected_version: int, reason: str) -> Receipt:
-        """Take a record out, as an event: it stays in the history. Raises NotFoundError, EditConflictError."""
+        """Take a record out, as an event: it stays in the history.
+
+        Raises NotFoundError, EditConflictError, and ConflictError for a site that has operators, districts or an
+        allocation: take these out first.
+        """
+        _require_door(kind, RETIRABLE_KINDS)
         with self._transaction(by) as writing:
             writing.books.load_keys(kind, [key])
             require_version(writing, kind, key, expected_version)
@@ -67,6 +74,13 @@ class Editing(Reading):
             if lines.in_force(segments, None) is None:
                 raise not_found(kind, key)
             writing.write(kind, key, lines.remove(segments, tx=writing.tx))
+            for child, child_key in dependents(writing):
+                raise ConflictError(
+                    "record-has-dependents",
+                    f"「{one_line(key, limit=80)}」には{TABLES[child].ja}「{one_line(child_key, limit=80)}」があります。先にそちらを削除してください。",
+                    f'"{one_line(key, limit=80)}" still has the {child.value} "{one_line(child_key, limit=80)}"; take '
+                    "that out first.",
+                )
             return _close(writing, "retire", f"{kind.value}:{key}", reason)
 
     def set_status(
@@ -116,6 +130,29 @@ def edit(
     if key is not None:
         require_version(writing, kind, key, expected_version)
     return writing.apply(Change(kind, plain), plain, valid_from=valid_from).key
+
+
+def dependents(writing: Writing) -> list[tuple[Kind, str]]:
+    """Existing operators, districts and allocations of the sites that the transaction takes out: (kind, key)."""
+    gone = {
+        writing.books.rows(Kind.SITE, ref.key)[-1].values["site_id"]
+        for ref in writing.events
+        if ref.kind is Kind.SITE and not writing.books.exists(Kind.SITE, ref.key)
+    }
+    found: list[tuple[Kind, str]] = []
+    for kind in (Kind.SITE_OPERATOR, Kind.SITE_DISTRICT, Kind.ALLOCATION):
+        writing.books.load(kind, gone)
+        found += [(kind, key) for key in writing.books.of_parents(TABLES[kind], gone)]
+    return found
+
+
+def _require_door(kind: Kind, allowed: Sequence[Kind]) -> None:
+    if kind not in allowed:
+        raise InputError(
+            "kind-has-own-door",
+            f"{TABLES[kind].ja}は、この方法では変更できません。専用の画面かコマンドを使ってください。",
+            f"A {kind.value} cannot be changed this way; use its own page or command.",
+        )
 
 
 def require_version(writing: Writing, kind: Kind, key: str, expected_version: int) -> None:

@@ -13,7 +13,7 @@ from coverage.errors import ConflictError, InputError
 from coverage.store import timeline as lines
 from coverage.store.canonical import canonical_json, one_line, sha256_hex
 from coverage.store.clock import JAPAN
-from coverage.store.editing import Editing, close, conflict, not_found, require_text
+from coverage.store.editing import Editing, close, conflict, dependents, not_found, require_text
 from coverage.store.events import LEDGER_KINDS, TABLES, UPLOAD_KINDS, Change, EventRow, Kind, change_of
 from coverage.store.protocol import Actor, Comparison, EventRef, ImportReceipt, Receipt
 from coverage.store.records import ImportRecord, ImportState, Merger
@@ -395,18 +395,11 @@ def _first_of_each_key(rows: Sequence[EventRow]) -> list[EventRow]:
 
 def _settle_dependents(writing: Writing, *, overwrite: bool) -> None:
     """No operator, district or allocation may be left on a site that the undoing removed."""
-    gone = {
-        writing.books.rows(Kind.SITE, ref.key)[-1].values["site_id"]
-        for ref in writing.events
-        if ref.kind is Kind.SITE and not writing.books.exists(Kind.SITE, ref.key)
-    }
-    for kind in (Kind.SITE_OPERATOR, Kind.SITE_DISTRICT, Kind.ALLOCATION):
-        writing.books.load(kind, gone)
-        for key in writing.books.of_parents(TABLES[kind], gone):
-            if not overwrite:
-                rows = writing.books.rows(kind, key)
-                raise _renamed(conflict(writing, rows, len(rows) - 1), "undo-has-dependents")
-            writing.write(kind, key, lines.remove(writing.segments(kind, key), tx=writing.tx))
+    for kind, key in dependents(writing):
+        if not overwrite:
+            rows = writing.books.rows(kind, key)
+            raise _renamed(conflict(writing, rows, len(rows) - 1), "undo-has-dependents")
+        writing.write(kind, key, lines.remove(writing.segments(kind, key), tx=writing.tx))
 
 
 def _renamed(problem: ConflictError, code: str) -> ConflictError:

@@ -13,7 +13,12 @@ from coverage.store.clock import Clock, utc_now
 
 if TYPE_CHECKING:
     from coverage.store.postgis import PostgisStore
+    from coverage.store.protocol import Store
     from coverage.store.sqlite import SqliteStore
+
+    def _both_keep_the_protocol(one: SqliteStore, other: PostgisStore) -> tuple[Store, Store]:
+        return one, other
+
 
 _POSTGRES = re.compile(r"^(postgresql|postgres|postgis)(\+psycopg)?://", re.IGNORECASE)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import Any
@@ -25,7 +26,7 @@ from coverage.store.audit import (
 )
 from coverage.store.canonical import one_line, sha256_hex
 from coverage.store.clock import Clock, in_sequence, last_at
-from coverage.store.events import LEDGER_KINDS, TABLES, Kind, Table
+from coverage.store.events import LEDGER_KINDS, TABLES, EventRow, Kind, Table
 from coverage.store.protocol import AsOf, Bounds, HistoryEntry, Versioned
 from coverage.store.session import (
     ENVELOPE,
@@ -228,6 +229,36 @@ class Reading(ABC):
             )
         return tuple(entries)
 
+    def timeline(self, kind: Kind, key: str, *, as_of: AsOf = None) -> tuple[Versioned, ...]:
+        """What holds from which day on, earliest first: the life-cycle of a site with the date of each step.
+
+        Days on which the record does not exist are left out.
+        """
+        table = TABLES[kind]
+        with self._read() as session:
+            times = self._read_times(session)
+            reach = self._reach(times, as_of, None)
+            found = read_events(session, table, "e.key = :key", {"key": key})
+            rows = [row for row in found if reach.reaches(row)]
+        standing: list[EventRow] = []
+        for row in rows:
+            standing = [earlier for earlier in standing if earlier.valid_from < row.valid_from]
+            standing.append(row)
+        last = rows[-1].version if rows else 0
+        return tuple(
+            Versioned(
+                kind,
+                key,
+                last,
+                table.record_from(row.values, row.known_since or times[row.known_tx]),
+                row.valid_from,
+                times[row.tx],
+                row.tx,
+            )
+            for row in standing
+            if not row.deleted
+        )
+
     def content(self, sha256: str) -> bytes:
         """Stored bytes. Raises NotFoundError when there are none of that digest."""
         with self._read() as session:
@@ -357,7 +388,10 @@ class Reading(ABC):
         params: Mapping[str, Any] | None = None,
     ) -> list[Any]:
         names = ("known_tx", "known_since", *table.column_names)
-        rows = self._state(session, table, reach, names, where, params or {})
+        with _uncollected():
+            return self._built(times, table, self._state(session, table, reach, names, where, params or {}))
+
+    def _built(self, times: Times, table: Table, rows: list[Any]) -> list[Any]:
         if not rows:
             return []
         known_tx, known_since, *columns = zip(*rows, strict=True)
@@ -440,6 +474,18 @@ class Reading(ABC):
         )
         sql = f"SELECT x.key, MAX(x.version) FROM {table.name} x WHERE {conditions or '1 = 1'} GROUP BY x.key"
         return {key: int(version) for key, version in session.all(sql, {**params, **without_day.params()})}
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the cyclic garbage collector: 100,000 new rows would make it walk the whole heap again and again."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 def _params(head: Head) -> dict[str, Any]:

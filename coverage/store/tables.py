@@ -39,6 +39,36 @@ UPLOAD_KINDS = (
 """What a planner's upload may hold. The journal of the count (openings, restatements, frozen years) has its own doors."""
 
 
+EDITABLE_KINDS = (
+    Kind.SITE,
+    Kind.SITE_OPERATOR,
+    Kind.SITE_DISTRICT,
+    Kind.DISTRICT,
+    Kind.ACTUAL,
+    Kind.MERGER,
+    Kind.SETTING,
+    Kind.DATASET,
+    Kind.RUN,
+    Kind.MEASUREMENT,
+    Kind.SCENARIO,
+)
+"""What ``Store.put`` edits. Everything else has a door of its own that keeps its rules."""
+
+RETIRABLE_KINDS = (
+    Kind.SITE,
+    Kind.SITE_OPERATOR,
+    Kind.SITE_DISTRICT,
+    Kind.DISTRICT,
+    Kind.ACTUAL,
+    Kind.MERGER,
+    Kind.SETTING,
+    Kind.MEASUREMENT,
+    Kind.SCENARIO,
+    Kind.ALLOCATION,
+    Kind.DISTINCT_ANSWER,
+)
+"""What ``Store.retire`` takes out. A published year never is, and a restatement is answered by another one."""
+
 _EVER_IN_SERVICE = frozenset(
     {books.Status.IN_SERVICE.value, books.Status.SUSPENDED.value, books.Status.CLOSED.value}
 )

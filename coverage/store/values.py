@@ -134,10 +134,8 @@ def from_json(type_: ColumnType, value: Any) -> Any:
     return value
 
 
-def from_database(type_: ColumnType, enum: type[StrEnum] | None) -> Callable[[Any], Any] | None:
-    """How a non-null database value becomes the record's; None where it already is that."""
-    if enum is not None:
-        return enum._value2member_map_.__getitem__
+def from_database(type_: ColumnType) -> Callable[[Any], Any] | None:
+    """How a non-null database value becomes the plain one; None where it already is that."""
     return _FROM_DATABASE.get(type_)
 
 

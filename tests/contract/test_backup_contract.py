@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,15 @@ import pytest
 import shapely
 
 from coverage.domain.ledger import District, Ledger, OpeningBalance, Site, SiteOperator, Status
-from coverage.errors import ConflictError, FileFormatError, NotFoundError, StorageError
+from coverage.errors import (
+    ConflictError,
+    EnvironmentProblemError,
+    FileFormatError,
+    NotFoundError,
+    StorageError,
+)
 from coverage.store.audit import read_anchors
-from coverage.store.backup import anchor_log, backup, check_backup, restore, verify
+from coverage.store.backup import anchor_log, backup, check_backup, put_down_head, restore, verify
 from coverage.store.events import Kind, change_of
 from coverage.store.locate import Location, open_store
 from coverage.store.protocol import Actor
@@ -216,3 +223,19 @@ def test_the_trail_of_records_survives_the_way_through_a_backup(books: Any, tmp_
     path = backup(books, tmp_path / "b.sqlite").path
     with open_store(str(path), create=False) as saved:
         assert saved.history(Kind.SITE, "T-1") == books.history(Kind.SITE, "T-1")
+
+
+def test_the_head_is_put_down_every_day(books: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="coverage.store.backup"):
+        head = put_down_head(books, tmp_path / "heads.log")
+    assert read_anchors(tmp_path / "heads.log") == (head,)
+    assert head.hash in caplog.text
+    assert caplog.text.count("\n") == 1
+
+
+def test_postgis_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    with pytest.raises(EnvironmentProblemError) as caught:
+        open_store("postgresql://app@db/mie")
+    assert caught.value.code == "extra-missing"
+    assert "[postgis]" in caught.value.en

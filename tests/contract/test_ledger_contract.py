@@ -470,3 +470,60 @@ def test_what_is_kept_in_memory_follows_every_writer(reopen: Any) -> None:
     assert ours.records(Kind.SITE, as_of=1)[0].name == "尾鷲・九鬼"
     theirs.retire(Kind.SITE, "T-001", by=ADMIN, expected_version=2, reason="誤り")
     assert ours.records(Kind.SITE) == ()
+
+
+def test_the_life_cycle_of_a_site_has_the_date_of_each_step(store: Any) -> None:
+    _put(store, dataclasses.replace(SITE, status=Status.CANDIDATE), valid_from=date(2016, 5, 1))
+    steps = [
+        (Status.PLANNED, date(2016, 9, 1)),
+        (Status.IN_SERVICE, date(2017, 3, 25)),
+        (Status.GRANT_DECIDED, date(2016, 12, 20)),
+    ]
+    for status, day in steps:
+        version = store.get(Kind.SITE, "T-001").version
+        store.set_status("T-001", status, on=day, by=ADMIN, expected_version=version)
+    assert [(s.valid_from, s.record.status.value) for s in store.timeline(Kind.SITE, "T-001")] == [
+        (date(2016, 5, 1), "候補"),
+        (date(2016, 9, 1), "計画"),
+        (date(2016, 12, 20), "交付決定"),
+        (date(2017, 3, 25), "供用中"),
+    ]
+    assert [s.record.status.value for s in store.timeline(Kind.SITE, "T-001", as_of=2)] == ["候補", "計画"]
+    assert store.timeline(Kind.SITE, "T-999") == ()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        Kind.FROZEN_YEAR,
+        Kind.OPENING_BALANCE,
+        Kind.RESTATEMENT,
+        Kind.USER,
+        Kind.READ_TOKEN,
+        Kind.IMPORT,
+        Kind.PUBLICATION,
+    ],
+)
+def test_what_has_rules_of_its_own_is_not_edited_past_them(store: Any, kind: Kind) -> None:
+    store.load_ledger(BOOKS, by=ADMIN, source="見本")
+    for attempt in (
+        lambda: store.put(kind, {}, key="2016", by=ADMIN, expected_version=1),
+        lambda: store.retire(kind, "2016", by=ADMIN, expected_version=1, reason="x"),
+    ):
+        with pytest.raises(InputError) as caught:
+            attempt()
+        assert caught.value.code == "kind-has-own-door"
+    assert store.head().seq == 1
+
+
+def test_a_site_that_has_operators_is_not_taken_out(store: Any) -> None:
+    store.load_ledger(BOOKS, by=ADMIN, source="見本")
+    with pytest.raises(ConflictError) as caught:
+        store.retire(Kind.SITE, "T-001", by=ADMIN, expected_version=1, reason="誤り")
+    assert caught.value.code == "record-has-dependents"
+    assert "T-001/docomo" in caught.value.ja
+    for kind in (Kind.SITE_OPERATOR, Kind.SITE_DISTRICT, Kind.ALLOCATION):
+        held = store.versioned(kind)[0]
+        store.retire(kind, held.key, by=ADMIN, expected_version=held.version, reason="誤り")
+    store.retire(Kind.SITE, "T-001", by=ADMIN, expected_version=1, reason="誤り")
+    assert store.ledger().sites == ()

@@ -124,8 +124,7 @@ def fill(store: SqliteStore) -> None:
             lat=34.0,
             lon=136.2,
         )
-        token = {"token_id": "T000001", "token_sha256": "0" * 64, "label": "QGIS", "role": "viewer"}
-        store.put(Kind.READ_TOKEN, token, by=ADMIN, expected_version=0)
+        store.issue_token("QGIS", role="viewer", by=ADMIN)
         measured = {
             "measurement_id": "M-1",
             "lat": 34.0,
