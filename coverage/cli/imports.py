@@ -89,7 +89,7 @@ def _import(
             typer.echo(line)
     if dry_run or report.verdict == "reject":
         if as_json:
-            options.print_json(out)
+            _print_object(out)
         raise typer.Exit(2 if report.verdict == "reject" else 0)
     from coverage.services.stores import open_context_store
 
@@ -101,7 +101,15 @@ def _import(
     typer.echo(f"ACK {receipt.import_id} {receipt.state.value}")
     if as_json:
         counts = {kind: dict(states) for kind, states in receipt.counts.items()}
-        options.print_json(out | {"import_id": receipt.import_id, "state": receipt.state.value, "counts": counts, "repeated": receipt.repeated})
+        _print_object(out | {"import_id": receipt.import_id, "state": receipt.state.value, "counts": counts, "repeated": receipt.repeated})
+
+
+def _print_object(value: dict[str, Any]) -> None:
+    """One object on one line, whatever the texts in it hold: some readers end a line at U+2028 and U+0085 too."""
+    import json
+
+    line = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    typer.echo(line.translate({0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}))
 
 
 def _principal(store: str | None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import struct
 import zipfile
 from pathlib import Path, PurePosixPath
 
@@ -10,19 +11,45 @@ from coverage.errors import FileFormatError
 from coverage.uploads.limits import Limits
 
 _LITTER = {".ds_store", "thumbs.db", "desktop.ini"}
-_NESTED = {".zip", ".gz", ".7z", ".rar", ".tar", ".bz2", ".xz", ".kmz", ".xlsx", ".gpkg", ".vrt"}
+_NESTED = {".zip", ".gz", ".7z", ".rar", ".tar", ".bz2", ".xz", ".kmz", ".xlsx", ".gpkg"}
 _BLOCK = 1 << 20
+_END_RECORD = 22
+_DIRECTORY_BYTES_PER_ENTRY = 16 * 1024
+
+
+def refuse_huge_directory(path: Path, label: str, limits: Limits) -> None:
+    """Look at the end record of a zip before anything builds a list of its entries: a directory of a million names
+    would fill the memory of the process that only wanted to count them. Raises "archive-too-many"; other files pass."""
+    with path.open("rb") as stream:
+        if stream.read(2) != b"PK":
+            return
+        size = stream.seek(0, 2)
+        stream.seek(max(0, size - 65_557))
+        tail = stream.read()
+    at = len(tail) - _END_RECORD
+    if tail[at : at + 4] != b"PK\x05\x06" or tail[-2:] != b"\x00\x00":
+        at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or at + _END_RECORD > len(tail):
+        return
+    _, entries, directory = struct.unpack_from("<HHI", tail, at + 8)
+    if directory > limits.entries * _DIRECTORY_BYTES_PER_ENTRY or entries > limits.entries * 50:
+        raise _refused(
+            "archive-too-many", label,
+            f"の目録が大きすぎます（{entries:,} 個のファイル、上限 {limits.entries} 個）",
+            f"has a directory of {entries:,} entries, over the limit of {limits.entries}",
+        )  # fmt: skip
 
 
 def census(path: Path, label: str, limits: Limits, kind: str) -> None:
     """Look through a zip or workbook by its directory; nothing is unpacked to disk.
 
     Raises FileFormatError: "archive-damaged", "archive-too-many", "archive-too-large", "archive-ratio",
-    "archive-nested", "archive-link", "archive-encrypted", "archive-path", "archive-overlap".
+    "archive-nested", "archive-link", "archive-encrypted", "archive-path", "archive-overlap", "archive-name-twice",
+    "workbook-macro".
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [info for info in archive.infolist() if not _is_litter(info)]
+            members = [info for info in archive.infolist() if not is_litter(info)]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
         raise _refused(
             "archive-damaged", label, "は途中で切れているか壊れています。作り直してください", "is cut off or damaged; make it again"
@@ -33,8 +60,15 @@ def census(path: Path, label: str, limits: Limits, kind: str) -> None:
             f"には {len(members)} 個のファイルがあり、上限 {limits.entries} 個を超えています",
             f"holds {len(members)} entries, over the limit of {limits.entries}",
         )  # fmt: skip
+    seen: set[str] = set()
     for info in members:
         _check_member(info, label, kind)
+        name = info.filename.replace("\\", "/").lower()
+        if name in seen:
+            raise _refused(
+                "archive-name-twice", label, f"に同じ名前「{name[:80]}」が二度あります", f"holds the name '{name[:80]}' twice"
+            )
+        seen.add(name)
     unpacked = sum(info.file_size for info in members)
     packed = max(1, sum(info.compress_size for info in members))
     if unpacked > limits.unpacked_bytes:
@@ -58,6 +92,7 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, label: str) -> 
     got = 0
     try:
         with archive.open(info) as stream:
+            # A member that unpacks to more than it claims is cut off by zipfile: its checksum tells then.
             while block := stream.read(_BLOCK):
                 got += len(block)
                 if got > info.file_size:
@@ -76,9 +111,10 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, label: str) -> 
     return b"".join(parts)
 
 
-def _is_litter(info: zipfile.ZipInfo) -> bool:
+def is_litter(info: zipfile.ZipInfo) -> bool:
+    """What macOS and Windows leave in an archive, and folders."""
     name = info.filename.replace("\\", "/")
-    return name.startswith("__MACOSX/") or PurePosixPath(name).name.lower() in _LITTER or info.is_dir()
+    return "__MACOSX" in PurePosixPath(name).parts or PurePosixPath(name).name.startswith("._") or PurePosixPath(name).name.lower() in _LITTER or info.is_dir()
 
 
 def _check_member(info: zipfile.ZipInfo, label: str, kind: str) -> None:

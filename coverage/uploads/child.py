@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,31 @@ def forbid_outside() -> None:
     def refuse(event: str, arguments: tuple[Any, ...]) -> None:
         if event.startswith(_FORBIDDEN):
             raise PermissionError(f"{event} is not allowed while reading an upload")
+
+    sys.addaudithook(refuse)
+
+
+def confine_files(folders: Sequence[Path]) -> None:
+    """From now on Python opens files in ``folders`` and in its own installation only, and writes only in the first.
+
+    SQLite and PROJ open theirs by C, where no hook reaches: the GeoPackage is named by us, and PROJ has its own data.
+    """
+    own = [Path(p) for p in {sys.prefix, sys.base_prefix, sys.exec_prefix, str(Path(__file__).parents[2])}]
+    zones = [Path(p) for p in ("/usr/share/zoneinfo", "/usr/lib", "/usr/local/lib", "/dev/null", "/dev/urandom", "/proc/self")]
+    readable = [os.path.normcase(os.path.realpath(p)) for p in (*folders, *own, *zones)]
+    writable = os.path.normcase(os.path.realpath(folders[0]))
+
+    def inside(path: str, root: str) -> bool:
+        return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if event != "open" or isinstance(arguments[0], int):
+            return
+        path = os.path.normcase(os.path.realpath(os.fsdecode(arguments[0])))
+        mode, flags = arguments[1], arguments[2]
+        writes = any(c in (mode or "") for c in "wax+") or bool((flags or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+        if not (inside(path, writable) if writes else any(inside(path, root) for root in readable)):
+            raise PermissionError("this file may not be opened while reading an upload")
 
     sys.addaudithook(refuse)
 
@@ -93,10 +119,13 @@ def main() -> int:
     import coverage.uploads.reading  # noqa: F401
 
     forbid_outside()
+    confine_files([job_path.parent, Path(job["path"]).parent])
     report = work(job)
     out = Path(job["out"])
     part = out.with_suffix(".part")
-    part.write_text(json.dumps(report, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    # Half a surrogate pair, which JSON can smuggle in, is no text: it becomes a question mark.
+    with part.open("w", encoding="utf-8", errors="replace") as stream:
+        json.dump(report, stream, ensure_ascii=False, allow_nan=False)
     os.replace(part, out)
     return 0
 

@@ -10,11 +10,11 @@ from typing import Final
 from coverage.errors import FileFormatError
 
 ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
-    "site_id": ("site_id", "siteid", "id", "局id", "基地局id", "局番", "局番号", "基地局番号", "基地局コード", "局コード", "サイトid", "サイトコード", "管理番号", "station_id", "stationid", "識別番号", "整理番号"),
+    "site_id": ("site_id", "siteid", "id", "局id", "基地局id", "局番", "局番号", "基地局番号", "基地局コード", "局コード", "サイトid", "サイトコード", "管理番号", "station_id", "stationid", "識別番号", "整理番号", "施設番号", "施設id", "無線局番号", "台帳番号", "サイト番号", "局no", "局no.", "基地局no", "基地局no.", "サイトno", "site_no", "siteno", "site_code", "sitecode", "station_no", "station_code", "siteid.", "site-id", "site", "番号", "no", "no."),
     "name": ("name", "局名", "名称", "基地局名", "基地局名称", "サイト名", "局名称", "site_name", "sitename", "station_name", "施設名"),
     "operator": ("operator", "事業者", "事業者名", "通信事業者", "携帯電話事業者", "キャリア", "carrier", "電気通信事業者", "事業者id"),
-    "lat": ("lat", "latitude", "緯度", "北緯", "緯度(度)", "緯度(jgd2011)", "緯度(世界測地系)", "lat_deg", "緯度(10進)"),
-    "lon": ("lon", "lng", "long", "longitude", "経度", "東経", "経度(度)", "経度(jgd2011)", "経度(世界測地系)", "lon_deg", "経度(10進)"),
+    "lat": ("lat", "latitude", "緯度", "北緯", "緯度(度)", "緯度(jgd2011)", "緯度(世界測地系)", "lat_deg", "緯度(10進)", "緯度度", "北緯(度)", "北緯度", "y(緯度)"),
+    "lon": ("lon", "lng", "long", "longitude", "経度", "東経", "経度(度)", "経度(jgd2011)", "経度(世界測地系)", "lon_deg", "経度(10進)", "経度度", "東経(度)", "東経度", "x(経度)"),
     "x": ("x座標", "x", "x(m)", "平面直角x"),
     "y": ("y座標", "y", "y(m)", "平面直角y"),
     "zone": ("系", "座標系番号", "平面直角座標系", "系番号", "epsg"),
@@ -26,6 +26,10 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "eirp_w": ("eirp_w", "eirp(w)", "等価等方輻射電力(w)"),
     "status": ("status", "状態", "ステータス", "状況", "整備状況", "運用状況", "局状態"),
     "in_service_date": ("in_service_date", "供用開始日", "供用開始", "供用開始年月日", "供用年月日", "運用開始日", "運用開始年月日", "運用開始", "開局日", "開局年月日", "サービス開始日", "service_date", "in_service", "年月日", "供用日"),
+    "lat_min": ("緯度(分)", "緯度分", "lat_min", "lat_minutes", "北緯(分)", "北緯分"),
+    "lat_sec": ("緯度(秒)", "緯度秒", "lat_sec", "lat_seconds", "北緯(秒)", "北緯秒"),
+    "lon_min": ("経度(分)", "経度分", "lon_min", "lon_minutes", "東経(分)", "東経分"),
+    "lon_sec": ("経度(秒)", "経度秒", "lon_sec", "lon_seconds", "東経(秒)", "東経秒"),
     "fiscal_year": ("整備年度", "供用開始年度", "供用年度", "年度", "運用開始年度", "fiscal_year"),
     "date_precision": ("date_precision", "日付精度", "精度"),
     "districts_served": ("districts_served", "対象地区", "対象地区id", "不感地域", "不感地域id", "地区id", "解消地区", "対象不感地域", "district_ids", "districts", "整備地区"),
@@ -46,11 +50,19 @@ _TOKYO_HEADERS: Final = {
     "lat": ("緯度(日本測地系)", "緯度(旧測地系)", "緯度(tokyo)", "lat_tokyo"),
     "lon": ("経度(日本測地系)", "経度(旧測地系)", "経度(tokyo)", "lon_tokyo"),
 }
-_PERSONAL = re.compile(r"氏名|担当|所有者|地権者|連絡先|電話|tel|phone|メール|e-?mail|owner|contact|生年|代表者|自宅", re.IGNORECASE)
+_PERSONAL = re.compile(
+    r"氏名|担当|所有者|地権者|連絡先|電話|携帯番号|住所|郵便番号|個人|(?<![a-z])(tel|fax|phone|owner|contact)(?![a-z])|telephone|mobile_?number"
+    r"|メール|e-?mail|landowner|生年|代表者|自宅",
+    re.IGNORECASE,
+)
+_IN_BRACKETS = re.compile(r"(?P<base>.+?)[(\[【〔](?P<inside>[^()\[\]【】〔〕]*)[)\]】〕]")
+_UNITS = re.compile(r"(cm|mm|km|m|メートル|ft|feet|フィート|[kmg]hz|dbm|dbw|dbd|dbi|[mk]?w|ワット|千円|百万円|万円|円|度|°|rad)", re.IGNORECASE)
+_TOKYO_INSIDE = re.compile(r"tokyo|旧測地系|旧日本測地系|日本測地系(?!20)|東京", re.IGNORECASE)
 
-_WEAK: Final = {"id", "name", "x", "y", "区分", "年月日", "年度", "目的", "状況"}
+_WEAK: Final = {"id", "name", "x", "y", "区分", "年月日", "年度", "目的", "状況", "番号", "no", "no.", "site", "名称"}
 """Headers that many tables have for something else: taken only where no clearer one means the same."""
 
+_DBF_NAME: Final = 10
 _LOOKUP: Final[dict[str, str]] = {alias: field for field, names in ALIASES.items() for alias in names}
 _TOKYO_LOOKUP: Final[dict[str, str]] = {alias: field for field, names in _TOKYO_HEADERS.items() for alias in names}
 
@@ -63,7 +75,23 @@ def plain_header(text: str) -> str:
 def field_of(header: str) -> str | None:
     """The column that a header means, None if it is none of ours."""
     name = plain_header(header)
-    return _LOOKUP.get(name) or _TOKYO_LOOKUP.get(name)
+    known = _LOOKUP.get(name) or _TOKYO_LOOKUP.get(name)
+    if known is not None:
+        return known
+    bracketed = _IN_BRACKETS.fullmatch(name)
+    if bracketed and bracketed["base"] not in _WEAK:
+        return _LOOKUP.get(bracketed["base"])
+    if len(name) == _DBF_NAME and name.isascii():
+        # A Shapefile cuts the names of its columns: districts_served arrives as "districts_".
+        fields = {field for alias, field in _LOOKUP.items() if alias.startswith(name)}
+        return fields.pop() if len(fields) == 1 else None
+    return None
+
+
+def unit_of(header: str) -> str | None:
+    """The unit that a header states in brackets: 「高さ（cm）」 → "cm"; None where it states none."""
+    bracketed = _IN_BRACKETS.fullmatch(plain_header(header))
+    return bracketed["inside"] if bracketed and _UNITS.fullmatch(bracketed["inside"]) else None
 
 
 def header_score(cells: Sequence[str]) -> int:
@@ -77,7 +105,10 @@ def is_personal(header: str) -> bool:
 
 
 def says_tokyo(header: str) -> bool:
-    return plain_header(header) in _TOKYO_LOOKUP
+    """「緯度（日本測地系）」: degrees of the Tokyo datum. JGD2000 and JGD2011 are called 日本測地系2000 and 2011."""
+    name = plain_header(header)
+    bracketed = _IN_BRACKETS.fullmatch(name)
+    return name in _TOKYO_LOOKUP or bool(bracketed and _TOKYO_INSIDE.search(bracketed["inside"]))
 
 
 def assign(columns: Sequence[str], answers: Mapping[str, str], label: str) -> dict[str, int]:

@@ -6,17 +6,35 @@ import math
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
-from coverage.readers.crs import in_japan
+from coverage.readers.crs import TOKYO_DATUM, in_japan
 
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
 _HEMISPHERE = re.compile(r"^(北緯|南緯|東経|西経|[NSEW])|([NSEW])$", re.IGNORECASE)
 _DMS = re.compile(
-    r"(?P<d>\d{1,3})(?:°|度|º|˚|d|:|\s)\s*(?P<m>\d{1,2}(?:\.\d+)?)(?:(?:′|'|’|分|m|:|\s)\s*(?:(?P<s>\d{1,2}(?:\.\d+)?)\s*(?:″|\"|”|''|′′|秒|s)?)?)?",
+    r"(?P<d>\d{1,3})(?:°|度|d|:|-|\s)\s*(?P<m>\d{1,2}(?:\.\d+)?)(?:(?:′|'|’|分|m|:|-|\s)\s*(?:(?P<s>\d{1,2}(?:\.\d+)?)\s*(?:″|\"|”|''|′′|秒|s)?)?)?",
     re.IGNORECASE,
 )
 _DOTTED = re.compile(r"(?P<d>\d{1,3})\.(?P<m>\d{1,2})\.(?P<s>\d{1,2}(?:\.\d+)?)")
 _PACKED = re.compile(r"(?P<d>\d{2,3})(?P<m>\d{2})(?P<s>\d{2}(?:\.\d+)?)")
+
+
+_MARKS = str.maketrans({"º": "°", "˚": "°", "゜": "°", "ᵒ": "°", "´": "'", "ʹ": "'", "`": "'", "‘": "'", "ʺ": '"', "˝": '"', "“": '"'})
+
+
+@lru_cache(maxsize=1)
+def _from_tokyo() -> Any:
+    from pyproj import Transformer
+
+    return Transformer.from_crs(TOKYO_DATUM, 4326, always_xy=True)
+
+
+def tokyo_to_lonlat(lon: float, lat: float) -> tuple[float, float]:
+    """Degrees of the Tokyo datum (EPSG:4301) → (lon, lat) of JGD2011, to about 9 m."""
+    x, y = _from_tokyo().transform(lon, lat)
+    return float(x), float(y)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +51,8 @@ def read_angle(text: str) -> Angle | None:
     34.6867 · N34.6867 · 34°41'12" · 34度41分12秒 · 34:41:12 · 34.41.12 · 344112 (packed; six or seven digits before the
     point). A packed number is never read as a decimal: no coordinate in degrees has six digits before its point.
     """
-    plain = unicodedata.normalize("NFKC", text).strip()
+    # NFKC would take ´ and ˚ apart into a blank and an accent, and º into the letter o.
+    plain = unicodedata.normalize("NFKC", text.translate(_MARKS)).strip()
     sign = 1.0
     hemisphere = _HEMISPHERE.search(plain)
     if hemisphere:
@@ -90,5 +109,7 @@ POSITION_SENTENCES = {
     "position-metres": ("位置「{shown}」はメートルのようですが座標系が分かりません。座標系を選んでください（mapping の crs）。", "The position '{shown}' looks like metres of an unknown system; choose it (mapping: crs)."),
     "axes-swapped": ("緯度と経度が逆のようです（{shown}）。入れ替えるか確認してください（mapping の axes = \"swap\"）。", "Latitude and longitude seem to be swapped ({shown}); confirm to exchange them (mapping: axes = \"swap\")."),
     "outside-japan": ("位置「{shown}」は日本の外です。", "The position '{shown}' lies outside Japan."),
+    "crs-contradicts": ("位置「{shown}」は度の値で、書かれている平面直角座標系と合いません。", "The position '{shown}' is in degrees, which contradicts the stated plane system."),
+    "datum-unknown": ("測地系「{shown}」が分かりません。世界測地系か日本測地系かを書いてください。", "The datum '{shown}' is unknown; state JGD2011 or the Tokyo datum."),
     "not-a-point": ("図形が点ではありません（{shown}）。", "The geometry is no point ({shown})."),
 }  # fmt: skip

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from coverage.errors import FileFormatError, InputError, StorageError
-from coverage.uploads.archive import census
+from coverage.uploads.archive import census, refuse_huge_directory
 from coverage.uploads.limits import Limits
 
 FORMATS = {
@@ -66,6 +66,12 @@ def quarantine(source: Path, client_name: str, limits: Limits) -> Iterator[Quara
             f"ファイル「{label}」を読めません（{error.strerror}）。名前と置き場所を確かめてください。",
             f"The file '{label}' cannot be read ({error.strerror}); check its name and folder.",
         ) from None
+    if not source.is_file():
+        raise InputError(
+            "file-missing",
+            f"「{label}」は普通のファイルではありません。ファイルを一つ選んでください。",
+            f"'{label}' is no ordinary file; choose one file.",
+        )
     if size > limits.upload_bytes:
         raise FileFormatError(
             "too-large",
@@ -91,6 +97,7 @@ def quarantine(source: Path, client_name: str, limits: Limits) -> Iterator[Quara
                     target.write(block)
         except OSError as error:
             raise _no_room(error) from error
+        refuse_huge_directory(path, label, limits)
         found = _kind_of(path)
         if found != kind:
             raise FileFormatError(
@@ -110,7 +117,7 @@ def clean_label(name: str, characters: int) -> str:
     last = PureWindowsPath(PurePosixPath(name.replace("\x00", "")).name).name
     text = unicodedata.normalize("NFC", re.sub(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", "", last)).strip()
     if len(text) > characters:
-        suffix = _suffix(text)
+        suffix = _suffix(text)[:12]
         text = text[: characters - len(suffix)] + suffix
     return text or "無名 unnamed"
 
@@ -130,7 +137,7 @@ def _kind_of(path: Path) -> str:
     for magic, kind in _OTHER_MAGIC:
         if head.startswith(magic):
             return kind
-    text = _as_text(head)
+    text = _as_text(head.removeprefix(b"\xef\xbb\xbf"))
     if text is None:
         return "binary"
     start = text.lstrip("\ufeff \t\r\n")

@@ -7,7 +7,7 @@ from typing import Any
 
 import shapely
 
-from coverage.uploads import parse_text, parse_vector
+from coverage.uploads import parse_csv, parse_vector, parse_xlsx
 from coverage.uploads.limits import Limits
 from coverage.uploads.other_tables import OTHER_TABLES, read_other
 from coverage.uploads.report import MAX_BAD_ROWS, Report
@@ -52,9 +52,9 @@ def _bad_rows(table: RawTable, report: Report) -> list[dict[str, Any]]:
 
 def _parse(path: Path, label: str, form: str, limits: Limits, answers: dict[str, Any]) -> RawTable:
     if form == "csv":
-        return parse_text.parse_csv(path.read_bytes(), label, limits)
+        return parse_csv.parse_csv(path.read_bytes(), label, limits)
     if form == "xlsx":
-        return parse_text.parse_xlsx(path, label, limits, answers.get("sheet"))
+        return parse_xlsx.parse_xlsx(path, label, limits, answers.get("sheet"))
     if form == "geojson":
         return parse_vector.parse_geojson_rows(path.read_bytes(), label, limits)
     if form == "kml":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -27,6 +29,34 @@ class Remark:
             "row": self.row,
             "column": self.column,
         }
+
+
+class Remarks(list[Remark]):
+    """Warnings of one file. A list of 200,000 rows with the same flaw is told by its first rows and a number: all of
+    them in full would be larger than the file."""
+
+    IN_FULL = 1000
+
+    def __init__(self, first: Iterable[Remark] = ()) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+        for remark in first:
+            self.append(remark)
+
+    def append(self, remark: Remark) -> None:
+        self.counts[remark.code] += 1
+        if self.counts[remark.code] <= self.IN_FULL:
+            super().append(remark)
+
+    def close(self) -> None:
+        """Name what was counted only."""
+        for code, count in sorted(self.counts.items()):
+            if count > self.IN_FULL:
+                more = count - self.IN_FULL
+                super().append(
+                    Remark("more-of-the-same", f"「{code}」の注意がほかに {more:,} 件あります。", f"There are {more:,} more warnings of the kind '{code}'.")
+                )
+        self.counts.clear()
 
 
 @dataclass

@@ -68,7 +68,7 @@ def _run_child(job: dict[str, Any], limits: Limits) -> Report:
         out = folder / "report.json"
         job_file = folder / "job.json"
         job_file.write_text(json.dumps({**job, "out": str(out)}, ensure_ascii=False), encoding="utf-8")
-        command = [sys.executable, "-s", "-m", "coverage.uploads.child", str(job_file)]
+        command = [sys.executable, "-s", "-P", "-m", "coverage.uploads.child", str(job_file)]
         new_group: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {}
         child = subprocess.Popen(
             command,
@@ -93,12 +93,20 @@ def _run_child(job: dict[str, Any], limits: Limits) -> Report:
         if ended is not None:
             return ended
         if child.returncode != 0 or not out.is_file() or out.stat().st_size > _LARGEST_REPORT:
-            return rejection(
-                "reader-died",
-                "ファイルを読む途中で安全のため打ち切りました。ファイルが壊れているか大きすぎます。",
-                "Reading was cut off for safety; the file is damaged or too large.",
-            )
-        return Report.from_dict(json.loads(out.read_text(encoding="utf-8")))
+            return _died()
+        try:
+            return Report.from_dict(json.loads(out.read_text(encoding="utf-8")))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            # Whoever took the child over writes what they like; here it is a report or it is nothing.
+            return _died()
+
+
+def _died() -> Report:
+    return rejection(
+        "reader-died",
+        "ファイルを読む途中で安全のため打ち切りました。ファイルが壊れているか大きすぎます。",
+        "Reading was cut off for safety; the file is damaged or too large.",
+    )
 
 
 def _environment() -> dict[str, str]:

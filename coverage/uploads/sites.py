@@ -10,22 +10,27 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from shapely import STRtree
-from shapely.geometry import Point
+import shapely
 from shapely.geometry.base import BaseGeometry
 
 from coverage.domain.municipality_code import parse_municipality_code
 from coverage.errors import FileFormatError, InputError
-from coverage.readers.crs import TOKYO_DATUM, lonlat_point
-from coverage.uploads.headers import assign, is_personal, says_tokyo
-from coverage.uploads.positions import POSITION_SENTENCES, judge_position, read_angle
-from coverage.uploads.report import Remark, Report
+from coverage.readers.crs import in_japan
+from coverage.uploads.headers import assign, is_personal, plain_header, says_tokyo, unit_of
+from coverage.uploads.positions import POSITION_SENTENCES, judge_position, read_angle, tokyo_to_lonlat
+from coverage.uploads.report import Remark, Remarks, Report
 from coverage.uploads.tables import RawRow, RawTable
+from coverage.uploads.text import control_removed
 from coverage.uploads.values import ENUMS, RANGES, is_blank, read_number, read_service_date, read_word
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
+)
 _ID_CHARACTERS = 200
-_TOKYO_WORDS = re.compile(r"日本測地系|旧測地系|tokyo|東京", re.IGNORECASE)
+_TOKYO_WORDS = re.compile(r"日本測地系(?!\s*20)|旧測地系|tokyo|東京|\b4301\b", re.IGNORECASE)
+_TOKYO_TITLE = re.compile(r"日本測地系(?!\s*20)|旧測地系|tokyo\s*datum", re.IGNORECASE)
+_WORLD_WORDS = re.compile(r"jgd|世界測地系|新測地系|wgs|日本測地系\s*20|grs\s*80|\b(4326|6668|4612)\b", re.IGNORECASE)
+_EXCEL_ERROR = re.compile(r"#(N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|UNCOMPUTED!|SPILL!|CALC!)")
 _OPTIONAL_NUMBERS = ("height_m", "frequency_mhz", "eirp_dbm", "bandwidth_mhz", "azimuth_deg", "tilt_deg", "cost_yen")
 
 
@@ -44,7 +49,7 @@ def read_sites(table: RawTable, label: str, context: SiteContext) -> Report:
     """The report on a site list. Raises FileFormatError where the file as a whole cannot be understood."""
     columns = context.answers.get("columns") or {}
     place = assign(table.columns, columns, label)
-    report = Report(warnings=list(table.guesses), understood={**table.understood})
+    report = Report(warnings=Remarks(table.guesses), understood={**table.understood})
     if "site_id" not in place:
         raise FileFormatError(
             "column-missing",
@@ -99,11 +104,35 @@ class _Reader:
         self.dms: list[int] = []
         self.tokyo_header = any(says_tokyo(table.columns[i]) for name, i in place.items() if name in ("lat", "lon"))
         self.moved: dict[str, list[int]] = {}
-        self.region = None if context.region is None else STRtree([context.region])
+        self.region = context.region
+        if self.region is not None:
+            shapely.prepare(self.region)
+        self.tokyo_title = bool(_TOKYO_TITLE.search(unicodedata.normalize("NFKC", table.titles)))
+        self.controls = 0
+        self.units = {
+            name: unit
+            for name, i in place.items()
+            if (unit := unit_of(table.columns[i])) and plain_header(unit) != _OWN_UNITS.get(name)
+        }
+        self.split = {axis for axis in ("lat", "lon") if f"{axis}_min" in place}
+        self.weak_id = plain_header(table.columns[place["site_id"]]) in {"no", "no.", "番号", "id"}
 
     def cell(self, row: RawRow, name: str) -> str:
         at = self.place.get(name)
-        return "" if at is None else _CONTROL.sub("", row.cells[at]).strip()
+        if at is None:
+            return ""
+        text, removed = _CONTROL.subn("", row.cells[at])
+        self.controls += removed
+        if name in self.units and re.fullmatch(r"[+-]?[\d.,]+", unicodedata.normalize("NFKC", text).strip()):
+            text = text.strip() + self.units[name]  # 「高さ（cm）」 over 1500: as if the cell said 1500cm
+        return text.strip()
+
+    def angle_text(self, row: RawRow, axis: str) -> str:
+        """A coordinate, put together where degrees, minutes and seconds stand in columns of their own."""
+        text = self.cell(row, axis)
+        if axis not in self.split or is_blank(text):
+            return text
+        return f"{text}°{self.cell(row, f'{axis}_min') or 0}'{self.cell(row, f'{axis}_sec') or 0}\""
 
     def bad(self, code: str, ja: str, en: str, row: RawRow, column: str | None) -> None:
         self.report.errors.append(Remark(code, f"{row.number + 1} 件目: {ja}", f"Row {row.number + 1}: {en}", row.number, column))
@@ -116,7 +145,7 @@ class _Reader:
         if not site_id:
             self.bad("site-id-missing", "局番がありません。", "It has no site_id.", row, "site_id")
             return
-        if len(site_id) > _ID_CHARACTERS or "\n" in site_id or re.fullmatch(r"#(N/A|REF!|VALUE!|NAME\?|DIV/0!)", site_id):
+        if len(site_id) > _ID_CHARACTERS or "\n" in site_id or _EXCEL_ERROR.fullmatch(site_id):
             self.bad("site-id-wrong", f"局番「{site_id[:40]}」は使えません。", f"The site_id '{site_id[:40]}' cannot be used.", row, "site_id")
             return
         position = self.position(row)
@@ -156,10 +185,11 @@ class _Reader:
                 return None
             lon, lat = row.lonlat
             shown = f"{lat:g}, {lon:g}"
+            self.compare_columns(row, lat, lon)
         elif self.plane:
             return self.plane_position(row)
         else:
-            texts = self.cell(row, "lat"), self.cell(row, "lon")
+            texts = self.angle_text(row, "lat"), self.angle_text(row, "lon")
             shown = ", ".join(texts)
             if is_blank(texts[0]) or is_blank(texts[1]):
                 self.wrong("position-missing", row, shown)
@@ -178,8 +208,12 @@ class _Reader:
         if code is not None:
             self.wrong(code, row, shown)
             return None
-        if self.is_tokyo(row):
-            lon, lat = lonlat_point(lon, lat, TOKYO_DATUM)
+        tokyo = self.is_tokyo(row)
+        if tokyo is None:
+            self.wrong("datum-unknown", row, self.cell(row, "datum"))
+            return None
+        if tokyo:
+            lon, lat = tokyo_to_lonlat(lon, lat)
             self.moved.setdefault("tokyo", []).append(row.number)
         self.check_region(row, lat, lon)
         return lat, lon
@@ -192,6 +226,15 @@ class _Reader:
         epsg = _plane_epsg(zone)
         texts = self.cell(row, "x"), self.cell(row, "y")
         shown = ", ".join(texts)
+        angles = [read_angle(t) for t in texts]
+        if all(angles) and in_japan(angles[1].degrees, angles[0].degrees):  # type: ignore[union-attr]
+            if zone:
+                self.wrong("crs-contradicts", row, shown)
+                return None
+            lat, lon = angles[1].degrees, angles[0].degrees  # type: ignore[union-attr]
+            self.moved.setdefault("xy", []).append(row.number)
+            self.check_region(row, lat, lon)
+            return lat, lon
         if epsg is None:
             self.wrong("position-metres", row, shown)
             return None
@@ -212,14 +255,36 @@ class _Reader:
         self.check_region(row, lat, lon)
         return lat, lon
 
-    def is_tokyo(self, row: RawRow) -> bool:
-        stated = self.cell(row, "datum")
-        if stated:
-            return bool(_TOKYO_WORDS.search(unicodedata.normalize("NFKC", stated)))
-        return self.tokyo_header or self.context.answers.get("datum") == "tokyo"
+    def is_tokyo(self, row: RawRow) -> bool | None:
+        """Whether the row's position is of the Tokyo datum; None where it states a datum that is neither."""
+        stated = unicodedata.normalize("NFKC", self.cell(row, "datum"))
+        if not is_blank(stated):
+            if _TOKYO_WORDS.search(stated):
+                return True
+            return False if _WORLD_WORDS.search(stated) else None
+        answer = self.context.answers.get("datum")
+        if answer is not None:
+            return bool(answer == "tokyo")
+        return self.tokyo_header or self.tokyo_title
+
+    def compare_columns(self, row: RawRow, lat: float, lon: float) -> None:
+        """A geometry beside columns of latitude and longitude: the geometry counts, and a difference is named."""
+        if not ("lat" in self.place and "lon" in self.place):
+            return
+        angles = read_angle(self.cell(row, "lat")), read_angle(self.cell(row, "lon"))
+        if angles[0] and angles[1] and max(abs(angles[0].degrees - lat), abs(angles[1].degrees - lon)) > 1e-3:
+            self.report.warnings.append(
+                Remark(
+                    "position-columns-differ",
+                    f"{row.number + 1} 件目: 緯度・経度の列が図形の位置と違います。図形の位置を使います。",
+                    f"Row {row.number + 1}: the columns of latitude and longitude differ from the geometry, which is used.",
+                    row.number,
+                    "lat",
+                )
+            )
 
     def check_region(self, row: RawRow, lat: float, lon: float) -> None:
-        if self.region is not None and not len(self.region.query(Point(lon, lat), predicate="intersects")):
+        if self.region is not None and not shapely.intersects_xy(self.region, lon, lat):
             self.report.warnings.append(
                 Remark(
                     "outside-region",
@@ -239,7 +304,7 @@ class _Reader:
         record: dict[str, Any] = {
             "row": row.number,
             "site_id": site_id,
-            "name": self.cell(row, "name") or None,
+            "name": self.name(row),
             "operator": self.operator(row),
             "lat": round(lat, 8),
             "lon": round(lon, 8),
@@ -278,6 +343,21 @@ class _Reader:
             Remark("unit-converted", f"{row.number + 1} 件目: 単位を換算し {value:g} としました。", f"Row {row.number + 1}: converted to {value:g}.", row.number, name)
         )
         return round(value, 6)
+
+    def name(self, row: RawRow) -> str | None:
+        text = self.cell(row, "name")
+        if not _EXCEL_ERROR.fullmatch(text):
+            return text or None
+        self.report.warnings.append(
+            Remark(
+                "cell-error",
+                f"{row.number + 1} 件目: 局名の欄が計算できていない式（{text}）のため空欄にしました。",
+                f"Row {row.number + 1}: the name is a formula without a result ({text}) and was left out.",
+                row.number,
+                "name",
+            )
+        )
+        return None
 
     def operator(self, row: RawRow) -> str | None:
         text = unicodedata.normalize("NFKC", self.cell(row, "operator")).strip()
@@ -338,12 +418,20 @@ class _Reader:
     def finish(self) -> None:
         """Guesses that hold for many rows are named once."""
         warn = self.report.warnings.append
+        self.refuse_open_end()
+        if self.controls:
+            warn(control_removed(self.controls))
+        if self.weak_id and self.report.rows:
+            header = self.table.columns[self.place["site_id"]]
+            warn(Remark("id-column-guessed", f"列「{header}」を局番として読みました。", f"The column '{header}' was read as the site_id."))
         if self.dms:
             warn(Remark("dms-converted", f"度分秒の位置を10進の度に直しました（{len(self.dms)} 件）。", f"Degrees, minutes and seconds were converted ({len(self.dms)} rows)."))
         if self.repeats:
             warn(Remark("exact-repeat", f"まったく同じ行を {len(self.repeats)} 件省きました。", f"{len(self.repeats)} exact repeats were dropped."))
         for what, rows in sorted(self.moved.items()):
-            if what == "swap":
+            if what == "xy":
+                warn(Remark("crs-assumed", f"X・Y の列を経度・緯度（JGD2011 の度）とみなしました（{len(rows)} 件）。", f"The columns X and Y were taken as longitude and latitude in degrees of JGD2011 ({len(rows)} rows)."))
+            elif what == "swap":
                 warn(Remark("axes-exchanged", f"緯度と経度を入れ替えました（{len(rows)} 件）。", f"Latitude and longitude were exchanged ({len(rows)} rows)."))
             elif what == "tokyo":
                 warn(Remark("datum-transformed", f"日本測地系から世界測地系に変換しました（{len(rows)} 件、精度 約9 m）。", f"Transformed from the Tokyo datum ({len(rows)} rows, about 9 m)."))
@@ -357,6 +445,27 @@ class _Reader:
             elif len(codes) > 1:
                 self.report.errors.append(Remark("no-good-row", "登録できる行が一つもありません。", "Not one row can be stored."))
             self.report.rejected = True
+        if isinstance(self.report.warnings, Remarks):
+            self.report.warnings.close()
+
+    def refuse_open_end(self) -> None:
+        """A last line without a line end whose last cell is a coordinate that cannot be: the file was cut inside it."""
+        if not (self.table.ends_open and self.table.rows and self.report.errors and len(self.table.rows) > 1):
+            return
+        last, error = self.table.rows[-1], self.report.errors[-1]
+        ends_in = next((name for name, i in self.place.items() if i == len(self.table.columns) - 1), None)
+        if error.row == last.number and ends_in in ("lat", "lon") and error.code in ("outside-japan", "position-missing", "position-unreadable"):
+            raise FileFormatError(
+                "truncated",
+                f"「{self.label}」は最後の行の途中で終わっているようです。元のデータから作り直してください。",
+                f"'{self.label}' seems to end in the middle of its last row; export it again.",
+            )
+
+
+_OWN_UNITS = {
+    "height_m": "m", "frequency_mhz": "mhz", "frequency_ghz": "ghz", "bandwidth_mhz": "mhz", "eirp_dbm": "dbm", "eirp_w": "w",
+    "cost_yen": "円", "lat": "度", "lon": "度", "azimuth_deg": "度", "tilt_deg": "度", "x": "m", "y": "m",
+}  # fmt: skip
 
 
 def _plane_epsg(text: str) -> int | None:

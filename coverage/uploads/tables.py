@@ -30,3 +30,7 @@ class RawTable:
     spatial: bool = False
     guesses: list[Remark] = field(default_factory=list)
     understood: dict[str, str] = field(default_factory=dict)
+    titles: str = ""
+    """Text of the lines above the header."""
+    ends_open: bool = False
+    """Whether the last line has no line end: a cut inside its last cell cannot be told from a complete one."""

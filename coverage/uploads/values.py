@@ -19,19 +19,19 @@ EnumT = TypeVar("EnumT", bound=StrEnum)
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
-_UNIT = re.compile(r"^(?P<number>[+-]?[\d.,]+)\s*(?P<unit>m|メートル|cm|mhz|ghz|khz|dbm|w|円|千円|度|°)$", re.IGNORECASE)
+_UNIT = re.compile(r"^(?P<number>[+-]?[\d.,]+)\s*(?P<unit>[^\d\s.,+\-_eE][^\d\s]{0,5})$", re.IGNORECASE)
 _BLANK = {"", "-", "−", "ー", "―", "‐", "—"}
 
 _SCALE: dict[str, dict[str, float]] = {
-    "height_m": {"m": 1.0, "メートル": 1.0, "cm": 0.01},
+    "height_m": {"m": 1.0, "メートル": 1.0, "cm": 0.01, "mm": 0.001, "km": 1000.0},
     "frequency_mhz": {"mhz": 1.0, "ghz": 1000.0, "khz": 0.001},
     "frequency_ghz": {"ghz": 1.0},
     "bandwidth_mhz": {"mhz": 1.0, "khz": 0.001},
     "eirp_dbm": {"dbm": 1.0},
-    "eirp_w": {"w": 1.0},
+    "eirp_w": {"w": 1.0, "ワット": 1.0, "kw": 1000.0, "mw": 0.001},
     "azimuth_deg": {"度": 1.0, "°": 1.0},
     "tilt_deg": {"度": 1.0, "°": 1.0},
-    "cost_yen": {"円": 1.0, "千円": 1000.0},
+    "cost_yen": {"円": 1.0, "千円": 1e3, "万円": 1e4, "百万円": 1e6},
 }
 RANGES: dict[str, tuple[float, float]] = {
     "height_m": (0.1, 3000.0),
@@ -146,7 +146,9 @@ def read_service_date(
     if is_blank(text):
         return None, None
     plain = unicodedata.normalize("NFKC", text).strip()
-    bare = DatePrecision.FISCAL_YEAR if fiscal_year_column else DatePrecision.YEAR
+    stated = read_word(DatePrecision, precision_text, row, "date_precision", warn) if precision_text else None
+    by_year = fiscal_year_column or stated is DatePrecision.FISCAL_YEAR
+    bare = DatePrecision.FISCAL_YEAR if by_year else DatePrecision.YEAR
     if fiscal_year_column and re.fullmatch(r"\d{1,2}", plain):
         plain += "年度"
     try:
@@ -154,7 +156,6 @@ def read_service_date(
     except InputError as problem:
         warn(Remark(problem.code, f"{problem.ja}空欄にしました。", f"{problem.en} Left out.", row, column))
         return None, None
-    stated = read_word(DatePrecision, precision_text, row, "date_precision", warn) if precision_text else None
     day, precision = read.day, read.precision
     if stated is not None and stated is not precision:
         order = [DatePrecision.DAY, DatePrecision.MONTH, DatePrecision.FISCAL_YEAR, DatePrecision.YEAR]

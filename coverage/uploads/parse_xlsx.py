@@ -1,0 +1,176 @@
+"""XLSX uploads → :class:`~coverage.uploads.tables.RawTable`: rows as the file has them, never as it claims to have.
+
+openpyxl's row parser is used without its worksheet: the stated dimensions of a sheet (one stray cell at XFD1048576) are
+never believed, nothing is filled up to them, and a formula without a stored result is noticed. Child process only.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from openpyxl import load_workbook
+from openpyxl.worksheet._reader import WorkSheetParser
+
+from coverage.errors import FileFormatError
+from coverage.uploads.archive import read_member
+from coverage.uploads.limits import Limits
+from coverage.uploads.parse_csv import Line, build_table, check_line, refused, too_many_rows
+from coverage.uploads.report import Remark
+from coverage.uploads.tables import RawTable
+
+_FORMULA = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}f"
+UNCOMPUTED = "#UNCOMPUTED!"
+"""Stands for a formula whose result is not in the file: no number and no date, so that it is named and left out."""
+
+
+class _Rows(WorkSheetParser):  # type: ignore[misc]
+    """Notes formulas without a stored result, and pads numbers that the sheet shows with leading zeros."""
+
+    def __init__(self, source: Any, book: Any, shared_strings: Any) -> None:
+        super().__init__(
+            source, shared_strings, data_only=True, epoch=book.epoch,
+            date_formats=book._date_formats, timedelta_formats=book._timedelta_formats,
+        )  # fmt: skip
+        self.zeros = _zero_formats(book)
+
+    def parse_cell(self, element: Any) -> dict[str, Any]:
+        cell: dict[str, Any] = super().parse_cell(element)
+        value = cell["value"]
+        if value is None:
+            if element.find(_FORMULA) is not None:
+                cell["value"] = UNCOMPUTED
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            width = self.zeros.get(cell["style_id"], 0)
+            if width and 0 <= value < 10**width and float(value).is_integer():
+                cell["value"] = f"{int(value):0{width}d}"
+        return cell
+
+
+def _zero_formats(book: Any) -> dict[int, int]:
+    """Style id → digits, for number formats like 00000: the id 00123 is shown by them and stored as 123."""
+    found: dict[int, int] = {}
+    custom = list(book._number_formats)
+    for index, style in enumerate(book._cell_styles):
+        at = style.numFmtId - 164
+        text = custom[at] if 0 <= at < len(custom) else ""
+        if re.fullmatch(r"0{2,20}", text):
+            found[index] = len(text)
+    return found
+
+
+def parse_xlsx(path: Path, label: str, limits: Limits, sheet: str | None) -> RawTable:
+    """One sheet of a workbook, row by row within bounds; formulas by their stored results.
+
+    Raises FileFormatError "xml-doctype", "workbook-damaged", "sheet-choose" (several sheets with data), "sheet-missing",
+    "too-many-…", "cell-too-long".
+    """
+    _scan_parts(path, label)
+    try:
+        with warnings.catch_warnings():
+            # openpyxl warns of styles and validations that it leaves out; only values are read here.
+            warnings.simplefilter("ignore")
+            book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
+            try:
+                return _one_sheet(book, label, limits, sheet)
+            finally:
+                book.close()
+    except (FileFormatError, MemoryError):
+        raise
+    except Exception as problem:
+        # openpyxl raises whatever its XML made it stumble over; all of it means the same to the sender.
+        raise refused(
+            "workbook-damaged", label,
+            f"は XLSX として読めません（{type(problem).__name__}）。Excel で開いて保存し直してください",
+            f"cannot be read as XLSX ({type(problem).__name__}); open it in Excel and save it again",
+        ) from None  # fmt: skip
+
+
+def _scan_parts(path: Path, label: str) -> None:
+    """No part of a workbook has a use for a DOCTYPE; entity bombs and outside files begin with one."""
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            part = read_member(archive, info, label)
+            is_xml = part[:200].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").startswith(b"<")
+            if is_xml and (
+                re.search(rb"<!DOCTYPE|<!ENTITY", part, re.IGNORECASE)
+                or re.search("<!DOCTYPE|<!ENTITY".encode("utf-16-le")[:-1], part, re.IGNORECASE)
+            ):
+                raise refused(
+                    "xml-doctype", label, "に DOCTYPE 宣言が含まれています。安全のため読めません", "holds a DOCTYPE, which is not read for safety"
+                )
+
+
+def _one_sheet(book: Any, label: str, limits: Limits, wanted: str | None) -> RawTable:
+    found: dict[str, list[Line]] = {}
+    for sheet in book.worksheets:
+        if wanted is None or sheet.title == wanted:
+            lines = list(_lines(sheet, book, label, limits))
+            if lines:
+                found[sheet.title] = lines
+    if wanted is not None and wanted not in found:
+        raise refused("sheet-missing", label, f"にデータのあるシート「{wanted[:60]}」がありません", f"has no sheet '{wanted[:60]}' with data")
+    if not found:
+        raise refused("empty-file", label, "に行がありません", "holds no rows")
+    if len(found) > 1:
+        names = [name[:60] for name in found][:20]
+        raise refused(
+            "sheet-choose", label,
+            f"にはデータのあるシートが {len(found)} 枚あります（{'、'.join(names)}）。どれを読むか選んでください（mapping の sheet）",
+            f"has {len(found)} sheets with data ({', '.join(names)}); choose one (mapping: sheet)",
+        )  # fmt: skip
+    title, lines = next(iter(found.items()))
+    width = max(len(cells) for _, cells in lines)
+    for _, cells in lines:
+        cells += [""] * (width - len(cells))
+    guesses = []
+    states = {sheet.title: sheet.sheet_state for sheet in book.worksheets}
+    if wanted is None and states.get(title) != "visible":
+        guesses.append(
+            Remark("sheet-hidden", f"データは非表示のシート「{title[:60]}」にだけありました。", f"The data stand in the hidden sheet '{title[:60]}' only.")
+        )
+    return build_table(lines, label, limits, guesses, understood={"format": "XLSX", "sheet": title})
+
+
+def _lines(sheet: Any, book: Any, label: str, limits: Limits) -> Iterator[Line]:
+    """Lines with text. A value outside the bounds is refused where it stands, whatever the sheet says of its size."""
+    kept = 0
+    with sheet._get_source() as source:
+        for number, row in _Rows(source, book, sheet._shared_strings).parse():
+            cells: list[str] = []
+            for cell in row:
+                text = _cell_text(cell["value"])
+                if not text.strip():
+                    continue
+                at = cell["column"] - 1
+                if at >= limits.columns:
+                    check_line(number, [""] * limits.columns + [text], label, limits)
+                cells += [""] * (at + 1 - len(cells))
+                cells[at] = text
+            if not cells:
+                continue
+            kept += 1
+            if kept > limits.rows + 30:
+                raise too_many_rows(label, limits)
+            check_line(number, cells, label, limits)
+            yield number, cells
+
+
+def _cell_text(value: Any) -> str:
+    """A cell as a person sees it: dates ISO (both epochs are openpyxl's affair), whole numbers without a point."""
+    if value is None:
+        return ""
+    if isinstance(value, dt.datetime):
+        return value.date().isoformat() if value.time() == dt.time() else value.isoformat(sep=" ")
+    if isinstance(value, (dt.date, dt.time)):
+        return value.isoformat()
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value)
