@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import date
 from typing import Any
 
@@ -22,6 +22,10 @@ from coverage.store.tables import EDITABLE_KINDS, RETIRABLE_KINDS
 from coverage.store.writing import Writing, differing, status_columns
 
 
+class _RolledBackError(Exception):
+    """Leaves a trial's transaction so that it is rolled back."""
+
+
 class Editing(Reading):
     """The writing half of a store that all its doors share."""
 
@@ -33,6 +37,13 @@ class Editing(Reading):
     def _transaction(self, by: Actor) -> Iterator[Writing]:
         with self._write() as session:
             yield Writing(session, read_head(session), self._clock(), by)
+
+    @contextmanager
+    def _trial(self, by: Actor) -> Iterator[Writing]:
+        """A transaction that is undone when the block ends, whatever was written in it."""
+        with suppress(_RolledBackError), self._transaction(by) as writing:
+            yield writing
+            raise _RolledBackError
 
     def put(
         self,

@@ -44,6 +44,22 @@ class Imports(Editing):
             writing = Writing(session, head, self._clock(), Actor("compare", "viewer"))
             return Comparison(writing.apply_all(changes, valid_from=valid_from), head.seq)
 
+    def ledger_with(
+        self, changes: Sequence[Change], *, valid_from: date | None = None, versions: bool = False
+    ) -> Ledger:
+        """The ledger as it would be with an upload accepted; nothing is kept.
+
+        It is written and rolled back, so that a preview of the count and the acceptance cannot differ; other writers
+        wait meanwhile. ``versions`` as for ``ledger``.
+        """
+        changes = [change.plain() for change in changes]
+        with self._trial(Actor("preview", "viewer")) as writing:
+            writing.apply_all(changes, valid_from=valid_from)
+            if not writing.wrote_nothing:
+                writing.finish("preview", "ledger", {})
+            ledger = self._trial_ledger(writing.session, versions=versions)
+        return ledger
+
     def stage_import(
         self,
         changes: Sequence[Change],

@@ -283,6 +283,9 @@ class Store(Protocol):
 
     # uploads and approval ------------------------------------------------------------------------------------
     def compare(self, changes: Sequence[Change], *, valid_from: date | None = None) -> Comparison: ...
+    def ledger_with(
+        self, changes: Sequence[Change], *, valid_from: date | None = None, versions: bool = False
+    ) -> Ledger: ...
     def stage_import(
         self,
         changes: Sequence[Change],

@@ -131,10 +131,7 @@ class Reading(ABC):
             times = self._read_times(session)
             reach = self._reach(times, as_of, valid_on)
             read = self._recorded if versions else self._all_records
-            parts = {kind: read(session, times, TABLES[kind], reach) for kind in LEDGER_KINDS}
-        mergers = {m.old_code: m.new_code for m in parts.pop(Kind.MERGER)}
-        fields = {_LEDGER_FIELDS[kind]: records for kind, records in parts.items()}
-        return Ledger(**fields, municipality_mergers=mergers)
+            return _ledger_of({kind: read(session, times, TABLES[kind], reach) for kind in LEDGER_KINDS})
 
     def records(self, kind: Kind, *, as_of: AsOf = None, valid_on: date | None = None) -> tuple[Any, ...]:
         """The records of one kind, in order of key."""
@@ -416,6 +413,12 @@ class Reading(ABC):
         self._current[table.kind] = (read_head(session), found)
         return found
 
+    def _trial_ledger(self, session: Session, *, versions: bool) -> Ledger:
+        """The ledger inside a transaction that will be rolled back: nothing of it may be kept in memory."""
+        times = Times(session)
+        read = self._recorded if versions else self._records
+        return _ledger_of({kind: read(session, times, TABLES[kind], Reach()) for kind in LEDGER_KINDS})
+
     def _recorded(self, session: Session, times: Times, table: Table, reach: Reach) -> tuple[Any, ...]:
         """Every recorded version of each existing record, as it stood on ``valid_on``."""
         found: list[Any] = []
@@ -474,6 +477,11 @@ class Reading(ABC):
         )
         sql = f"SELECT x.key, MAX(x.version) FROM {table.name} x WHERE {conditions or '1 = 1'} GROUP BY x.key"
         return {key: int(version) for key, version in session.all(sql, {**params, **without_day.params()})}
+
+
+def _ledger_of(parts: Mapping[Kind, Iterable[Any]]) -> Ledger:
+    fields = {name: tuple(parts[kind]) for kind, name in _LEDGER_FIELDS.items()}
+    return Ledger(**fields, municipality_mergers={m.old_code: m.new_code for m in parts[Kind.MERGER]})
 
 
 @contextmanager

@@ -415,3 +415,22 @@ def test_the_clients_file_name_is_a_label_on_one_line(store: Any) -> None:
     assert len(name) == 200
     assert "\n" not in name
     assert "\r" not in name
+
+
+@pytest.mark.parametrize("versions", [False, True])
+def test_a_preview_is_what_the_acceptance_gives_and_leaves_nothing(
+    store: Any, clock: Any, versions: bool
+) -> None:
+    _stage(store, _list(1, 2), by=ADMIN, accept=True)
+    before, head, counts = store.ledger(), store.head(), store.counts()
+    changes = _list(2, 3, height_m=45.0)
+    preview = store.ledger_with(changes, versions=versions)
+    assert (store.ledger(), store.head(), store.counts()) == (before, head, counts)
+    _stage(store, changes, content=b"list 2", by=ADMIN, accept=True)
+    after = store.ledger(versions=versions)
+    assert [(s.site_id, s.height_m) for s in preview.sites] == [(s.site_id, s.height_m) for s in after.sites]
+    assert len(preview.site_operators) == len(after.site_operators)
+    times = {s.recorded_at for s in after.sites}
+    assert store.audit()[-1].at in times
+    assert store.verify_audit().ok
+    assert store.ledger_with(changes, versions=versions) == after
