@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from coverage.cli import db, exports, figures, imports, ledger, plan, planning, runs, serving
+from coverage.cli import db, exports, figures, imports, layers, ledger, plan, planning, runs, serving
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,7 +34,9 @@ plan.app.command("show")(planning.show)
 app.add_typer(plan.app, name="plan")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(ledger.publication, name="publication")
+app.command("fetch")(layers.fetch)
 app.add_typer(db.app, name="db")
+app.add_typer(layers.app, name="layers")
 
 
 @app.callback(invoke_without_command=True)

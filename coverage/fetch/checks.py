@@ -11,7 +11,7 @@ import math
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -21,8 +21,14 @@ from coverage.errors import CoverageGapError, FileFormatError, PublisherError
 from coverage.fetch.addresses import Content
 from coverage.fetch.prefectures import Prefecture
 
+if TYPE_CHECKING:
+    from coverage.readers.terrain_mosaic import Tile
+
 AREA_TOLERANCE: Final = 0.05
 """Boundaries of a prefecture against its official area: lakes, undetermined land and simplification stay below it."""
+
+_ROWS_AT_ONCE: Final = 2048
+"""Rows of a tile held at once: a GeoTIFF may be a whole prefecture."""
 
 PEOPLE_BELOW: Final = 0.005
 PEOPLE_ABOVE: Final = 0.25
@@ -96,10 +102,12 @@ def check_layer(
     *,
     prefecture: Prefecture,
     municipalities: Sequence[Municipality] = (),
+    thorough: bool = False,
 ) -> tuple[dict[str, Any], tuple[tuple[str, str], ...], tuple[Municipality, ...]]:
     """Read the layer with its reader; (what was counted, notes, the municipalities of a boundary layer).
 
-    ``root``: the prefecture's folder (or the place where it is being made). Raises what the readers raise, and
+    ``root``: the prefecture's folder (or the place where it is being made). ``thorough`` reads every elevation tile to
+    its last sample, also those whose bytes :func:`check_file` has looked at already. Raises what the readers raise, and
     FileFormatError "total-unlike-official".
     """
     if layer == "boundaries":
@@ -107,7 +115,7 @@ def check_layer(
     if layer in ("population", "future-population"):
         return (*_population(layer, config, root, prefecture, municipalities), ())
     if layer == "terrain":
-        return _terrain(config, root), (), ()
+        return _terrain(config, root, thorough), (), ()
     if layer == "settlements":
         from coverage.readers.places import read_settlements
 
@@ -156,23 +164,32 @@ def _population(
     return facts, reading.notes
 
 
-def _terrain(config: LayerConfig, root: Path) -> dict[str, Any]:
-    from coverage.readers import terrain
-    from coverage.readers.terrain_formats import hgt_tiles
+def _terrain(config: LayerConfig, root: Path, thorough: bool) -> dict[str, Any]:
+    from coverage.readers import terrain, terrain_formats
     from coverage.readers.terrain_jpgis import jpgis_tiles
 
     files = terrain.layer_files(config, root, "terrain")
-    if config.format == "srtm-hgt":
-        tiles = hgt_tiles(files)
+    tiles: Sequence[Tile]
+    if config.format == "geotiff":
+        declared = config.options.get("crs")
+        tiles = terrain_formats.geotiff_tiles(files, declared_crs=declared, nodata=config.options.get("nodata"))
+    elif config.format == "srtm-hgt":
+        tiles = terrain_formats.hgt_tiles(files)
     elif config.format == "jpgis-dem":
         tiles = jpgis_tiles(files)
+    elif thorough:
+        suffix = ".png" if config.format == "gsi-dem-png" else ".txt"
+        order = str(config.options.get("tile_order", "zxy"))
+        tiles = terrain_formats.gsi_tiles(files, suffix=suffix, order=order, absent=())
     else:
         return {"files": len(files)}
     highest = -math.inf
     for tile in tiles:
-        height = tile.read(slice(0, tile.frame.rows), slice(0, tile.frame.cols)).height_m
-        if np.isfinite(height).any():
-            highest = max(highest, float(np.nanmax(height)))
+        for row in range(0, tile.frame.rows, _ROWS_AT_ONCE):
+            rows = slice(row, min(tile.frame.rows, row + _ROWS_AT_ONCE))
+            height = tile.read(rows, slice(0, tile.frame.cols)).height_m
+            if np.isfinite(height).any():
+                highest = max(highest, float(np.nanmax(height)))
     return {"files": len(files), "tiles": len(tiles), "highest_m": round(highest, 1) if math.isfinite(highest) else None}
 
 

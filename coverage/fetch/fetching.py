@@ -78,7 +78,7 @@ def plan(
     setting = setting or Setting()
     home = prefecture(code, setting.prefectures)
     book = setting.book()
-    towns = _known_boundaries(load_catalogue(folder), folder, home)
+    towns = known_boundaries(load_catalogue(folder), folder, home)
     names = _with_boundaries(check_layers(layers), known=towns is not None)
     networks = region_file.networks(setting.region_defaults)
     return tuple(
@@ -116,7 +116,8 @@ def _with_boundaries(names: tuple[str, ...], *, known: bool) -> tuple[str, ...]:
     return names if known or "boundaries" in names else ("boundaries", *names)
 
 
-def _known_boundaries(catalogue: Catalogue, folder: Path, home: Prefecture) -> tuple[Municipality, ...] | None:
+def known_boundaries(catalogue: Catalogue, folder: Path, home: Prefecture) -> tuple[Municipality, ...] | None:
+    """The municipalities of a prefecture whose boundaries are in the folder, else None."""
     entry = catalogue.entry(home.code, "boundaries")
     if entry is None:
         return None
@@ -145,7 +146,7 @@ class _Fetching:
 
     def run(self, wanted: tuple[str, ...]) -> Outcome:
         if "boundaries" not in wanted:
-            self.municipalities = _known_boundaries(self.catalogue, self.folder, self.home)
+            self.municipalities = known_boundaries(self.catalogue, self.folder, self.home)
         names = _with_boundaries(wanted, known=self.municipalities is not None)
         finished: list[tuple[CatalogueEntry, Staging]] = []
         unchanged: list[str] = []

@@ -110,6 +110,12 @@ def finish_journal(folder: Path, *, watch: Watch = _silent) -> None:
         raise disk_error(folder.name, problem) from None
 
 
+def clear(folder: Path, scratch: Path) -> None:
+    """Remove a place of preparation, unless a journal still needs what lies there."""
+    if not (folder / WORK / _JOURNAL).exists():
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
 def _move(source: Path, target: Path, trash: Path) -> None:
     if not source.exists():  # moved by an earlier attempt
         return

@@ -172,7 +172,8 @@ def _layer(name: str, entry: CatalogueEntry) -> list[str]:
     lines.append(f"path = {_value(list(entry.paths) if len(entry.paths) > 1 else entry.paths[0])}")
     lines += [f"{key} = {_value(getattr(entry, key))}" for key in ("edition", "licence", "credit")]
     if entry.options:
-        lines.append(f"options = {_value(dict(entry.options))}")
+        # In one order, whether the catalogue was just made or has been read from its file.
+        lines.append(f"options = {_value(json.loads(json.dumps(dict(entry.options), sort_keys=True)))}")
     return lines
 
 
