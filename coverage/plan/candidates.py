@@ -1,128 +1,172 @@
-"""Candidate sites of a region, from all generators together, as the planning use case asks for them.
-
-The generators and filters themselves are in :mod:`coverage.plan.siting`; here they are joined: a planner's own list
-first, then places people know (shelters, town points, masts that stand already), then high ground; whatever stands too
-close to an earlier one is left out.
-"""
+"""The candidates of a region: the generators of :mod:`coverage.plan.siting` over its terrain and places, filtered."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from shapely.geometry.base import BaseGeometry
 
 from coverage.domain.ledger import Site
 from coverage.domain.places import Settlement, Shelter
-from coverage.domain.projection import lonlat_to_plane, plane_to_lonlat
+from coverage.domain.projection import lonlat_to_plane
 from coverage.domain.terrain import Terrain
 from coverage.errors import InputError
 from coverage.plan import siting
 from coverage.plan.demand import Demand
 
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A spot for a mast, in degrees (JGD2011). ``source``: list, existing-mast, shelter, settlement or high-point."""
-
-    candidate_id: str
-    name: str
-    source: siting.Source
-    lat: float
-    lon: float
-    ground_m: float = float("nan")
+SOURCES: Final = ("list", "existing-mast", "shelter", "settlement", "high-point")
+"""Kinds of candidates, in the order in which they win a place that several want."""
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateOptions:
-    """``within_m``: candidates stand at most so far from people without signal; slope in degrees, distances in metres."""
+    """``sources``: which generators run. ``near_m``: how far people and shelters count for a candidate; one without any
+    is dropped. ``high_point_m``: a high point is the highest pixel within this radius. ``max_slope_deg``: of the ground
+    (masts that stand already and the planner's own list are not judged). ``spacing_m``: no two candidates closer than
+    this, except on the planner's own list. ``max_candidates``: the own list, then those with most people near."""
 
-    max_candidates: int = 400
+    sources: tuple[str, ...] = SOURCES
+    near_m: float = 4000.0
+    high_point_m: float = 750.0
+    max_slope_deg: float = 30.0
     spacing_m: float = 400.0
-    within_m: float = 5_000.0
-    max_slope_deg: float = 45.0
-    own_hill_m: float = 300.0
-    """Shelters and town points move to the highest ground within this distance; 0 leaves them where they are."""
+    max_candidates: int = 400
 
 
-def generate_candidates(
+def region_candidates(
     terrain: Terrain,
     inside: NDArray[np.bool_],
     demand: Demand,
     *,
     settlements: Sequence[Settlement] = (),
     shelters: Sequence[Shelter] = (),
-    sites: Sequence[Site] = (),
+    masts: Sequence[tuple[Site, str]] = (),
+    operator: str = "",
     own: Sequence[tuple[str, float, float]] = (),
+    excluded: Sequence[BaseGeometry] = (),
     options: CandidateOptions | None = None,
-) -> list[Candidate]:
-    """Candidates on land inside the region near ``demand``, at most ``options.max_candidates``.
+) -> tuple[list[siting.Candidate], list[siting.Rejection]]:
+    """Candidates near ``demand`` and what was left out, with the reason.
 
-    ``inside`` bool (rows, cols) marks the region; ``sites`` are masts that stand (another operator could join them);
-    ``own`` is (name, lat, lon). A planner's own places are kept wherever they have terrain, slope and distance
-    notwithstanding. Raises InputError for options that are not positive.
+    ``inside``: bool (rows, cols), the region's land. ``masts``: (site, operator on it); those without ``operator`` are
+    candidates for it. ``own``: a planner's list of (name, lat, lon). ``excluded``: polygons in the plane where nothing
+    may be built. Raises InputError "plan-unknown-source", and "plan-candidate-off-terrain" for a place of the own list
+    that lies off the terrain or on a hole.
     """
     chosen = options or CandidateOptions()
-    if chosen.max_candidates < 1:
+    unknown = [s for s in chosen.sources if s not in SOURCES]
+    if unknown:
         raise InputError(
-            "candidate-count-not-positive",
-            "候補地の最大件数は1以上にしてください。",
-            "The largest number of candidates must be at least 1.",
+            "plan-unknown-source",
+            f"候補地の種類「{unknown[0]}」はありません。{'・'.join(SOURCES)} から選んでください。",
+            f"There is no kind of candidate '{unknown[0]}'; choose from {', '.join(SOURCES)}.",
         )
-    if not len(demand):
-        return []
+    if len(demand) == 0:
+        return [], []
     grid = terrain.grid
-    row, col = np.divmod(demand.pixel, grid.cols)
-    demand_xy = np.column_stack(grid.xy(row, col))
-    # A pixel with a shelter but without residents still is demand.
-    weight = demand.people + demand.shelters
+    x, y = grid.xy(demand.pixel // grid.cols, demand.pixel % grid.cols)
+    where = np.column_stack([x, y])
+    found = _generated(terrain, demand, where, settlements, shelters, masts, operator, own, chosen)
+    on_land, out = siting.on_terrain(found, terrain)
+    for rejection in out:
+        if rejection.candidate.source == "list":
+            raise InputError(
+                "plan-candidate-off-terrain",
+                f"候補地「{rejection.candidate.name}」が標高データの範囲の外か、海か、欠けたところにあります。位置を確かめてください。",
+                f"The candidate '{rejection.candidate.name}' lies off the terrain, at sea or on a hole; check its position.",
+            )
+    mine = [c for c in on_land if c.source == "list"]
+    standing = [c for c in on_land if c.source == "existing-mast"]
+    other = [c for c in on_land if c.source not in {"list", "existing-mast"}]
+    flat, steep = siting.not_steeper_than(other, chosen.max_slope_deg)
+    allowed, barred = siting.outside_of([*standing, *flat], excluded)
+    here = [c for c in allowed if inside[grid.row_col(c.x_m, c.y_m)]]
+    away = [siting.Rejection(c, "outside-region", 0.0) for c in allowed if not inside[grid.row_col(c.x_m, c.y_m)]]
+    ranked, idle = _ranked(here, demand, where, chosen.near_m)
+    spaced, close = siting.thinned([*mine, *ranked], chosen.spacing_m)
+    # The planner's own list is never thinned, however close its places are.
+    lost = [r.candidate for r in close if r.candidate.source == "list"]
+    kept = [*mine, *[c for c in spaced if c.source != "list"]]
+    close = [r for r in close if r.candidate not in lost]
+    room = max(chosen.max_candidates, len(mine))
+    over = [siting.Rejection(c, "beyond-limit", float(room)) for c in kept[room:]]
+    numbered = [replace(c, candidate_id=f"C{i + 1:04d}") for i, c in enumerate(kept[:room])]
+    return numbered, [*out, *steep, *barred, *away, *idle, *close, *over]
 
-    def placed(rows: list[tuple[str, str, float, float]], source: siting.Source) -> list[siting.Candidate]:
-        """(id, name, lat, lon) as candidates in the plane."""
+
+def _generated(
+    terrain: Terrain,
+    demand: Demand,
+    where: NDArray[np.float64],
+    settlements: Sequence[Settlement],
+    shelters: Sequence[Shelter],
+    masts: Sequence[tuple[Site, str]],
+    operator: str,
+    own: Sequence[tuple[str, float, float]],
+    options: CandidateOptions,
+) -> list[siting.Candidate]:
+    epsg = terrain.grid.epsg
+
+    def placed(rows: Sequence[tuple[str, float, float]]) -> list[tuple[str, str, float, float]]:
         if not rows:
             return []
-        x, y = lonlat_to_plane(np.array([r[3] for r in rows]), np.array([r[2] for r in rows]), grid.epsg)
-        return siting.at_places(
-            [(r[0], r[1], float(a), float(b)) for r, a, b in zip(rows, x, y, strict=True)], source
-        )
+        x, y = lonlat_to_plane([r[2] for r in rows], [r[1] for r in rows], epsg)
+        return [(str(i), r[0], float(x[i]), float(y[i])) for i, r in enumerate(rows)]
 
-    wanted = placed([(f"OWN-{k + 1:04d}", name, lat, lon) for k, (name, lat, lon) in enumerate(own)], "list")
-    wanted, _ = siting.on_terrain(wanted, terrain)
-    masts = placed([(f"MAST-{s.site_id}", s.name, s.lat, s.lon) for s in sites], "existing-mast")
-    places = placed([(f"SHELTER-{s.shelter_id}", s.name, s.lat, s.lon) for s in shelters], "shelter")
-    places += placed(
-        [(f"TOWN-{s.municipality_code}-{k + 1:05d}", s.name, s.lat, s.lon) for k, s in enumerate(settlements)], "settlement"
-    )
-    if chosen.own_hill_m > 0:
-        places = siting.on_high_ground_nearby(places, terrain, within_m=chosen.own_hill_m)
-    hills = siting.high_points(
-        terrain, demand_xy, weight, within_m=chosen.within_m, spacing_m=chosen.spacing_m, limit=2 * chosen.max_candidates
-    )
-    hills = [replace(c, name=f"高地 {c.ground_m:.0f} m") for c in hills]
-    found, _ = siting.on_terrain(masts + places + hills, terrain)
-    found = [c for c in found if bool(inside[grid.row_col(c.x_m, c.y_m)])]
-    found = [c for c in found if c.source == "existing-mast" or c.slope_deg <= chosen.max_slope_deg]
-    kept, _ = siting.thinned(wanted + _by_people(found, demand_xy, weight, chosen.within_m), chosen.spacing_m)
-    kept = kept[: max(len(wanted), chosen.max_candidates)]
-    if not kept:
-        return []
-    lon, lat = plane_to_lonlat(np.array([c.x_m for c in kept]), np.array([c.y_m for c in kept]), grid.epsg)
+    found: list[siting.Candidate] = []
+    if "list" in options.sources:
+        found += siting.at_places(placed(own), "list")
+    if "existing-mast" in options.sources and masts:
+        rows = placed([(f"{site.name}（既設）", site.lat, site.lon) for site, _ in masts])
+        on_them = [(site.site_id, *row[1:], who) for (site, who), row in zip(masts, rows, strict=True)]
+        found += siting.masts_of_others(on_them, operator=operator)
+    if "shelter" in options.sources:
+        found += siting.at_places(placed([(s.name, s.lat, s.lon) for s in shelters]), "shelter")
+    if "settlement" in options.sources:
+        found += siting.at_places(placed([(s.name, s.lat, s.lon) for s in settlements]), "settlement")
+    if "high-point" in options.sources:
+        # Where only shelters lack signal they are what a hill is worth.
+        weight = demand.people if demand.people.sum() > 0 else demand.shelters
+        hills = siting.high_points(
+            terrain, where, weight, within_m=options.near_m, window_m=options.high_point_m,
+            spacing_m=max(options.spacing_m, 1.0), limit=options.max_candidates,
+        )  # fmt: skip
+        found += _named(hills, settlements, epsg)
+    return found
+
+
+def _named(
+    hills: Sequence[siting.Candidate], settlements: Sequence[Settlement], epsg: int
+) -> list[siting.Candidate]:
+    """Hills have no names of their own: they take the nearest town's."""
+    if not hills or not settlements:
+        return [replace(c, name=f"標高 {c.ground_m:.0f} m の高台") for c in hills]
+    x, y = lonlat_to_plane([s.lon for s in settlements], [s.lat for s in settlements], epsg)
+    _, nearest = cKDTree(np.column_stack([x, y])).query([(c.x_m, c.y_m) for c in hills])
     return [
-        Candidate(c.candidate_id, c.name, c.source, float(b), float(a), c.ground_m)
-        for c, a, b in zip(kept, lon, lat, strict=True)
+        replace(c, name=f"{settlements[int(i)].name}の高台（標高 {c.ground_m:.0f} m）")
+        for c, i in zip(hills, nearest, strict=True)
     ]
 
 
-def _by_people(
-    candidates: Sequence[siting.Candidate], demand_xy: NDArray[np.float64], weight: NDArray[np.float64], within_m: float
-) -> list[siting.Candidate]:
-    """Those with demand within ``within_m``, most demand first."""
-    from scipy.spatial import cKDTree
-
-    if not candidates:
-        return []
-    near = cKDTree(demand_xy).query_ball_point([(c.x_m, c.y_m) for c in candidates], within_m)
-    people = np.array([weight[members].sum() for members in near])
-    order = np.argsort(-people, kind="stable")
-    return [candidates[int(k)] for k in order if people[k] > 0]
+def _ranked(
+    candidates: Sequence[siting.Candidate], demand: Demand, where: NDArray[np.float64], near_m: float
+) -> tuple[list[siting.Candidate], list[siting.Rejection]]:
+    """Most people near first; between equals the better kind of place; those near nobody are left out."""
+    tree = cKDTree(where)
+    scored: list[tuple[float, int, siting.Candidate]] = []
+    idle: list[siting.Rejection] = []
+    for candidate in candidates:
+        near = tree.query_ball_point([candidate.x_m, candidate.y_m], near_m)
+        people = float(demand.people[near].sum())
+        if people > 0 or int(demand.shelters[near].sum()) > 0:
+            scored.append((people, SOURCES.index(candidate.source), candidate))
+        else:
+            idle.append(siting.Rejection(candidate, "nobody-near", near_m))
+    scored.sort(key=lambda s: (-s[0], s[1], s[2].x_m, s[2].y_m))
+    return [c for _, _, c in scored], idle

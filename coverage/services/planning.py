@@ -17,15 +17,16 @@ from numpy.typing import NDArray
 from coverage.domain import fiscal
 from coverage.domain.ledger import District, Site, SiteOperator, Status
 from coverage.domain.money import share, sum_by_payer
-from coverage.domain.projection import lonlat_to_plane
+from coverage.domain.projection import lonlat_to_plane, plane_to_lonlat
 from coverage.errors import InputError, NotFoundError, StorageError
 from coverage.gaps.districts import RESOLVED_SHARE, district_pixels
 from coverage.gaps.overlay import Overlay, build_overlay
-from coverage.plan.candidates import Candidate, CandidateOptions, generate_candidates
+from coverage.plan.candidates import CandidateOptions, region_candidates
 from coverage.plan.certificate import write_certificate
 from coverage.plan.demand import Demand, demand_of, reach_lists, register_people
 from coverage.plan.instance import make_instance
 from coverage.plan.instance_files import write_instance
+from coverage.plan.siting import Candidate
 from coverage.plan.solve import PlanResult, solve
 from coverage.radio.footprint import cells_of
 from coverage.runs.counting import CountTables
@@ -103,7 +104,7 @@ def make_plan(
     served = read_raster(run.raster("level", run.latest_fy)) >= data.config.ladder.edge_dbm
     demand = _demand(data, overlay, run, served, registered, pixels)
     progress(0.1, "候補地 / candidates")
-    candidates = _candidates(data, overlay, demand, registered, request)
+    candidates = _candidates(data, overlay, demand, request)
     reached = _reach(context, data, candidates, request, workers, lambda f, t: progress(0.1 + 0.5 * f, t))
     indptr, indices = reach_lists(demand, reached)
     money = [_money(data, demand, indices[indptr[j] : indptr[j + 1]], request, run.latest_fy + 1) for j in range(len(candidates))]
@@ -185,15 +186,17 @@ def _none_class(data: RegionData) -> int:
 
 
 def _candidates(
-    data: RegionData, overlay: Overlay, demand: Demand, registered: Sequence[District], request: PlanRequest
+    data: RegionData, overlay: Overlay, demand: Demand, request: PlanRequest
 ) -> list[Candidate]:
-    found = generate_candidates(
+    standing = {s.site_id: s for s in data.ledger.sites if s.status is Status.IN_SERVICE}
+    found, _ = region_candidates(
         data.terrain,
         overlay.inside,
         demand,
         settlements=data.settlements,
         shelters=data.shelters,
-        sites=[s for s in data.ledger.sites if s.status in {Status.IN_SERVICE, Status.SUSPENDED}],
+        masts=[(standing[r.site_id], r.operator) for r in data.ledger.site_operators if r.site_id in standing],
+        operator=_operator(data, request),
         own=request.own,
         options=CandidateOptions(max_candidates=request.max_candidates, spacing_m=request.spacing_m),
     )
@@ -215,15 +218,9 @@ def _reach(
     progress: Progress,
 ) -> list[NDArray[np.int64]]:
     """Flat pixels that each candidate serves, by the radio engine with its cache of footprints."""
-    operator = request.operator or next(iter(data.config.operators))
-    if operator not in data.config.operators:
-        raise InputError(
-            "operator-unknown",
-            f"事業者「{operator}」はこの地域にありません（{'、'.join(data.config.operators)}）。",
-            f"There is no operator '{operator}' in this region ({', '.join(data.config.operators)}).",
-        )
+    operator = _operator(data, request)
     sites = [
-        Site(c.candidate_id, c.name, "00000", c.lat, c.lon, Status.CANDIDATE, height_m=request.height_m)
+        Site(c.candidate_id, c.name, "00000", *_lat_lon(data, c), Status.CANDIDATE, height_m=request.height_m)
         for c in candidates
     ]
     rows = [SiteOperator(c.candidate_id, operator, band=request.band) for c in candidates]
@@ -246,6 +243,22 @@ def _reach(
     return reached
 
 
+def _operator(data: RegionData, request: PlanRequest) -> str:
+    operator = request.operator or next(iter(data.config.operators))
+    if operator not in data.config.operators:
+        raise InputError(
+            "operator-unknown",
+            f"事業者「{operator}」はこの地域にありません（{'、'.join(data.config.operators)}）。",
+            f"There is no operator '{operator}' in this region ({', '.join(data.config.operators)}).",
+        )
+    return operator
+
+
+def _lat_lon(data: RegionData, candidate: Candidate) -> tuple[float, float]:
+    lon, lat = plane_to_lonlat(candidate.x_m, candidate.y_m, data.terrain.grid.epsg)
+    return float(lat), float(lon)
+
+
 def _money(data: RegionData, demand: Demand, numbers: NDArray[np.int32], request: PlanRequest, fy: int) -> Any:
     """Shares of one site by the rule in force at the start of the first planned year."""
     households = round(float(demand.households[numbers].sum()))
@@ -253,9 +266,8 @@ def _money(data: RegionData, demand: Demand, numbers: NDArray[np.int32], request
 
 
 def _municipality(overlay: Overlay, candidate: Candidate) -> str | None:
-    x, y = lonlat_to_plane(candidate.lon, candidate.lat, overlay.grid.epsg)
-    row, col = overlay.grid.row_col(float(x), float(y))
-    index = int(overlay.municipality_index[row, col]) if overlay.grid.contains(float(x), float(y)) else -1
+    row, col = overlay.grid.row_col(candidate.x_m, candidate.y_m)
+    index = int(overlay.municipality_index[row, col]) if overlay.grid.contains(candidate.x_m, candidate.y_m) else -1
     return overlay.codes[index] if index >= 0 else None
 
 
@@ -295,13 +307,14 @@ def _document(
         fy = years[year] if years else first_fy
         shares = money[number]
         words = _words(candidate, people, households, shelters, resolved, fy)
+        lat, lon = _lat_lon(data, candidate)
         sites.append(
             {
                 "candidate_id": candidate.candidate_id,
                 "name": candidate.name,
                 "source": candidate.source,
-                "lat": round(candidate.lat, 6),
-                "lon": round(candidate.lon, 6),
+                "lat": round(lat, 6),
+                "lon": round(lon, 6),
                 "municipality_code": municipality[number],
                 "municipality": names.get(municipality[number] or "", ""),
                 "fiscal_year": fy,
