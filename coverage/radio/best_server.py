@@ -4,8 +4,9 @@ Memory is that of the result, O(k · pixels), whatever the number of sites. The 
 which footprints arrive: it is the k best sites by (level, smaller server index), a site's level being that of its
 strongest cell. Indices follow the sorted site ids, so ties go to the smaller id.
 
-A site can be taken out again: the pixels it was listed at lose an entry, and only there the other sites' footprints are
-consulted once more (:meth:`BestServer.remove`, :meth:`BestServer.refill`).
+A site can be taken out again: the pixels it was listed at lose an entry. With a spare entry that costs nothing; where
+fewer than ``k`` exact entries are left, the other sites' footprints are consulted once more, there alone
+(:meth:`BestServer.remove`, :meth:`BestServer.refill`).
 """
 
 from __future__ import annotations
@@ -53,30 +54,31 @@ def whole(grid: Grid) -> Window:
 class BestServer:
     """Best ``k`` sites of every pixel of ``window``, a part of the run's grid or all of it.
 
-    ``level_dbm``: float32 (k, rows, cols), −200 where there is none; ``server``: uint16, 65535 where there is none;
-    ``blocked``: uint16, how many cells are within range but hidden by NO DATA.
+    ``level_dbm``: float32 (entries, rows, cols), −200 where there is none; ``server``: uint16, 65535 where there is none;
+    ``blocked``: uint16, how many cells are within range but hidden by NO DATA; ``depth``: uint8, how many leading entries
+    are exact. There are ``k`` entries and as many spare ones as were asked for; a removal may use those up.
     """
 
     window: Window
+    k: int
     level_dbm: Float32
     server: NDArray[np.uint16]
     blocked: NDArray[np.uint16]
+    depth: NDArray[np.uint8]
 
     @classmethod
-    def empty(cls, window: Window, *, k: int = 2) -> BestServer:
-        if k < 1:
-            raise ValueError("k is at least 1")
+    def empty(cls, window: Window, *, k: int = 2, spare: int = 0) -> BestServer:
+        if k < 1 or spare < 0 or k + spare > 255:
+            raise ValueError("k is at least 1, spare at least 0, both together at most 255")
         shape = (window.rows, window.cols)
         return cls(
             window,
-            np.full((k, *shape), OUT_OF_RANGE_DBM, dtype=np.float32),
-            np.full((k, *shape), NO_SERVER, dtype=np.uint16),
+            k,
+            np.full((k + spare, *shape), OUT_OF_RANGE_DBM, dtype=np.float32),
+            np.full((k + spare, *shape), NO_SERVER, dtype=np.uint16),
             np.zeros(shape, dtype=np.uint16),
+            np.full(shape, k + spare, dtype=np.uint8),
         )
-
-    @property
-    def k(self) -> int:
-        return int(self.level_dbm.shape[0])
 
     def add(self, footprint: Footprint, server: int) -> None:
         """Lay a cell's footprint over what is there."""
@@ -85,7 +87,8 @@ class BestServer:
     def remove(self, footprints: Sequence[Footprint], server: int) -> Bool:
         """Take a site out; ``footprints`` are those of all its cells, as they were added.
 
-        Returns the pixels (shape of the window) whose list must be completed by :meth:`refill` with the other sites.
+        Returns the pixels (shape of the window) that must be completed by :meth:`refill` with *all* sites that stay, after
+        the last removal and before anything is added.
         """
         wanting = np.zeros(self.blocked.shape, dtype=np.bool_)
         for footprint in footprints:
@@ -97,8 +100,10 @@ class BestServer:
                 self.level_dbm[:, mine[0], mine[1]],
                 self.server[:, mine[0], mine[1]],
                 self.blocked[mine],
+                self.depth[mine],
                 footprint.level_dbm[theirs],
                 np.uint16(server),
+                self.k,
                 wanting[mine],
             )
         return wanting
@@ -117,6 +122,7 @@ class BestServer:
             self.level_dbm[:, mine[0], mine[1]],
             self.server[:, mine[0], mine[1]],
             self.blocked[mine],
+            self.depth[mine],
             footprint.level_dbm[theirs],
             np.uint16(server),
             np.uint16(counts),
@@ -146,9 +152,9 @@ def _inside(window: Window, part: Window) -> tuple[slice, slice]:
 
 
 @njit(cache=True, nogil=True)
-def _list(level, server, blocked, new, index, counts, masked, where):  # type: ignore[no-untyped-def]
+def _list(level, server, blocked, depth, new, index, counts, masked, where):  # type: ignore[no-untyped-def]
     """Insert (new, index) into every pixel's descending list. Idempotent, hence safe for refilling."""
-    k, rows, cols = level.shape
+    _, rows, cols = level.shape
     for row in range(rows):
         for col in range(cols):
             if masked and not where[row, col]:
@@ -159,6 +165,7 @@ def _list(level, server, blocked, new, index, counts, masked, where):  # type: i
                 continue
             if value <= OUT_OF_RANGE_DBM:
                 continue
+            k = np.int64(depth[row, col])
             last = level[k - 1, row, col]
             if value < last or (value == last and index > server[k - 1, row, col]):
                 continue
@@ -182,21 +189,28 @@ def _list(level, server, blocked, new, index, counts, masked, where):  # type: i
 
 
 @njit(cache=True, nogil=True)
-def _unlist(level, server, blocked, old, index, wanting):  # type: ignore[no-untyped-def]
-    """Drop a site's entry; a list that was full may now lack a site that stood below its end."""
-    k, rows, cols = level.shape
+def _unlist(level, server, blocked, depth, old, index, needed, wanting):  # type: ignore[no-untyped-def]
+    """Drop a site's entry. A list that was full may lack a site that stood below its end: it is one entry shorter now."""
+    entries, rows, cols = level.shape
     for row in range(rows):
         for col in range(cols):
             value = old[row, col]
             if np.isnan(value) and blocked[row, col] > 0:
                 blocked[row, col] -= np.uint16(1)
+            k = np.int64(depth[row, col])
             for i in range(k):
-                if server[i, row, col] == index:
-                    if server[k - 1, row, col] != NO_SERVER:
-                        wanting[row, col] = True
-                    for j in range(i, k - 1):
-                        level[j, row, col] = level[j + 1, row, col]
-                        server[j, row, col] = server[j + 1, row, col]
-                    level[k - 1, row, col] = OUT_OF_RANGE_DBM
-                    server[k - 1, row, col] = NO_SERVER
-                    break
+                if server[i, row, col] != index:
+                    continue
+                full = server[k - 1, row, col] != NO_SERVER
+                for j in range(i, k - 1):
+                    level[j, row, col] = level[j + 1, row, col]
+                    server[j, row, col] = server[j + 1, row, col]
+                level[k - 1, row, col] = OUT_OF_RANGE_DBM
+                server[k - 1, row, col] = NO_SERVER
+                if full and k - 1 >= needed:
+                    depth[row, col] = k - 1
+                elif full:
+                    # Too short: it is filled up again with all the others, to its full length.
+                    depth[row, col] = entries
+                    wanting[row, col] = True
+                break

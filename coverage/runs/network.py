@@ -16,13 +16,16 @@ import numpy as np
 from coverage.domain.grid import Window
 from coverage.domain.region import RadioConfig
 from coverage.domain.terrain import Terrain
-from coverage.radio.best_server import NO_SERVER, BestServer, server_index
+from coverage.radio.best_server import NO_SERVER, BestServer, Bool, overlap, server_index
 from coverage.radio.footprint import Cell, Footprint
 from coverage.runs.executors import Executor, Report, SerialExecutor
 from coverage.runs.footprints import FootprintSet, compute_footprints
 from coverage.runs.strips import merge_strips
 
 ANY: Final = "any"
+
+SPARE: Final = 1
+"""Entries kept beyond k: the first change of a site then asks no neighbour. 6 bytes a pixel and group."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class NetworkSignal:
         self._renumber(union)
         shape = Window(0, 0, self.prints.grid.rows, self.prints.grid.cols)
         best = {
-            name: self.best[name] if name in self.best else BestServer.empty(shape, k=self.k)
+            name: self.best[name] if name in self.best else BestServer.empty(shape, k=self.k, spare=SPARE)
             for name in [*sorted(operators), ANY]
         }
         window: Window | None = None
@@ -114,7 +117,14 @@ def network_signal(
         groups.setdefault(cell.operator, []).append((number, index[cell.site_id]))
         groups[ANY].append((number, index[cell.site_id]))
     best, _ = merge_strips(
-        prints, groups, work=work, executor=executor, k=k, edge_dbm=edge_dbm, report=part(0.9, 1.0)
+        prints,
+        groups,
+        work=work,
+        executor=executor,
+        k=k,
+        spare=SPARE,
+        edge_dbm=edge_dbm,
+        report=part(0.9, 1.0),
     )
     return NetworkSignal(prints, tuple(sorted(index)), best, k, edge_dbm, work)
 
@@ -157,22 +167,29 @@ def _exchange(
         gone = _of_site(old, site, group)
         if gone:
             wanting |= best.remove(gone, index[site])
+    _fill_up(best, wanting, group, new, set(touched), index)
     for site in touched:
         for footprint in _of_site(new, site, group):
             best.add(footprint, index[site])
+
+
+def _fill_up(
+    best: BestServer,
+    wanting: Bool,
+    group: str,
+    new: FootprintSet,
+    touched: set[str],
+    index: Mapping[str, int],
+) -> None:
+    """Offer all sites that stay as they are to the pixels whose lists ran short."""
     if not wanting.any():
         return
     rows, cols = np.flatnonzero(wanting.any(axis=1)), np.flatnonzero(wanting.any(axis=0))
-    row0, row1, col0, col1 = int(rows[0]), int(rows[-1]) + 1, int(cols[0]), int(cols[-1]) + 1
-    for number, site in _others(new, group, set(touched)):
-        window = new.window(number)
-        if (
-            window.row0 < row1
-            and window.row0 + window.rows > row0
-            and window.col0 < col1
-            and window.col0 + window.cols > col0
-        ):
-            best.refill(wanting, new.rows(number, row0, row1), index[site])
+    short = Window(int(rows[0]), int(cols[0]), int(rows[-1] - rows[0]) + 1, int(cols[-1] - cols[0]) + 1)
+    for number, site in _others(new, group, touched):
+        part = overlap(new.window(number), short)
+        if part is not None and wanting[part.slices].any():
+            best.refill(wanting, new.rows(number, part.row0, part.row0 + part.rows), index[site])
 
 
 def _others(prints: FootprintSet, group: str, touched: set[str]) -> Iterable[tuple[int, str]]:

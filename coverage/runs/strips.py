@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 Groups = Mapping[str, Sequence[tuple[int, int]]]
 """Name of a group (an operator, "any") → pairs of (cell number, server index)."""
 
-_MAGIC: Final = b"CGPSTRP1"
+_MAGIC: Final = b"CGPSTRP2"
 _HEADER: Final = struct.Struct("<8s32s32s")
 """magic, digest of the task, SHA-256 over digest and payload."""
 
@@ -46,6 +46,7 @@ class StripTask:
     rows: int
     cols: int
     k: int
+    spare: int
     edge_dbm: float
     reach: tuple[tuple[str, tuple[tuple[int, int], ...]], ...]
     prints: FootprintSet
@@ -65,7 +66,7 @@ class StripSums:
 def merge_strip(task: StripTask) -> dict[str, StripSums]:
     """Compute one strip, write it, return its sums by group."""
     window = Window(task.row0, 0, task.rows, task.cols)
-    groups = {name: BestServer.empty(window, k=task.k) for name, _ in task.reach}
+    groups = {name: BestServer.empty(window, k=task.k, spare=task.spare) for name, _ in task.reach}
     wanted: dict[int, list[tuple[str, int]]] = {}
     for name, members in task.reach:
         for number, server in members:
@@ -85,6 +86,7 @@ def merge_strips(
     work: Path,
     executor: Executor,
     k: int = 2,
+    spare: int = 0,
     edge_dbm: float,
     strip_rows: int | None = None,
     report: Report | None = None,
@@ -96,7 +98,12 @@ def merge_strips(
     """
     grid = prints.grid
     tasks = _tasks(
-        prints, groups, work, k, edge_dbm, strip_rows or math.ceil(grid.rows / (4 * executor.workers))
+        prints,
+        groups,
+        work,
+        (k, spare),
+        edge_dbm,
+        strip_rows or math.ceil(grid.rows / (4 * executor.workers)),
     )
     sums: dict[str, StripSums] = {name: StripSums(0, 0, 0) for name in groups}
     done = [task for task in tasks if _read(task) is not None]
@@ -105,7 +112,7 @@ def merge_strips(
     meter = Meter(report, len(tasks), done=len(done))
     for _ in executor.run(merge_strip, open_tasks):
         meter.advance()
-    whole = {name: BestServer.empty(Window(0, 0, grid.rows, grid.cols), k=k) for name in groups}
+    whole = {name: BestServer.empty(Window(0, 0, grid.rows, grid.cols), k=k, spare=spare) for name in groups}
     for task in tasks:
         parts = _read(task)
         if parts is None:  # damaged between writing and reading: the one that reads it repairs it
@@ -127,13 +134,18 @@ def merge_strips(
 
 
 def _tasks(
-    prints: FootprintSet, groups: Groups, work: Path, k: int, edge_dbm: float, strip_rows: int
+    prints: FootprintSet,
+    groups: Groups,
+    work: Path,
+    entries: tuple[int, int],
+    edge_dbm: float,
+    strip_rows: int,
 ) -> list[StripTask]:
     height = max(1, math.ceil(strip_rows / BAND_ROWS)) * BAND_ROWS
     names = sorted(groups)
     listing = [[name, [[prints.keys[number], server] for number, server in groups[name]]] for name in names]
     digest = hashlib.sha256(
-        json.dumps([listing, k, height, prints.grid.rows, prints.grid.cols]).encode("utf-8")
+        json.dumps([listing, *entries, height, prints.grid.rows, prints.grid.cols]).encode("utf-8")
     )
     folder = work / "strips" / digest.hexdigest()
     tasks = []
@@ -161,7 +173,7 @@ def _tasks(
                 row0,
                 rows,
                 prints.grid.cols,
-                k,
+                *entries,
                 edge_dbm,
                 tuple(reach),
                 local,
@@ -214,8 +226,9 @@ def _read(task: StripTask) -> dict[str, BestServer] | None:
 
     found = {}
     for name, _ in task.reach:
-        level, server = take("f4", task.k, *shape), take("u2", task.k, *shape)
-        found[name] = BestServer(
-            window, level.astype(np.float32), server.astype(np.uint16), take("u2", *shape).astype(np.uint16)
-        )
+        best = BestServer.empty(window, k=task.k, spare=task.spare)
+        best.level_dbm[...] = take("f4", task.k + task.spare, *shape)
+        best.server[...] = take("u2", task.k + task.spare, *shape)
+        best.blocked[...] = take("u2", *shape)
+        found[name] = best
     return found

@@ -87,18 +87,49 @@ def test_sectors_of_one_mast_are_one_server() -> None:
 
 
 @pytest.mark.parametrize("k", [1, 3])
-@pytest.mark.parametrize("victim", range(9))
-def test_removing_a_site_and_refilling_equals_never_having_had_it(victim: int, k: int) -> None:
-    cells = _random_cells(np.random.default_rng(11), sites=9, cells=50)
-    best = _best(cells, k)
-    wanting = best.remove([p for s, p in cells if s == victim], victim)
-    others = [(s, p) for s, p in cells if s != victim]
-    for server, print_ in others:
-        best.refill(wanting, print_, server)
-    without = _best(others, k)
-    assert np.array_equal(best.level_dbm, without.level_dbm)
-    assert np.array_equal(best.server, without.server)
-    assert np.array_equal(best.blocked, without.blocked)
+@pytest.mark.parametrize("spare", [0, 1, 3])
+def test_removing_sites_and_adding_others_equals_never_having_had_them(k: int, spare: int) -> None:
+    """A long row of changes: whatever the spare entries hide, the first k are those of a fresh start."""
+    rng = np.random.default_rng(11)
+    cells = _random_cells(rng, sites=12, cells=60)
+    best = BestServer.empty(GROUND, k=k, spare=spare)
+    for server, print_ in cells:
+        best.add(print_, server)
+    asked = 0
+    for _ in range(25):
+        victim = int(rng.integers(0, 12))
+        wanting = best.remove([p for s, p in cells if s == victim], victim)
+        asked += int(wanting.sum())
+        cells = [(s, p) for s, p in cells if s != victim]
+        for server, print_ in cells:
+            best.refill(wanting, print_, server)
+        back = [(victim, print_) for _, print_ in _random_cells(rng, sites=1, cells=int(rng.integers(1, 7)))]
+        for server, print_ in back:
+            best.add(print_, server)
+        cells += back
+        fresh = _best(cells, k)
+        assert np.array_equal(best.level_dbm[:k], fresh.level_dbm)
+        assert np.array_equal(best.server[:k], fresh.server)
+        assert np.array_equal(best.blocked, fresh.blocked)
+    assert asked > 0, "the lists did run short in this test"
+
+
+def test_a_spare_entry_saves_asking_the_neighbours() -> None:
+    cells = _random_cells(np.random.default_rng(2), sites=9, cells=60)
+    wanting = []
+    for spare in (0, 1, 2):
+        best = BestServer.empty(GROUND, k=2, spare=spare)
+        for server, print_ in cells:
+            best.add(print_, server)
+        wanting.append(int(best.remove([p for s, p in cells if s == 4], 4).sum()))
+    assert wanting[0] > 0
+    assert wanting[1:] == [0, 0]
+
+
+def test_lists_without_entries_are_refused() -> None:
+    for k, spare in ((0, 0), (1, -1), (200, 100)):
+        with pytest.raises(ValueError, match="at least"):
+            BestServer.empty(GROUND, k=k, spare=spare)
 
 
 def test_removal_asks_only_where_the_site_was_listed() -> None:
