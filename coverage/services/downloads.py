@@ -37,12 +37,29 @@ def file_name(run: RunResult, what: str, fiscal_year: int | None, ending: str) -
     """A name for a saved file that says what it is: 「見本県_99201_見本市_2018年度.geojson」."""
     names = {
         "region": "全体", "municipalities": "市町別集計", "indicators": "指標", "operators": "事業者別集計",
-        "districts": "不感地域台帳", "map": "地図",
+        "districts": "不感地域台帳", "map": "地図", "report": "整備状況報告", "tables": "集計表",
     }  # fmt: skip
     name = names.get(what) or f"{what}_{municipality_names(run).get(what, '')}".rstrip("_")
     year = f"_{fiscal_year}年度" if fiscal_year is not None else ""
     plain = re.sub(r'[\\/:*?"<>|\x00-\x1f]+', "_", f"{run.meta['region']['name_ja']}_{name}{year}")
     return f"{plain[:120]}.{ending}"
+
+
+def report_file(run: RunResult, kind: str, *, fiscal_year: int | None, lang: str) -> bytes:
+    """The printed report ("pdf", of one fiscal year) or the workbook ("xlsx"). Kept for the next one who asks."""
+    return _report(str(run.folder), run.run_id, kind, run.check_fy(fiscal_year), lang)
+
+
+@lru_cache(maxsize=12)
+def _report(folder: str, _run_id: str, kind: str, fiscal_year: int, lang: str) -> bytes:
+    run = RunResult.open(Path(folder))
+    if kind == "pdf":
+        from coverage.report.pdf import report_pdf
+
+        return report_pdf(run, fiscal_year=fiscal_year, lang=lang)
+    from coverage.report.xlsx import report_xlsx
+
+    return report_xlsx(run, lang=lang)
 
 
 def municipality_names(run: RunResult) -> dict[str, str]:
@@ -98,6 +115,7 @@ def index_document(run: RunResult, fiscal_year: int | None = None) -> dict[str, 
             }
             for code, name in municipality_names(run).items()
         ],
+        "report": {"pdf": f"{BASE}/report.pdf", "xlsx": f"{BASE}/report.xlsx"},
         "map": f"/map/{run.run_id}.html",
         "layers": [
             {key: layer[key] for key in ("layer", "edition", "licence", "credit", "estimated")}

@@ -114,6 +114,8 @@ def make_plan(
         weights={"people": demand.people, "households": demand.households, "shelters": demand.shelters.astype(np.float64)},
         indptr=indptr,
         indices=indices,
+        # A cell's people spread over its pixels are small fractions: millionths keep their sum to a thousandth.
+        weight_scale=1_000_000,
         costs=np.array([m.prefecture_yen for m in money], dtype=np.int64),
         objective=request.objective,
         budget=request.budget_yen,
