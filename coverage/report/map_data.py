@@ -77,10 +77,11 @@ class MapData:
     relief: bytes
 
 
-def map_data(run: RunResult, lang: str, *, plans: bool) -> MapData:
+def map_data(run: RunResult, lang: str, *, plans: bool, signal: bool = True) -> MapData:
     """Collect everything the map of ``run`` shows, in ``lang`` ("ja" or "en").
 
     ``plans``: with the sites that have not been in service yet. They are the operators' plans and not public.
+    ``signal``: with the packed pictures of signal classes, which a still map does not need.
     """
     texts = report_texts(lang)
     meta = run.meta
@@ -113,7 +114,7 @@ def map_data(run: RunResult, lang: str, *, plans: bool) -> MapData:
         "places": places,
         "frame": frame.corners,
         "view": _view(shapes.values()),
-        "stacks": _stacks(run),
+        "stacks": _stacks(run) if signal else {},
         "credits": _credits(meta["layers"], texts),
         "model": _model(meta, texts, smallest),
         "sites": [site for site in _sites(run, texts) if plans or site["phase"] != "planned"],

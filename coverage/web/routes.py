@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from coverage.runs.result import RunResult
 
 GEOJSON: Final = "application/geo+json"
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV: Final = "text/csv; charset=utf-8"
 """Files carry a byte order mark, so that Excel reads them as UTF-8."""
 
@@ -177,6 +178,27 @@ def _table(name: str) -> Callable[[Request], Response]:
     return table
 
 
+def report_pdf(request: Request) -> Response:
+    """The printed report on one fiscal year, A4."""
+    run = _run(request)
+    fy = run.check_fy(_fiscal_year(request))
+    content = downloads.report_file(
+        run, "pdf", fiscal_year=fy, lang=language(request.query_params.get("lang"))
+    )
+    digest = hashlib.sha256(content).hexdigest()
+    return _bytes(request, content, digest, "application/pdf", downloads.file_name(run, "report", fy, "pdf"))
+
+
+def report_xlsx(request: Request) -> Response:
+    """The tables of the run as one workbook."""
+    run = _run(request)
+    content = downloads.report_file(
+        run, "xlsx", fiscal_year=None, lang=language(request.query_params.get("lang"))
+    )
+    digest = hashlib.sha256(content).hexdigest()
+    return _bytes(request, content, digest, XLSX, downloads.file_name(run, "tables", None, "xlsx"))
+
+
 def map_page(request: Request) -> Response:
     """A run's map page under its own policy: scripts by hash, no network, no origin.
 
@@ -240,6 +262,8 @@ ROUTES: Final = [
     Route("/api/v1/region.geojson", region_geojson),
     Route("/api/v1/municipalities/{code}.geojson", municipality_geojson),
     *(Route(f"/api/v1/{name}.csv", _table(name)) for name in downloads.TABLES),
+    Route("/api/v1/report.pdf", report_pdf),
+    Route("/api/v1/report.xlsx", report_xlsx),
     Route("/api/{path:path}", unknown_api),
     Route("/map/{run}.html", map_page),
     Route("/map/{path:path}", unknown_map),

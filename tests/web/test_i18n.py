@@ -11,7 +11,7 @@ from coverage.web.wording import web_texts
 WEB = Path(next(iter(coverage.web.__path__)))
 # Names that the code puts together at run time: prefix → where the endings come from.
 COMPOSED = (
-    "better.", "chart.", "data.summary_", "data.table_", "error.", "findings.", "grade.", "indicators.activity",
+    "better.", "chart.", "data.report_", "data.summary_", "data.table_", "error.", "findings.", "grade.", "indicators.activity",
     "indicators.directions", "indicators.issues", "indicators.prefecture", "kind.", "layer.", "role.", "source.", "state.",
 )  # fmt: skip
 

@@ -277,3 +277,17 @@ def test_another_run_is_for_those_who_may_see_it(
         assert visitor.get("/map/fedcba9876543210.html").status_code == 404
         assert visitor.get(f"/api/v1/index.json?run={synthetic.RUN_ID}").status_code == 200
         assert "S004" not in visitor.get(f"/map/{synthetic.RUN_ID}.html?plans=1").text
+
+
+def test_the_report_is_a_pdf_and_the_tables_a_workbook(client: TestClient) -> None:
+    report = client.get("/api/v1/report.pdf?fy=2016")
+    assert report.status_code == 200
+    assert report.headers["content-type"] == "application/pdf"
+    assert report.content.startswith(b"%PDF-")
+    assert "2016" in report.headers["content-disposition"]
+    again = client.get("/api/v1/report.pdf?fy=2016", headers={"If-None-Match": report.headers["etag"]})
+    assert again.status_code == 304
+    book = client.get("/api/v1/report.xlsx?download=1")
+    assert book.content.startswith(b"PK")
+    assert book.headers["content-disposition"].startswith("attachment;")
+    assert client.get("/api/v1/report.pdf?fy=28").status_code == 400

@@ -46,6 +46,11 @@ def show(view: View, run: RunResult) -> None:
     st.subheader(view.texts["progress.table"], anchor=False)
     _table(view, run, years, cells)
     _notes(view, run, years)
+    lang = f"lang={view.lang}"
+    st.markdown(
+        f"[{view.texts['progress.pdf']}](/api/v1/report.pdf?{lang})　　"
+        f"[{view.texts['progress.xlsx']}](/api/v1/report.xlsx?{lang}&download=1)"
+    )
 
 
 def _row(run: RunResult, code: str) -> dict[str, Any] | None:
