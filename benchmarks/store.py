@@ -19,7 +19,7 @@ from pathlib import Path
 from coverage.domain.ledger import Funding, Purpose, Site, SiteOperator, Status
 from coverage.store.backup import backup, restore
 from coverage.store.canonical import canonical_json
-from coverage.store.events import Change, Kind, change_of
+from coverage.store.events import Change, Kind, change_of, packed_changes
 from coverage.store.locate import open_store
 from coverage.store.protocol import Actor
 
@@ -72,7 +72,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         url = options.url or str(Path(folder) / "ledger.sqlite")
         changes = site_list(options.sites)
-        content = canonical_json([c.to_json() for c in changes[:1000]]).encode("utf-8")
+        content = canonical_json(packed_changes(c.plain() for c in changes[:1000])).encode("utf-8")
         with contextlib.closing(open_store(url)) as store:
             print(f"{options.sites} sites, {type(store).__name__}")
             with timed("import"):

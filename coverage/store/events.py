@@ -14,7 +14,7 @@ One table ``<kind>_event`` per kind (coverage/store/tables.py). All share the sa
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -39,6 +39,8 @@ __all__ = [
     "join_key",
     "json_values",
     "kind_of",
+    "packed_changes",
+    "unpacked_changes",
 ]
 
 _KIND_OF_RECORD = {table.record: kind for kind, table in TABLES.items()}
@@ -62,29 +64,30 @@ class Change:
         """The same change with its values checked and in stored form. Raises InputError naming the column."""
         return dataclasses.replace(self, values=TABLES[self.kind].plain(self.values))
 
-    def to_json(self) -> dict[str, Any]:
-        """For the stored records of a staged upload; of a plain change."""
-        out: dict[str, Any] = {"kind": self.kind.value, "values": json_values(self.values)}
-        if self.valid_from is not None:
-            out["valid_from"] = self.valid_from.isoformat()
-        if self.row is not None:
-            out["row"] = self.row
-        if self.known_since is not None:
-            out["known_since"] = instant_text(self.known_since)
-        return out
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Change:
-        table = TABLES[Kind(data["kind"])]
-        values = {name: from_json(table.by_name[name].kind, value) for name, value in data["values"].items()}
-        day, since = data.get("valid_from"), data.get("known_since")
-        return cls(
-            table.kind,
-            values,
-            valid_from=date.fromisoformat(day) if day else None,
-            row=data.get("row"),
-            known_since=datetime.fromisoformat(since) if since else None,
-        )
+def packed_changes(changes: Iterable[Change]) -> list[dict[str, Any]]:
+    """Plain changes as JSON: one table for each kind and set of columns, rows led by place, file row and day."""
+    tables: dict[tuple[Kind, tuple[str, ...]], list[list[Any]]] = {}
+    for place, change in enumerate(changes):
+        day = None if change.valid_from is None else change.valid_from.isoformat()
+        rows = tables.setdefault((change.kind, tuple(change.values)), [])
+        rows.append([place, change.row, day, *json_values(change.values).values()])
+    return [
+        {"kind": k.value, "columns": list(columns), "rows": rows} for (k, columns), rows in tables.items()
+    ]
+
+
+def unpacked_changes(tables: Iterable[Mapping[str, Any]]) -> list[Change]:
+    """The changes that :func:`packed_changes` packed, in their order."""
+    placed: list[tuple[int, Change]] = []
+    for packed in tables:
+        table = TABLES[Kind(packed["kind"])]
+        names = packed["columns"]
+        types = [table.by_name[name].kind for name in names]
+        for place, row, day, *values in packed["rows"]:
+            plain = {n: from_json(t, v) for n, t, v in zip(names, types, values, strict=True)}
+            placed.append((place, Change(table.kind, plain, date.fromisoformat(day) if day else None, row)))
+    return [change for _, change in sorted(placed, key=lambda pair: pair[0])]
 
 
 def change_of(

@@ -14,7 +14,17 @@ from coverage.store import timeline as lines
 from coverage.store.canonical import canonical_json, one_line, sha256_hex
 from coverage.store.clock import JAPAN
 from coverage.store.editing import Editing, close, conflict, dependents, not_found, require_text
-from coverage.store.events import LEDGER_KINDS, TABLES, UPLOAD_KINDS, Change, EventRow, Kind, change_of
+from coverage.store.events import (
+    LEDGER_KINDS,
+    TABLES,
+    UPLOAD_KINDS,
+    Change,
+    EventRow,
+    Kind,
+    change_of,
+    packed_changes,
+    unpacked_changes,
+)
 from coverage.store.protocol import Actor, Comparison, EventRef, ImportReceipt, Receipt
 from coverage.store.records import ImportRecord, ImportState, Merger
 from coverage.store.session import read_events, read_head
@@ -58,7 +68,7 @@ class Imports(Editing):
             if not writing.wrote_nothing:
                 writing.finish("preview", "ledger", {})
             ledger = self._trial_ledger(writing.session, versions=versions)
-        return ledger
+        return ledger  # noqa: RET504 (the trial swallows its own way out, so the block must be left first)
 
     def stage_import(
         self,
@@ -298,14 +308,12 @@ def _check_changes(changes: Sequence[Change]) -> None:
 
 
 def _packed(changes: Sequence[Change]) -> bytes:
-    lines_ = "\n".join(canonical_json(change.to_json()) for change in changes)
-    return zlib.compress(lines_.encode("utf-8"), 1)
+    """The records of an upload as they are kept."""
+    return zlib.compress(canonical_json(packed_changes(changes)).encode("utf-8"), 1)
 
 
 def _unpacked(content: bytes) -> list[Change]:
-    return [
-        Change.from_json(json.loads(line)) for line in zlib.decompress(content).decode("utf-8").split("\n")
-    ]
+    return unpacked_changes(json.loads(zlib.decompress(content)))
 
 
 def _content(writing: Writing, sha256: str) -> bytes:

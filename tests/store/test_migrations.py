@@ -70,6 +70,8 @@ def test_a_database_of_a_released_schema_opens(tmp_path: Path, number: int) -> N
         assert store.imports()[-1].state.value == "accepted"
         assert store.content(store.imports()[-1].file_sha256) == b"site_id\nT-002\n"
         assert store.publications()[0].values == {"40604:2016": 70}
+        stated = store.import_changes(store.imports()[-1].import_id)
+        assert [(c.kind, c.values["site_id"]) for c in stated] == [(Kind.SITE, "T-002")]
         store.restate(2017, 1, reason="続き", by=ADMIN)
         assert store.verify_audit().ok
     saved = list((tmp_path / "saved").glob("*.sqlite"))
