@@ -70,8 +70,12 @@ class _AgainError(Exception):
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any, **__: Any) -> None:
+    """Hands redirects over unread: the address in them is judged here before anybody takes it apart."""
+
+    def http_error_302(self, *_: Any, **__: Any) -> None:
         return None
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 class Client:
@@ -159,10 +163,7 @@ class Client:
             status = int(response.status)
             with response:
                 if status in (301, 302, 303, 307, 308):
-                    target = urljoin(url, response.headers.get("Location", ""))
-                    if not allowed(target, want.hosts):
-                        raise _moved(want, urlsplit(target).hostname or "?")
-                    url = target
+                    url = _redirected(url, response.headers.get("Location", ""), want)
                     continue
                 if status == 304 and not start:
                     return Answer("unchanged", want.etag, want.last_modified)
@@ -285,6 +286,17 @@ def _write_note(want: Wanted, etag: str, modified: str) -> None:
 def _forget(part: Path) -> None:
     part.unlink(missing_ok=True)
     _note_path(part).unlink(missing_ok=True)
+
+
+def _redirected(url: str, location: str, want: Wanted) -> str:
+    try:
+        target = urljoin(url, location)
+        host = urlsplit(target).hostname or "?"
+    except ValueError:
+        target, host = "", "?"
+    if not allowed(target, want.hosts):
+        raise _moved(want, host)
+    return target
 
 
 def _continues(content_range: str, start: int) -> bool:

@@ -187,7 +187,9 @@ class _Fetching:
         try:
             return self._fetched(planned)
         except PublisherError as problem:
-            if not automatic or problem.code == "publisher-busy":
+            present = self.catalogue.entry(self.home.code, "terrain")
+            # A coarser surface model never pushes out the terrain at hand because a server has a bad day.
+            if not automatic or problem.code == "publisher-busy" or (present and present.source == planned.source):
                 raise
             note = (
                 f"国土地理院の標高タイルを取得できないため、代わりに SRTM（表層モデル）を使う: {problem.ja}",

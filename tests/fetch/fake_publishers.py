@@ -18,6 +18,7 @@ import zipfile
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -108,6 +109,7 @@ def _height(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     return 120.0 + 90.0 * np.sin(lon * 120.0) * np.cos(lat * 90.0)
 
 
+@cache
 def dem_png(zoom: int, x: int, y: int) -> bytes:
     """An elevation tile: smooth land inside the prefectures, NO DATA over the sea."""
     n = 2**zoom
@@ -282,6 +284,8 @@ def truncated(share: float = 0.5) -> Behaviour:
     """The whole length is promised, a part comes, the connection ends."""
 
     def behave(handler: _Handler, data: bytes) -> bool:
+        if not data:
+            return False
         tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
         headers = {"ETag": tag} if handler.publishers.validators else {}
         handler.reply(200, data[: max(1, int(len(data) * share))], headers, claim=len(data))
@@ -322,8 +326,12 @@ def serve(publishers: Publishers) -> ThreadingHTTPServer:
 
 def stocked() -> Publishers:
     """All documents of the two prefectures."""
-    made = Publishers()
-    put = made.documents
+    return Publishers(documents=dict(_documents()))
+
+
+@cache
+def _documents() -> dict[str, bytes]:
+    put: dict[str, bytes] = {}
     for prefecture, towns in LANDS.items():
         put[f"/ksj/N03-2026/N03-20260101_{prefecture}_GML.zip"] = n03(prefecture)
         put[f"/isj/19.0b/{prefecture}000-19.0b.zip"] = isj(prefecture)
@@ -336,7 +344,7 @@ def stocked() -> Publishers:
     put["/srtm/N33/N33E136.hgt.gz"] = hgt("N33E136")
     for mcc in ("440", "441"):
         put[f"/ocid?token={TOKEN}&type=mcc&file={mcc}.csv.gz"] = cells(mcc)
-    return made
+    return put
 
 
 def addresses(base: str, *, politeness: str = "interval_s = 0\ntimeout_s = 5\nbackoff_s = 0.01\nbackoff_max_s = 0.05\nattempts = 4") -> str:
@@ -360,6 +368,7 @@ def addresses(base: str, *, politeness: str = "interval_s = 0\ntimeout_s = 5\nba
     return re.sub(r"\[politeness\].*?\n\n", f"[politeness]\n{politeness}\n\n", text, flags=re.DOTALL)
 
 
+@cache
 def prefectures() -> str:
     """A table of the two prefectures with their official totals."""
     from coverage.domain.projection import geometry_to_plane
