@@ -1,4 +1,4 @@
-"""``@kernel``: functions compiled by numba without the GIL, with a cache on disk that can be trusted.
+"""``@kernel`` and ``@inner``: functions compiled by numba without the GIL, with a cache on disk that can be trusted.
 
 numba's own cache looks at the source file of the function alone. Our kernels call each other across files, and a
 change in one would leave the others running the old machine code; a damaged file would be executed as it is. Here
@@ -14,6 +14,7 @@ import pickle
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -25,6 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _CHECKSUM_BYTES: Final = 32
 
 
+@cache
 def source_digest(folder: Path) -> str:
     """Digest of what compiled code depends on: the modules beside this one, numba, Python."""
     digest = hashlib.sha256(f"numba {metadata.version('numba')} python {sys.version}".encode())
@@ -87,19 +89,25 @@ class CheckedStore:
 _HERE: Final = Path(__file__).resolve().parent
 
 
+def inner(function: F) -> F:
+    """A function that only kernels call: it is part of their machine code and needs no cache of its own."""
+    dispatcher: Any = njit(nogil=True, error_model="numpy")(function)
+    compiled: F = dispatcher
+    return compiled
+
+
 def kernel(function: F) -> F:
-    """Compile ``function`` on first use (nopython, no GIL, IEEE arithmetic in the written order)."""
+    """A function that Python calls: compiled on first use (no GIL, IEEE arithmetic in the written order) and kept."""
     dispatcher: Any
     try:
         dispatcher = njit(cache=True, nogil=True, error_model="numpy")(function)
         digest = source_digest(_HERE)
     except (RuntimeError, OSError):
         # No place that can be written, or no sources to take a digest of (a frozen program): compile every time.
-        dispatcher = njit(nogil=True, error_model="numpy")(function)
-    else:
-        cache = dispatcher._cache
-        cache._cache_file = CheckedStore(
-            Path(cache.cache_path), function.__qualname__, digest, cache._cache_file._dump
-        )
+        return inner(function)
+    store = dispatcher._cache
+    store._cache_file = CheckedStore(
+        Path(store.cache_path), function.__qualname__, digest, store._cache_file._dump
+    )
     compiled: F = dispatcher
     return compiled

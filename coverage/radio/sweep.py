@@ -246,9 +246,12 @@ def _fan(grid: Grid, x_m: float, y_m: float, radius_m: float, step_m: float) -> 
     steps = max(math.ceil(radius_m / step_m), math.ceil(1000.0 * MIN_RANGE_KM / step_m)) + 1
     coarsest = 1 << (_RINGS - 1)
     rays = coarsest * max(1, math.ceil(8.0 * radius_m / max(step_m, grid.cell_m) / coarsest))
-    # Rays that are odd multiples of 2^j are evaluated from the step on where the rays evaluated so far would be more
-    # than a cell apart; the coarsest ones from the start.
-    first_ring = np.array([max(2, steps >> (j + 1)) for j in range(_RINGS)], dtype=np.int64)
+    # Every 2^(j+1)-th ray is enough up to the step where those are a cell apart; from there on the odd multiples of 2^j
+    # are evaluated too. The coarsest are from the start.
+    cells_apart = 2.0 * math.pi / rays * step_m / max(step_m, grid.cell_m)
+    first_ring = np.array(
+        [max(2, int(1.0 / (2.0 ** (j + 1) * cells_apart))) for j in range(_RINGS)], dtype=np.int64
+    )
     first_ring[-1] = 0
     latitude, north, east = _latitude(grid, x_m, y_m)
     return Fan(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from coverage.radio.kernel import kernel
+from coverage.radio.kernel import inner, kernel
 from coverage.radio.sweep_formulas import Constants, Tables
 from coverage.radio.sweep_kernels import Workspace, new_workspace, sweep_profile
 
@@ -50,7 +50,7 @@ class Fan(NamedTuple):
     """Latitude of the mast, and its change per km northward and eastward on the grid."""
 
 
-@kernel
+@inner
 def _read_ray(layers: Layers, fan: Fan, d_row: float, d_col: float, w: Workspace) -> int:
     """Sample the terrain outward into ``w``; returns the last step before the first NO DATA (−1: none at all).
 
@@ -119,7 +119,7 @@ def sweep_rays(
             excess[j, k] = out[k] - free[k] if 2 <= k <= last else np.nan
 
 
-@kernel
+@inner
 def _stride(fan: Fan, k: int) -> int:
     """Spacing of the rays that were evaluated at step ``k``."""
     stride = 1
@@ -129,7 +129,7 @@ def _stride(fan: Fan, k: int) -> int:
     return stride
 
 
-@kernel
+@inner
 def _around(fan: Fan, stride: int, turn: float) -> tuple[int, int, float]:
     """The two evaluated rays around ``turn`` (in rays), and the weight of the second."""
     position = turn / stride

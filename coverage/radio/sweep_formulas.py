@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coverage.radio.diffraction import LAND_GROUND, SEA_GROUND, Polarisation
-from coverage.radio.kernel import kernel
+from coverage.radio.kernel import inner, kernel
 from coverage.radio.p1812 import (
     EARTH_RADIUS_BETA_KM,
     inverse_normal,
@@ -173,7 +173,7 @@ def _log_mu1(d_tm: FloatArray, tau: FloatArray) -> FloatArray:
     return logs
 
 
-@kernel
+@inner
 def arc_tangent(x: float) -> float:
     """atan x; for the small slopes of terrain its series, whose next term is below 1e-17."""
     if abs(x) > 0.05:
@@ -182,7 +182,7 @@ def arc_tangent(x: float) -> float:
     return x * (1.0 - s * (1 / 3 - s * (1 / 5 - s * (1 / 7 - s * (1 / 9 - s * (1 / 11 - s / 13))))))
 
 
-@kernel
+@inner
 def log_one_plus(x: float) -> float:
     """ln(1 + x) for x ≥ 0; for small x its series, whose next term is below 1e-17."""
     if x > 0.003:
@@ -190,7 +190,7 @@ def log_one_plus(x: float) -> float:
     return x * (1.0 - x * (1 / 2 - x * (1 / 3 - x * (1 / 4 - x * (1 / 5 - x * (1 / 6 - x / 7))))))
 
 
-@kernel
+@inner
 def inland_tau(d_lm: float) -> float:
     """τ of equation (3)."""
     if d_lm <= 0.0:
@@ -198,14 +198,14 @@ def inland_tau(d_lm: float) -> float:
     return 1.0 - math.exp(-4.12e-4 * math.exp(2.41 * math.log(d_lm)))
 
 
-@kernel
+@inner
 def log_mu1_mixed(d_tm: float, tau: float) -> float:
     """log10 μ1 of equation (2)."""
     total = math.exp(-_LN10 * d_tm / (16.0 - 6.6 * tau)) + math.exp(-5.0 * _LN10 * (0.496 + 0.354 * tau))
     return min(0.2 / _LN10 * math.log(total), 0.0)
 
 
-@kernel
+@inner
 def log_beta0(log_mu1: float, latitude: float) -> float:
     """log10 β0 of equations (4), (5); ``latitude`` not negative."""
     if latitude <= 70.0:
@@ -213,7 +213,7 @@ def log_beta0(log_mu1: float, latitude: float) -> float:
     return math.log10(4.17) + 1.3 * log_mu1
 
 
-@kernel
+@inner
 def time_distribution_db(log_p: float, log_beta: float, length: float, d_113: float) -> float:
     """A(p) of equations (53), (53a)."""
     log_ratio = log_p - log_beta
@@ -231,7 +231,7 @@ def time_distributions_db(log_p: float, log_beta: float, d: FloatArray, d_113: F
     return out
 
 
-@kernel
+@inner
 def bullington_from_nu(nu: float, length: float) -> float:
     """Knife edge and Bullington's empirical addition. Equations (12), (21)."""
     if nu <= -0.78:
@@ -241,7 +241,7 @@ def bullington_from_nu(nu: float, length: float) -> float:
     return edge + (1.0 - math.exp(edge * (-1.0 / 6.0))) * (10.0 + 0.02 * length)
 
 
-@kernel
+@inner
 def bullington_obstructed_nu(
     length: float, h_ts: float, h_rs: float, steepest_t: float, steepest_r: float, nu_scale: float
 ) -> float:
@@ -251,7 +251,7 @@ def bullington_obstructed_nu(
     return height * nu_scale * math.sqrt(length / (d_bp * (length - d_bp)))
 
 
-@kernel
+@inner
 def _smooth_nu(d1: float, length: float, bulge: float, h_te: float, h_re: float) -> float:
     """ν/nu_scale over the smooth Earth at ``d1``. Equation (15) with g = 0."""
     d2 = length - d1
@@ -259,7 +259,7 @@ def _smooth_nu(d1: float, length: float, bulge: float, h_te: float, h_re: float)
     return (bulge * product - (h_te * d2 + h_re * d1) / length) * math.sqrt(length / product)
 
 
-@kernel
+@inner
 def _smooth_peak(length: float, bulge: float, h_te: float, h_re: float, enough: float) -> float:
     """Share of the path where ν over the smooth Earth is largest, to within ``enough``.
 
@@ -285,7 +285,7 @@ def _smooth_peak(length: float, bulge: float, h_te: float, h_re: float, enough: 
     return s
 
 
-@kernel
+@inner
 def smooth_bullington_db(
     step: float, k: int, bulge: float, h_te: float, h_re: float, nu_scale: float
 ) -> float:
@@ -323,7 +323,7 @@ def smooth_bullington_db(
     return bullington_from_nu(best * nu_scale, length)
 
 
-@kernel
+@inner
 def smooth_bullington_unequal_db(
     d: FloatArray, k: int, bulge: float, h_te: float, h_re: float, nu_scale: float
 ) -> float:
@@ -340,7 +340,7 @@ def smooth_bullington_unequal_db(
     return bullington_from_nu(nu, length)
 
 
-@kernel
+@inner
 def height_gain_db(b: float) -> float:
     """G(Y) of equation (34) without its floor."""
     if b > 2.0:
@@ -348,7 +348,7 @@ def height_gain_db(b: float) -> float:
     return _DB * math.log(b + 0.1 * b * b * b)
 
 
-@kernel
+@inner
 def first_term_db(
     length: float, h_te: float, h_re: float, radius_third: float, f_third: float, ground_k: float
 ) -> float:
@@ -385,7 +385,7 @@ def first_term_db(
     return loss - _DB * math.log(gain)
 
 
-@kernel
+@inner
 def spherical_db(
     length: float, h_te: float, h_re: float, bulge: float, omega: float, f_third: float, land_k: float,
     sea_k: float, required_scale: float,
@@ -422,7 +422,7 @@ def spherical_db(
     return share * loss if loss > 0.0 else 0.0  # (27)
 
 
-@kernel
+@inner
 def site_shielding_db(theta: float, horizon: float, f_third: float, f_root: float) -> float:
     """A_st, A_sr of equation (48)."""
     excess = theta - 0.1 * horizon
@@ -431,7 +431,7 @@ def site_shielding_db(theta: float, horizon: float, f_third: float, f_root: floa
     return _DB * math.log(1.0 + 0.361 * excess * f_root * math.sqrt(horizon)) + 0.264 * excess * f_third
 
 
-@kernel
+@inner
 def duct_coupling_db(coast: float, horizon: float, omega: float, antenna_amsl: float) -> float:
     """A_ct, A_cr of equation (49)."""
     if omega < 0.75 or coast > horizon or coast > 5.0:
@@ -439,7 +439,7 @@ def duct_coupling_db(coast: float, horizon: float, omega: float, antenna_amsl: f
     return -3.0 * math.exp(-0.25 * coast * coast) * (1.0 + math.tanh(0.07 * (50.0 - antenna_amsl)))
 
 
-@kernel
+@inner
 def inverse_normal_of_percent(log_percent: float) -> float:
     """I(x) for x = 10^log_percent / 100 ≤ 0.5. Equations (96a), (97); limited at 1e-6."""
     t = math.sqrt(2.0 * _LN10 * min(2.0 - log_percent, 6.0))

@@ -12,13 +12,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from coverage.radio.kernel import kernel
+from coverage.radio.kernel import inner
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
-@kernel
+@inner
 def push(
     hull_d: FloatArray, hull_y: FloatArray, hull_i: IntArray, n: int, d: float, y: float, index: int
 ) -> int:
@@ -34,14 +34,14 @@ def push(
     return n + 1
 
 
-@kernel
+@inner
 def _nearer_is_steeper(hull_d: FloatArray, hull_y: FloatArray, v: int, length: float, height: float) -> bool:
     """Does vertex v−1 stand higher than vertex v, seen from the receiver?"""
     before = (hull_y[v - 1] - height) * (length - hull_d[v])
     return bool(before > (hull_y[v] - height) * (length - hull_d[v - 1]))
 
 
-@kernel
+@inner
 def tangent_from_receiver(
     hull_d: FloatArray, hull_y: FloatArray, n: int, length: float, height: float
 ) -> int:
@@ -73,7 +73,7 @@ def tangent_from_receiver(
     return low
 
 
-@kernel
+@inner
 def extreme_along(hull_d: FloatArray, hull_y: FloatArray, n: int, slope: float) -> int:
     """Vertex that stands highest above any line of ``slope``, m/km."""
     low, high = 0, n - 1
@@ -86,13 +86,13 @@ def extreme_along(hull_d: FloatArray, hull_y: FloatArray, n: int, slope: float) 
     return low
 
 
-@kernel
+@inner
 def _clearance(y: float, d: float, length: float, h_ts: float, h_rs: float, bulge: float) -> float:
     """Ground above the line between the antennas, m; ``y`` is flattened by bulge·d². Equation (15) without its root."""
     return y + bulge * d * length - (h_ts * (length - d) + h_rs * d) / length
 
 
-@kernel
+@inner
 def _farther_is_nearer_to_the_line(
     hull_d: FloatArray, hull_y: FloatArray, v: int, length: float, h_ts: float, h_rs: float, bulge: float
 ) -> bool:
@@ -103,7 +103,7 @@ def _farther_is_nearer_to_the_line(
     return bool(n2 * n2 * (d1 * (length - d1)) <= n1 * n1 * (d2 * (length - d2)))
 
 
-@kernel
+@inner
 def line_of_sight_peak(
     hull_d: FloatArray, hull_y: FloatArray, hull_i: IntArray, n: int, start: int, d: FloatArray, flattened: FloatArray,
     length: float, h_ts: float, h_rs: float, bulge: float, floor: float,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from coverage.radio.kernel import kernel
+from coverage.radio.kernel import inner, kernel
 from coverage.radio.path_geometry import NO_COAST_KM
 from coverage.radio.sweep_formulas import (
     Constants,
@@ -103,12 +103,12 @@ def new_workspace(points: int) -> Workspace:
     )
 
 
-@kernel
+@inner
 def _spherical_db(c: Constants, bulge: float, length: float, h_te: float, h_re: float, omega: float) -> float:
     return spherical_db(length, h_te, h_re, bulge, omega, c.f_third, c.land_k, c.sea_k, c.required_scale)
 
 
-@kernel
+@inner
 def _ducting_db(
     c: Constants, floor_db: float, d_113: float, d_31: float, length: float, d_lt: float, d_lr: float, limit_db: float,
     h_ts: float, h_rs: float, low_st: float, low_sr: float, theta_t: float, theta_r: float, omega: float,
@@ -142,7 +142,7 @@ def _ducting_db(
     return couplings + time_distribution_db(c.log_p, log_beta, length, d_113)
 
 
-@kernel
+@inner
 def _roughness_m(
     d: FloatArray, height: FloatArray, v_d: FloatArray, v_y: FloatArray, v_i: IntArray, n_v: int, i_lt: int, i_lr: int,
     low_st: float, slope: float,
