@@ -139,7 +139,7 @@ def _boundaries(
     area = math.fsum(geometry_to_plane(m.geometry, prefecture.plane_epsg).area for m in reading.municipalities) / 1e6
     facts = {"municipalities": len(reading.municipalities), "area_km2": round(area, 1)}
     official = prefecture.area_km2
-    if official is not None and not prefecture.other_zones and abs(area / official - 1) > AREA_TOLERANCE:
+    if official is not None and abs(area / official - 1) > AREA_TOLERANCE:
         raise _unlike(
             "行政区域の面積", "area of the boundaries", f"{area:,.0f} km²", f"{official:,.0f} km²", prefecture
         )

@@ -50,6 +50,8 @@ def check_folder(
                 problem, more = _read(folder, entry, towns, prefectures_file)
                 found += problem
                 towns = more or towns
+                if problem and entry.layer == "boundaries":
+                    break  # the other layers are read against the boundaries and could only repeat this
     return tuple(found)
 
 

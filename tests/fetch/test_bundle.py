@@ -7,7 +7,7 @@ import io
 import json
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from coverage.runs.digest import run_digest
 
 
 @pytest.fixture(scope="module")
-def fetched(fake: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def fetched(fake: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Layers of both prefectures, fetched once."""
     place = tmp_path_factory.mktemp("fetched")
     made = fake.stocked()
@@ -37,7 +37,7 @@ def fetched(fake: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pat
     (place / "layers" / "98" / "towers" / "sites.csv").write_text(
         "site_id,name,municipality_code,lat,lon,height_m,status\nS1,西局,98201,33.34,136.51,30,供用中\n", encoding="utf-8"
     )
-    yield place / "layers"
+    return place / "layers"
 
 
 @pytest.fixture
