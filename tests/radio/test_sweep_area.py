@@ -125,7 +125,7 @@ def test_area_points_of_the_synthetic_terrain(
     The grid is finer than the source, so that the points are compared and not the loss of a second resampling.
     """
     _fix_latitude(monkeypatch)
-    terrain, x0, y0 = _synthetic_terrain(15.0, 20_700.0)
+    terrain, x0, y0 = _synthetic_terrain(10.0, 20_700.0)
     x, y, expected = _area_points()
     for mhz, losses in expected.items():
         area = area_loss_db(
