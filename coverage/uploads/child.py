@@ -125,7 +125,7 @@ def main() -> int:
     part = out.with_suffix(".part")
     # Half a surrogate pair, which JSON can smuggle in, is no text: it becomes a question mark.
     with part.open("w", encoding="utf-8", errors="replace") as stream:
-        json.dump(report, stream, ensure_ascii=False, allow_nan=False)
+        stream.write(json.dumps(report, ensure_ascii=False, allow_nan=False))
     os.replace(part, out)
     return 0
 

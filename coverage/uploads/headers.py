@@ -59,7 +59,7 @@ _IN_BRACKETS = re.compile(r"(?P<base>.+?)[(\[【〔](?P<inside>[^()\[\]【】〔
 _UNITS = re.compile(r"(cm|mm|km|m|メートル|ft|feet|フィート|[kmg]hz|dbm|dbw|dbd|dbi|[mk]?w|ワット|千円|百万円|万円|円|度|°|rad)", re.IGNORECASE)
 _TOKYO_INSIDE = re.compile(r"tokyo|旧測地系|旧日本測地系|日本測地系(?!20)|東京", re.IGNORECASE)
 
-_WEAK: Final = {"id", "name", "x", "y", "区分", "年月日", "年度", "目的", "状況", "番号", "no", "no.", "site", "名称"}
+_WEAK: Final = {"id", "x", "y", "区分", "年月日", "年度", "目的", "状況", "番号", "no", "no.", "site"}
 """Headers that many tables have for something else: taken only where no clearer one means the same."""
 
 _DBF_NAME: Final = 10
@@ -95,8 +95,8 @@ def unit_of(header: str) -> str | None:
 
 
 def header_score(cells: Sequence[str]) -> int:
-    """How many cells of a line are headers of ours."""
-    return sum(field_of(c) is not None for c in cells)
+    """How many columns of ours a line names. Each counts once: a row of data may hold an x or a 目的 many times."""
+    return len({field_of(c) for c in cells} - {None})
 
 
 def is_personal(header: str) -> bool:

@@ -72,10 +72,11 @@ def parse_xlsx(path: Path, label: str, limits: Limits, sheet: str | None) -> Raw
     """
     _scan_parts(path, label)
     try:
-        with warnings.catch_warnings():
+        # A stream: openpyxl judges paths by their extension, and ours in quarantine has none.
+        with path.open("rb") as stream, warnings.catch_warnings():
             # openpyxl warns of styles and validations that it leaves out; only values are read here.
             warnings.simplefilter("ignore")
-            book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
+            book = load_workbook(stream, read_only=True, data_only=True, keep_links=False)
             try:
                 return _one_sheet(book, label, limits, sheet)
             finally:

@@ -53,6 +53,8 @@ def read_angle(text: str) -> Angle | None:
     """
     # NFKC would take ´ and ˚ apart into a blank and an accent, and º into the letter o.
     plain = unicodedata.normalize("NFKC", text.translate(_MARKS)).strip()
+    if plain.lower().lstrip("+-") in {"nan", "inf", "infinity"}:
+        return Angle(math.nan)
     sign = 1.0
     hemisphere = _HEMISPHERE.search(plain)
     if hemisphere:
@@ -61,9 +63,6 @@ def read_angle(text: str) -> Angle | None:
         plain = _HEMISPHERE.sub("", plain, count=1).strip()
     if plain.endswith(("°", "度")):
         plain = plain[:-1]
-    lowered = plain.lower().lstrip("+-")
-    if lowered in {"nan", "inf", "infinity"}:
-        return Angle(math.nan)
     if _DECIMAL.fullmatch(plain):
         whole = plain.lstrip("+-").split(".", 1)[0]
         if len(whole) in (6, 7) and (packed := _PACKED.fullmatch(plain)):

@@ -62,14 +62,16 @@ def control_removed(count: int) -> Remark:
 
 
 def _looks_western(text: str) -> bool:
-    """Latin-1 that CP932 also takes: every "kanji" stands alone and has swallowed the ASCII letter behind it."""
+    """Latin-1 that CP932 also takes: every "kanji" is an accented letter (lead byte E0 and up) that has swallowed the
+    ASCII letter behind it, and half-width kana stand alone."""
     runs = _NOT_ASCII.findall(text)
     if not runs:
         return False
 
     def western(run: str) -> bool:
-        raw = run.encode("cp932", "replace")
-        return len(run) == 1 and (len(raw) == 1 or (chr(raw[-1]).isalpha() and raw[-1] < 0x80))
+        raw = [c.encode("cp932", "replace") for c in run]
+        kana = sum(len(c) == 1 for c in raw)
+        return kana <= 1 and all(len(c) == 1 or (c[0] >= 0xE0 and c[1] < 0x80) for c in raw)
 
     return all(western(run) for run in runs)
 
