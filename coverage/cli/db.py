@@ -137,6 +137,13 @@ def verify_audit(
             help="控えておいた先頭値 番号:ハッシュ（何度でも） / A head put down elsewhere, SEQ:HASH",
         ),
     ] = None,
+    put_down: Annotated[
+        bool,
+        typer.Option(
+            "--put-down",
+            help="異常がなければ先頭値を控えに書き足す（毎日の定時実行用） / If all is well, append the head to the log (for a daily job)",
+        ),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """監査記録と台帳が書き換えられていないか検証する / Verify that nobody changed the audit trail or the ledger"""
@@ -163,6 +170,8 @@ def verify_audit(
         f"{report.head}\n監査記録 {report.entries} 件・記録 {report.rows} 件・控え {report.anchors} 件を検証しました / "
         f"verified {report.entries} audit rows, {report.rows} events, {report.anchors} anchors",
     )
+    if report.ok and put_down:
+        backups.put_down_head(report.head, log, name=location.name)
     if not report.ok:
         raise StorageError(
             "audit-broken",

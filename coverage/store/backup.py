@@ -144,12 +144,10 @@ def restore(
     return BackupReceipt(location.path or Path(location.name), head, restored_counts, _file_sha256(source))
 
 
-def put_down_head(store: SqliteStore | PostgisStore, log: Path, *, clock: Clock = utc_now) -> Head:
-    """Append the present head to the anchor log and to the program's log; to be called once a day."""
-    head = store.head()
+def put_down_head(head: Head, log: Path, *, name: str, clock: Clock = utc_now) -> None:
+    """Append a head to the anchor log and to the program's log; to be done once a day. ``name``: the store's."""
     write_anchor(log, head, at=clock(), event="daily")
-    _LOG.info("audit head of %s: %s", one_line(store.label), head)
-    return head
+    _LOG.info("audit head of %s: %s", one_line(name), head)
 
 
 def verify(url: str, *, log: Path | None = None, extra: tuple[Head, ...] = ()) -> AuditReport:

@@ -144,3 +144,17 @@ def test_an_up_to_date_ledger_needs_no_migration(capsys: pytest.CaptureFixture[s
     _run(capsys, "init", "--admin", "sato")
     assert _json(_run(capsys, "migrate", "--json")[1])["schema"] == 2
     assert sorted(p.name for p in tmp_path.glob("*.sqlite")) == ["ledger.sqlite"]
+
+
+def test_a_daily_job_verifies_and_puts_the_head_down(capsys: pytest.CaptureFixture[str]) -> None:
+    _run(capsys, "init", "--admin", "sato")
+    log = Path("ledger.heads.log")
+    assert _run(capsys, "verify-audit")[0] == 0
+    assert not log.exists()
+    assert _run(capsys, "verify-audit", "--put-down")[0] == 0
+    assert "event=daily seq=1" in log.read_text(encoding="utf-8")
+    with contextlib.closing(sqlite3.connect("ledger.sqlite")) as connection, connection:
+        connection.execute("DROP TRIGGER audit_no_update")
+    before = log.read_text(encoding="utf-8")
+    assert _run(capsys, "verify-audit", "--put-down")[0] == 6
+    assert log.read_text(encoding="utf-8") == before

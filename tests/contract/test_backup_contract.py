@@ -227,7 +227,8 @@ def test_the_trail_of_records_survives_the_way_through_a_backup(books: Any, tmp_
 
 def test_the_head_is_put_down_every_day(books: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", logger="coverage.store.backup"):
-        head = put_down_head(books, tmp_path / "heads.log")
+        head = books.head()
+        put_down_head(head, tmp_path / "heads.log", name=books.label)
     assert read_anchors(tmp_path / "heads.log") == (head,)
     assert head.hash in caplog.text
     assert caplog.text.count("\n") == 1
