@@ -20,8 +20,10 @@ from coverage.domain.terrain import Terrain
 from coverage.errors import InputError, OutsideTerrainError
 from coverage.radio import freespace
 from coverage.radio.diffraction import Polarisation
-from coverage.radio.p1812 import MIN_RANGE_KM, check_radio_inputs, location_sigma_db
+from coverage.radio.link import pixel_location_sigma_db
+from coverage.radio.p1812 import MIN_RANGE_KM, check_radio_inputs
 from coverage.radio.path_geometry import INLAND, Profile
+from coverage.radio.position import grid_latitude
 from coverage.radio.sweep_area import Fan, Layers, read_back, sweep_rays
 from coverage.radio.sweep_formulas import make_constants, make_tables
 from coverage.radio.sweep_kernels import new_workspace, sweep_profile
@@ -104,7 +106,7 @@ def area_loss_db(
         polarisation=radio.polarisation,
         delta_n=radio.delta_n,
         location_percent=radio.location_percent,
-        location_sigma_db=area_location_sigma_db(grid, frequency_mhz, radio),
+        location_sigma_db=pixel_location_sigma_db(grid.cell_m, frequency_mhz, radio),
     )
     reach = math.hypot(fan.latitude_north, fan.latitude_east) * fan.steps * fan.step_km
     distance: NDArray[np.float64] = np.arange(fan.steps + 1, dtype=np.float64) * fan.step_km
@@ -195,12 +197,6 @@ def ray_loss_db(
     return loss
 
 
-def area_location_sigma_db(grid: Grid, frequency_mhz: float, radio: RadioConfig) -> float:
-    """σ_loc of the pixels of ``grid``, dB: w_a is the cell, held within 50–1000 m."""
-    side = min(1000.0, max(50.0, grid.cell_m))
-    return location_sigma_db(frequency_mhz / 1000.0, radio.receiver_height_m, radio.receiver_clutter_m, side)
-
-
 def mast_ground_m(terrain: Terrain, x_m: float, y_m: float) -> float:
     """Ground height under a mast, m above sea level, bilinear.
 
@@ -253,7 +249,7 @@ def _fan(grid: Grid, x_m: float, y_m: float, radius_m: float, step_m: float) -> 
         [max(2, int(1.0 / (2.0 ** (j + 1) * cells_apart))) for j in range(_RINGS)], dtype=np.int64
     )
     first_ring[-1] = 0
-    latitude, north, east = _latitude(grid, x_m, y_m)
+    latitude = grid_latitude(grid.epsg, x_m, y_m)
     return Fan(
         row=row,
         col=col,
@@ -263,21 +259,10 @@ def _fan(grid: Grid, x_m: float, y_m: float, radius_m: float, step_m: float) -> 
         steps=steps,
         near_km=MIN_RANGE_KM,
         first_ring=first_ring,
-        latitude=latitude,
-        latitude_north=north,
-        latitude_east=east,
+        latitude=latitude.degrees,
+        latitude_north=latitude.north_per_km,
+        latitude_east=latitude.east_per_km,
     )
-
-
-def _latitude(grid: Grid, x_m: float, y_m: float) -> tuple[float, float, float]:
-    """Latitude of a point, degrees, and its change per km northward and eastward on the grid."""
-    from pyproj import Transformer  # late: heavy
-
-    to_degrees = Transformer.from_crs(grid.epsg, 4326, always_xy=True)
-    _, latitudes = to_degrees.transform(
-        [x_m, x_m, x_m, x_m - 1000.0, x_m + 1000.0], [y_m, y_m - 1000.0, y_m + 1000.0, y_m, y_m]
-    )
-    return latitudes[0], (latitudes[2] - latitudes[1]) / 2.0, (latitudes[4] - latitudes[3]) / 2.0
 
 
 def _ray_step_m(terrain: Terrain, step_m: float | None) -> float:

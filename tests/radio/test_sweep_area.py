@@ -20,6 +20,7 @@ from coverage.domain.terrain import Terrain
 from coverage.errors import InputError, OutsideTerrainError
 from coverage.radio.freespace import free_space_loss_db
 from coverage.radio.path_geometry import SEA, Profile
+from coverage.radio.position import Latitude, grid_latitude
 from coverage.radio.profile import terrain_profile
 from coverage.radio.sweep import AreaLoss, area_loss_db, mast_ground_m, ray_loss_db
 
@@ -88,7 +89,9 @@ def _synthetic_terrain(cell_m: float, reach_m: float) -> tuple[Terrain, float, f
 
 def _fix_latitude(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test's plane is no registered CRS; the mast's latitude, which only β0 depends on, is given."""
-    monkeypatch.setattr("coverage.radio.sweep._latitude", lambda grid, x, y: (34.5, 1.0 / 111.195, 0.0))
+    monkeypatch.setattr(
+        "coverage.radio.sweep.grid_latitude", lambda epsg, x, y: Latitude(34.5, 1.0 / 111.195, 0.0)
+    )
 
 
 def _area_points() -> tuple[NDArray[np.float64], NDArray[np.float64], dict[int, NDArray[np.float64]]]:
@@ -420,6 +423,13 @@ def test_every_radio_parameter_moves_the_result() -> None:
     horizontal = RadioConfig(polarisation="horizontal")
     low = [_disc(terrain, frequency_mhz=30.0, radio=r).loss_db[inside] for r in (RadioConfig(), horizontal)]
     assert np.abs(low[0] - low[1]).max() > 0.01
+
+
+def test_latitude_on_the_grid() -> None:
+    latitude = grid_latitude(PLANE, 0.0, -166_000.0)
+    assert latitude.degrees == pytest.approx(36.0 - 166.0 / 110.95, abs=0.01)
+    assert latitude.north_per_km == pytest.approx(1.0 / 110.93, rel=1e-3)
+    assert abs(latitude.east_per_km) < 1e-6
 
 
 def test_a_coarse_source_sets_the_step_of_the_rays() -> None:
