@@ -5,7 +5,7 @@ VENV := .venv/bin
 HOST ?= 127.0.0.1
 PORT ?= 8501
 
-.PHONY: app test lint types soak bench setup-app setup-dev lock wheels screenshots clean
+.PHONY: app test lint types soak bench setup-app setup-dev lock wheels sbom screenshots clean
 
 setup-app:
 	@$(PYTHON3) scripts/setup.py app
@@ -47,5 +47,13 @@ wheels: setup-app
 	@$(VENV)/python -m pip wheel --quiet --no-deps --no-build-isolation -w wheels .
 	@ls wheels | wc -l | xargs echo "wheels:"
 
+## Software bill of materials of a release (CycloneDX 1.6).
+sbom: setup-app
+	@$(VENV)/python scripts/sbom.py sbom.json
+
 clean:
 	@rm -rf .artefacts .mypy_cache .ruff_cache
+
+## Pictures for the README from the published run.
+screenshots: setup-dev
+	@$(VENV)/python scripts/screenshots.py
