@@ -11,9 +11,9 @@ fewer than ``k`` exact entries are left, the other sites' footprints are consult
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ from coverage.radio.footprint import OUT_OF_RANGE_DBM, Footprint
 
 Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 NO_SERVER: Final = 65535
 MAX_SERVERS: Final = 65535
@@ -151,7 +153,18 @@ def _inside(window: Window, part: Window) -> tuple[slice, slice]:
     return slice(row, row + part.rows), slice(col, col + part.cols)
 
 
-@njit(cache=True, nogil=True)
+def _compiled(function: F) -> F:
+    """numba's own cache suffices: both kernels stand in this file and call nothing outside it."""
+    made: F
+    try:
+        made = njit(cache=True, nogil=True)(function)
+    except RuntimeError:
+        # No folder that could be written (a read-only installation without a home): compile at every start.
+        made = njit(nogil=True)(function)
+    return made
+
+
+@_compiled
 def _list(level, server, blocked, depth, new, index, counts, masked, where):  # type: ignore[no-untyped-def]
     """Insert (new, index) into every pixel's descending list. Idempotent, hence safe for refilling."""
     _, rows, cols = level.shape
@@ -188,7 +201,7 @@ def _list(level, server, blocked, depth, new, index, counts, masked, where):  # 
             server[place, row, col] = index
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _unlist(level, server, blocked, depth, old, index, needed, wanting):  # type: ignore[no-untyped-def]
     """Drop a site's entry. A list that was full may lack a site that stood below its end: it is one entry shorter now."""
     entries, rows, cols = level.shape

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from coverage.domain.grid import Window
+from coverage.radio import best_server
 from coverage.radio.best_server import NO_SERVER, BestServer, overlap, server_index
 from coverage.radio.footprint import OUT_OF_RANGE_DBM, Footprint
 
@@ -176,3 +177,17 @@ def test_more_sites_than_a_16_bit_raster_can_name_are_refused() -> None:
 def test_windows_that_only_touch_do_not_overlap() -> None:
     assert overlap(Window(0, 0, 2, 2), Window(2, 0, 2, 2)) is None
     assert overlap(Window(0, 0, 3, 3), Window(2, 1, 5, 1)) == Window(2, 1, 1, 1)
+
+
+def test_without_a_place_for_compiled_code_the_kernels_still_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, asked = best_server.njit, []
+
+    def njit(**options: bool) -> object:
+        asked.append(options)
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return real(**options)
+
+    monkeypatch.setattr(best_server, "njit", njit)
+    assert best_server._compiled(lambda value: value + 1)(2) == 3
+    assert [bool(options.get("cache")) for options in asked] == [True, False]
