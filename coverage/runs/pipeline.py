@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from coverage import __version__
 from coverage.domain import fiscal
 from coverage.domain.grid import Grid
-from coverage.domain.ledger import District
+from coverage.domain.ledger import District, Ledger
 from coverage.domain.projection import geometry_to_plane, plane_to_lonlat
 from coverage.domain.region import RegionData
 from coverage.errors import RegionError
@@ -65,12 +65,14 @@ def execute(
     progress: Progress,
     finishers: Sequence[Finisher] = (),
     extra_inputs: Mapping[str, str] | None = None,
+    history: Ledger | None = None,
     force: bool = False,
 ) -> RunResult:
     """Compute a region, or find the finished run of the same digest.
 
     ``radio`` makes the footprints (:mod:`coverage.runs.radio`); ``finishers`` add files made from the run (the map
-    page) before it is sealed. Raises :class:`RegionError` where the layers do not fit together,
+    page) before it is sealed; ``history``: the ledger in all its versions, which the count needs to know what was known
+    when a year was published (default: the region's own ledger). Raises :class:`RegionError` where the layers do not fit together,
     :class:`StorageError` where the folder cannot be written; then nothing is left behind.
     """
     digest = run_digest(data, extra=dict(extra_inputs or {}))
@@ -82,9 +84,10 @@ def execute(
     _check_layers(data)
     progress(0.0, "重ね合わせ / overlay")
     overlay = build_overlay(data.terrain.grid, data.municipalities, data.population)
-    history, data = data, replace(data, ledger=current_ledger(data.ledger))
+    known = replace(data, ledger=history if history is not None else data.ledger)
+    data = replace(data, ledger=current_ledger(data.ledger))
     cells = radio(data, lambda fraction, text: progress(min(0.6, 0.05 + 0.55 * fraction), text))
-    counted = CountTables(history, predicted_people(data, overlay, cells))
+    counted = CountTables(known, predicted_people(data, overlay, cells))
     servers = server_index(site_id for site_id, _, _ in cells.keys)
     judged = statement(data.config.operators)
     with writing(runs_folder, run_id) as folder:

@@ -41,6 +41,7 @@ def compute_run(
         progress=progress,
         finishers=[write_map_files],
         extra_inputs={"ledger": source.head} if source.head else None,
+        history=source.history,
         force=force,
     )
 

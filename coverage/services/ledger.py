@@ -11,6 +11,7 @@ from coverage.services.context import AppContext
 from coverage.services.stores import open_context_store
 
 if TYPE_CHECKING:
+    from coverage.domain.ledger import Ledger
     from coverage.domain.region import RegionData
     from coverage.store.protocol import Receipt
 
@@ -20,10 +21,14 @@ _OTHER_LAYERS = ("boundaries", "population", "terrain", "clutter", "settlements"
 
 @dataclass(frozen=True)
 class LedgerSource:
-    """A region with its ledger, and which state of the ledger it is ("" for the CSV tables, whose digests say it)."""
+    """A region with its ledger, and which state of the ledger it is ("" for the CSV tables, whose digests say it).
+
+    ``history``: the ledger in all its recorded versions, for the count; None where the tables hold it themselves.
+    """
 
     region: RegionData
     head: str = ""
+    history: Ledger | None = None
 
 
 def ledger_of(context: AppContext) -> RegionData:
@@ -48,7 +53,7 @@ def region_of(context: AppContext) -> LedgerSource:
     wanted = [n for n in _OTHER_LAYERS if getattr(named, n) is not None]
     region = _load(context, [*wanted, "published_coverage"])
     with open_context_store(context) as store:
-        ledger, head = store.ledger(versions=True), store.head()
+        ledger, history, head = store.ledger(), store.ledger(versions=True), store.head()
     record = LayerRecord(
         layer="sites",
         format="store",
@@ -61,6 +66,7 @@ def region_of(context: AppContext) -> LedgerSource:
     return LedgerSource(
         replace(region, ledger=replace(ledger, municipality_mergers=mergers), layers=(*region.layers, record)),
         head.hash,
+        replace(history, municipality_mergers=mergers),
     )
 
 
