@@ -65,7 +65,9 @@ class SectorPattern:
             )
 
     def attenuation_db(self, azimuth_deg: Float64, elevation_deg: Float64) -> Float64:
-        horizontal = np.minimum(12.0 * (azimuth_deg / self.horizontal_beamwidth_deg) ** 2, self.max_attenuation_db)
+        horizontal = np.minimum(
+            12.0 * (azimuth_deg / self.horizontal_beamwidth_deg) ** 2, self.max_attenuation_db
+        )
         vertical = np.minimum(12.0 * (elevation_deg / self.vertical_beamwidth_deg) ** 2, self.side_lobe_db)
         total: Float64 = np.minimum(horizontal + vertical, self.max_attenuation_db)
         return total
@@ -166,7 +168,9 @@ def read_pattern(path: Path) -> TabledPattern:
     elif path.suffix.lower() == ".csv":
         name, cuts = path.stem, _parse_csv(path, lines)
     else:
-        raise _bad(path, "拡張子が .msi・.pln・.csv のどれでもない", "its name ends in none of .msi, .pln, .csv")
+        raise _bad(
+            path, "拡張子が .msi・.pln・.csv のどれでもない", "its name ends in none of .msi, .pln, .csv"
+        )
     return TabledPattern(name, _checked(path, "horizontal", cuts["H"]), _checked(path, "vertical", cuts["V"]))
 
 
@@ -229,7 +233,11 @@ def _checked(path: Path, plane: str, cut: list[tuple[float, float]]) -> tuple[tu
     angles = [a for a, _ in table]
     if len(set(angles)) != len(angles):
         raise _bad(path, f"{plane}の同じ角度に違う値がある", f"the {plane} cut has two values for one angle")
-    gaps = [b - a for a, b in zip(angles, [*angles[1:], angles[0] + 360.0], strict=True)] if angles else [360.0]
+    gaps = (
+        [b - a for a, b in zip(angles, [*angles[1:], angles[0] + 360.0], strict=True)] if angles else [360.0]
+    )
     if max(gaps) > 15.0:
-        raise _bad(path, f"{plane}が{max(gaps):g}°欠けている", f"the {plane} cut leaves a gap of {max(gaps):g}°")
+        raise _bad(
+            path, f"{plane}が{max(gaps):g}°欠けている", f"the {plane} cut leaves a gap of {max(gaps):g}°"
+        )
     return table

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,6 @@ from coverage.radio.footprint import OUT_OF_RANGE_DBM, Footprint
 
 Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 NO_SERVER: Final = 65535
 MAX_SERVERS: Final = 65535
@@ -153,15 +151,16 @@ def _inside(window: Window, part: Window) -> tuple[slice, slice]:
     return slice(row, row + part.rows), slice(col, col + part.cols)
 
 
-def _compiled(function: F) -> F:
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """numba's own cache suffices: both kernels stand in this file and call nothing outside it."""
-    made: F
+    made: Any
     try:
         made = njit(cache=True, nogil=True)(function)
     except RuntimeError:
         # No folder that could be written (a read-only installation without a home): compile at every start.
         made = njit(nogil=True)(function)
-    return made
+    compiled: Callable[..., Any] = made
+    return compiled
 
 
 @_compiled
@@ -178,12 +177,12 @@ def _list(level, server, blocked, depth, new, index, counts, masked, where):  # 
                 continue
             if value <= OUT_OF_RANGE_DBM:
                 continue
-            k = np.int64(depth[row, col])
+            k = np.int64(depth[row, col])  # unsigned and signed mixed would become float
             last = level[k - 1, row, col]
             if value < last or (value == last and index > server[k - 1, row, col]):
                 continue
             # Where this site already stands with a weaker cell, that entry moves up instead of a second one coming in.
-            place = k - 1
+            place: Any = k - 1
             for i in range(k):
                 if server[i, row, col] == index:
                     place = i

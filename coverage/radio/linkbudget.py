@@ -77,7 +77,9 @@ def eirp_dbm(*, power_dbm: float, antenna_gain_dbi: float, feeder_loss_db: float
     return power_dbm + antenna_gain_dbi - feeder_loss_db
 
 
-def rsrp_dbm(*, eirp_dbm: float, loss_db: float, n_rb: int, pattern_gain_db: float = 0.0, offset_db: float = 0.0) -> float:
+def rsrp_dbm(
+    *, eirp_dbm: float, loss_db: float, n_rb: int, pattern_gain_db: float = 0.0, offset_db: float = 0.0
+) -> float:
     """RSRP at an isotropic receiver: EIRP − 10·log10(12·N_RB) + pattern − loss + offset, dBm."""
     return eirp_dbm - rsrp_reduction_db(n_rb) + pattern_gain_db - loss_db + offset_db
 
