@@ -162,7 +162,8 @@ def import_layers(
     licence: str | None = None,
     credit: str | None = None,
 ) -> dict[str, Any]:
-    """Take in a bundle, or files downloaded by hand as one layer of one prefecture."""
+    """Take in a bundle, or files downloaded by hand as one layer of one prefecture. ``*`` and ``?`` are understood."""
+    files = [path for given in files for path in _expanded(given)]
     if len(files) == 1 and code is None and layer is None:
         if files[0].is_file() and not is_bundle(files[0]) and files[0].suffix.lower() != ".zip":
             raise _what_is_it(files[0].name)
@@ -186,6 +187,13 @@ def import_layers(
         setting=setting,
     )
     return {"layers": [f"{entry.prefecture}/{entry.layer}"], "kept": [], "region": [], "checks": dict(entry.checks)}
+
+
+def _expanded(given: Path) -> list[Path]:
+    """What a shell does with ``*.zip``, for those that do not (Windows); a pattern without a match stays."""
+    if given.exists() or not any(sign in given.name for sign in "*?"):
+        return [given]
+    return sorted(given.parent.glob(given.name)) or [given]
 
 
 def _what_is_it(name: str) -> InputError:

@@ -132,3 +132,13 @@ def test_the_token_comes_from_the_environment_only(shell: Any, fake: Any, tmp_pa
     assert fake.TOKEN not in out + err
     _, text, _ = shell("fetch", "--help")
     assert "--token" not in text
+
+
+def test_a_pattern_is_understood_where_the_shell_does_not_expand_it(shell: Any, fake: Any, tmp_path: Path) -> None:
+    shell("fetch", "--prefecture", "98", "--layers", "boundaries")
+    for kind in "12":
+        (tmp_path / f"98201_{kind}.csv").write_bytes(fake.shelters("98201", kind))
+    status, out, _ = shell("layers", "import", str(tmp_path / "98201_*.csv"), "--prefecture", "98", "--layer", "shelters", "--json")
+    assert status == 0
+    assert json.loads(out)["checks"]["shelters"] == 2
+    assert shell("layers", "import", str(tmp_path / "99*.csv"), "--prefecture", "98", "--layer", "shelters")[0] == 2
