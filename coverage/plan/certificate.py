@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from coverage import __version__
 from coverage.errors import FileFormatError
@@ -45,14 +46,28 @@ def multipliers(model: CoverModel, dual: Dual) -> dict[str, Any]:
     largest = int(inst.w.max()) * max(inst.year_weights or (1,))
     scale = max(1, min(10**6, 2**61 // max(1, largest * inst.n_demand * inst.n_years)))
     lam = np.minimum(np.rint(dual.lam * scale).astype(np.int64), model.w * scale)
+    ceiling = max([1, inst.budget or 0, *inst.year_budgets, int(inst.costs.max(initial=1))])
+    fine = scale * max(1, 10**6 * ceiling // scale)
     relaxation = Relaxation(model)
     relaxation.mu, relaxation.pi = dual.mu.copy(), dual.pi
     relaxation.nu, relaxation.rho = dual.nu.copy(), dual.rho.copy()
+    proofs = [_whole_numbers(model, relaxation, lam, scale, fine)]
     relaxation.inner(lam / scale)
-    ceiling = max([1, inst.budget or 0, *inst.year_budgets, int(inst.costs.max(initial=1))])
-    fine = scale * max(1, 10**6 * ceiling // scale)
-    relaxation.mu = np.where(model.capacity >= 0, relaxation.mu, relaxation.mu if model.target is not None else 0.0)
-    mu = [round(float(price) * fine) for price in relaxation.mu]
+    proofs.append(_whole_numbers(model, relaxation, lam, scale, fine))
+    if model.simple and model.target is None:
+        # With one limit the fitted price is the best there is.
+        return proofs[1]
+    pick = max if model.target is not None else min
+    return pick(proofs, key=lambda proof: proven_bound(inst, proof))
+
+
+def _whole_numbers(
+    model: CoverModel, relaxation: Relaxation, lam: NDArray[np.int64], scale: int, fine: int
+) -> dict[str, Any]:
+    """The multipliers with the relaxation's present prices, rounded to 1/``fine``."""
+    inst = model.instance
+    priced = np.ones(model.years, dtype=np.bool_) if model.target is not None else model.capacity >= 0
+    mu = [round(float(price) * fine) if on else 0 for price, on in zip(relaxation.mu, priced, strict=True)]
     if model.target is not None:
         mu = [max(1, mu[0])]
     proof: dict[str, Any] = {

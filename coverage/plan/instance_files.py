@@ -155,7 +155,7 @@ def _read_json(file: Path) -> dict[str, Any]:
 def _read_npz(file: Path) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             for key in archive.files:
                 fields[key] = archive[key]
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:

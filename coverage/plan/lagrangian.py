@@ -294,7 +294,7 @@ class Relaxation:
         average = np.zeros(model.n_columns)
         average[inner.columns] = inner.shares
         cover = self._cover(inner)
-        mean = cover.copy()
+        mean = best_cover = cover
         factor, alpha_max, red, mark, mark_at = 0.5, 0.1, 0, best, 0
         for iteration in range(1, iterations + 1):
             slack = mean - 1.0
@@ -302,19 +302,22 @@ class Relaxation:
             slack[(best_lam >= self.w) & (slack < 0)] = 0.0
             norm = _dot(slack, slack)
             gap = sign * (best - incumbent()) * inner.merit_scale
+            if norm < 1e-12 and mean is not best_cover:
+                # The average points out of the box everywhere; only the point's own direction can tell the optimum.
+                mean = best_cover
+                continue
             if norm < 1e-12 or gap <= 0:
                 break
             lam = np.clip(best_lam - (factor * 1.05 * gap / norm) * slack, 0.0, self.w)
             inner = self.inner(lam)
             cover = self._cover(inner)
             alpha = self._mixing(cover - 1.0, mean - 1.0, alpha_max)
-            mean *= 1.0 - alpha
-            mean += alpha * cover
+            mean = (1.0 - alpha) * mean + alpha * cover
             average *= 1.0 - alpha
             average[inner.columns] += alpha * inner.shares
             if sign * (inner.bound - best) < 0:
                 agree = _dot(slack, cover - 1.0)
-                best_lam, best = lam, inner.bound
+                best_lam, best, best_cover = lam, inner.bound, cover
                 best_prices = (self.mu.copy(), self.pi, self.nu.copy(), self.rho.copy(), inner.profit)
                 red = 0
                 if agree > 0:

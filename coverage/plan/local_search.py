@@ -113,5 +113,15 @@ class Annealing:
         return int(self._numbers[2])
 
     @property
+    def value(self) -> int:
+        """Value of the choice that the search stands at, which may be below the best."""
+        return int(self._numbers[0])
+
+    @property
+    def chosen_columns(self) -> NDArray[np.int64]:
+        """The choice that the search stands at."""
+        return np.flatnonzero(self._chosen)
+
+    @property
     def best_columns(self) -> NDArray[np.int64]:
         return np.flatnonzero(self.best)

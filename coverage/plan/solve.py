@@ -24,6 +24,7 @@ from coverage.plan.instance import Instance
 from coverage.plan.lagrangian import Dual, Relaxation
 from coverage.plan.model import CoverModel, build_model
 from coverage.plan.reductions import Restricted, decided_by, dominated, restrict
+from coverage.plan.verify import proven_bound
 
 SolveStatus = Literal["optimal", "gap-reached", "time-limit", "cancelled"]
 
@@ -106,6 +107,7 @@ class _Run:
         self.value = 0
         self.dual: Dual | None = None
         self.solver_bound: int | None = None
+        self.certified: int | None = None
         self.relaxation = Relaxation(self.model)
         self._told = -math.inf
 
@@ -140,6 +142,9 @@ class _Run:
 
     def bound(self) -> int | None:
         known = [] if self.dual is None else [self.bound_of(self.dual.bound)]
+        if self.certified is not None:
+            # What the written multipliers prove replaces what their unrounded form promised.
+            known = [self.certified]
         if self.solver_bound is not None:
             known.append(self.solver_bound)
         if not known:
@@ -242,6 +247,11 @@ class _Run:
             self.solver_bound = self.value
         elif math.isfinite(result.bound) and self.columns is not None:
             proven = self.bound_of(result.bound)
+            if result.status == "optimal" and result.columns is not None and self.gap_wanted == 0:
+                # Ended within less than one step: its own plan, counted in whole numbers, is what it has proven best.
+                columns = smaller.widen(result.columns)
+                if broken_constraint(self.instance, self.model.plan_of(columns)) is None:
+                    proven = self.model.cost_of(columns) if self.minimise else self.model.value_of(columns)
             # The reduced model holds every strictly better plan; the plan in hand is the other possibility.
             proven = min(proven, self.value) if self.minimise else max(proven, self.value)
             old = self.solver_bound
@@ -422,11 +432,15 @@ def solve(
             "時間内に条件を満たす計画が見つかりませんでした。時間を延ばすか条件を緩めてください。",
             "No plan that meets the conditions was found in time; allow more time or relax a condition.",
         )
-    plan = run.model.plan_of(run.columns)
     if run.dual is None:
         run.keep(run.relaxation.dual(run.relaxation.w * 0.5))
     assert run.dual is not None
     proof = multipliers(run.model, run.dual)
+    run.certified = proven_bound(instance, proof)
+    if not run.done():
+        # Rounding the multipliers cost the last step of the proof: branch and bound makes it.
+        run.exact(run.left())
+    plan = run.model.plan_of(run.columns)
     certificate = make_certificate(
         instance, plan, proof, seed=seed, status=run.status(), solver_bound=run.solver_bound, solver=_engine()
     )

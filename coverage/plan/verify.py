@@ -80,7 +80,8 @@ def claims(cert: dict[str, Any], inst: Instance) -> dict[str, bool]:
     """Every claim of the certificate, and whether it holds."""
     plan = [(entry["site"], entry["year"]) for entry in cert["plan"]]
     known = all(type(j) is type(t) is int and 0 <= j < inst.n_sites and 0 <= t < inst.n_years for j, t in plan)
-    need(known and len(dict(plan)) == len(plan), "plan")
+    shape = all(entry.keys() == {"site", "id", "year"} for entry in cert["plan"]) and plan == sorted(plan)
+    need(known and shape and len(dict(plan)) == len(plan), "plan")
     sites, built, limits = [j for j, _ in plan], dict(plan), inst.year_budgets or (inst.budget,)
     spent = [sum(int(inst.costs[j]) for j, when in plan if when == t) for t in range(inst.n_years)]
     groups = [int(inst.group[j]) for j in sites] if inst.group is not None else []
