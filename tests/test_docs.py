@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import re
 from pathlib import Path
@@ -52,3 +53,20 @@ def test_every_exit_code_is_documented():
     kinds = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.CoverageGapError)]
     for code in {kind.exit_code for kind in kinds}:
         assert f"| {code} |" in text
+
+
+def test_every_promise_names_tests_that_exist():
+    text = (DOCS / "reliability.md").read_text(encoding="utf-8")
+    promises = re.findall(r"^\| ([RS][0-9]+) \|.*\|$", text, flags=re.MULTILINE)
+    assert promises == [f"R{n}" for n in range(1, 11)] + [f"S{n}" for n in range(1, 11)]
+    named = re.findall(r"`(tests/[a-z0-9_/]+\.py)::(test_[a-z0-9_]+)`", text)
+    assert len(named) == text.count("`tests/") - text.count("`tests/test_docs.py`"), "a test is named in another form"
+    missing = [f"{path}::{name}" for path, name in named if name not in _tests_in(PROJECT / path)]
+    assert missing == []
+
+
+def _tests_in(path: Path) -> set[str]:
+    if not path.is_file():
+        return set()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
