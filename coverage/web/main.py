@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Literal
 
 import streamlit as st
 
+from coverage.services.access import Action, Object
 from coverage.web import frame
-from coverage.web.views import data, indicators, map_view, progress
+from coverage.web.views import approvals, data, indicators, map_view, progress, upload
 
 view = frame.open_view()
 texts = view.texts
@@ -28,4 +30,9 @@ pages = [
     ),
     st.Page(partial(frame.render, view, data.show), title=texts["page.data"], url_path="data"),
 ]
+# Pages for staff are offered to those who may use them, and say why not to those who type their address.
+visibility: Literal["visible", "hidden"] = "visible" if view.may(Action.UPLOAD, Object.IMPORT) else "hidden"
+for show, name in ((upload.show, "upload"), (approvals.show, "approvals")):
+    page = partial(frame.render, view, show)
+    pages.append(st.Page(page, title=texts[f"page.{name}"], url_path=name, visibility=visibility))
 st.navigation(pages, position="top").run()

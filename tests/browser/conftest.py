@@ -76,18 +76,22 @@ def runs_folder(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory)
 
 
 @contextmanager
-def served(runs: Path) -> Iterator[str]:
-    """A server for a folder of runs, on loopback, stopped by its own process id at the end."""
+def served(runs: Path, *, region: Path | None = None, home: Path | None = None) -> Iterator[str]:
+    """A server for a folder of runs, on loopback, stopped by its own process id at the end.
+
+    ``region``: the region's folder; ``home``: the folder that it works in, where its ledger begins.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  (closed below, after the server)
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(runs), str(runs), str(port)],
+        [sys.executable, "-c", SERVE, str(region or runs), str(runs), str(port)],
         stdout=log,
         stderr=subprocess.STDOUT,
-        cwd=PROJECT,
-        env={k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_GAP_")},
+        cwd=home or PROJECT,
+        env={k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_GAP_")}
+        | {"PYTHONPATH": str(PROJECT)},
     )
     try:
         base = f"http://127.0.0.1:{port}"

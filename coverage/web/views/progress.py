@@ -9,7 +9,9 @@ import streamlit as st
 from coverage.domain import fiscal
 from coverage.report.escape import esc
 from coverage.runs.result import RunResult
+from coverage.services import figures
 from coverage.web import frame
+from coverage.web.app_context import has_ledger, open_ledger, web_context
 from coverage.web.charts import SeriesPoint, cumulative_chart
 from coverage.web.frame import Column, Html, View
 from coverage.web.grades import grade
@@ -27,6 +29,7 @@ def show(view: View, run: RunResult) -> None:
     frame.head(name, view.text("progress.lede", code=count["indicator"], scope=count["scope"][view.lang]))
     years = count["years"]
     _lead(view, years, cells, unit)
+    _ledger_now(view, years)
     if count["opening"] is None:
         st.html(frame.notice(view.texts["progress.opening_missing"], kind="grave"))
     chart, rule = st.columns([1.65, 1], gap="large")
@@ -51,6 +54,31 @@ def show(view: View, run: RunResult) -> None:
         f"[{view.texts['progress.pdf']}](/api/v1/report.pdf?{lang})　　"
         f"[{view.texts['progress.xlsx']}](/api/v1/report.xlsx?{lang}&download=1)"
     )
+
+
+def _ledger_now(view: View, years: list[dict[str, Any]]) -> None:
+    """Where the ledger has moved on since the published run: the totals that differ."""
+    context = web_context()
+    if not has_ledger(context):
+        return
+    with open_ledger(context) as store:
+        head = store.head().hash
+    now = _ledger_totals(head, str(context.region_folder))
+    moved = [
+        view.text("progress.ledger_year", year=_short(view, fy), now=now[fy], published=year["total"])
+        for year in years
+        if (fy := int(year["fiscal_year"])) in now and year["total"] is not None and now[fy] != year["total"]
+    ]
+    if moved:
+        sentence = view.text("progress.ledger_moved", years=view.texts["value.comma"].join(moved))
+        st.html(frame.notice(sentence, head=view.texts["progress.ledger_head"], kind="plain"))
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _ledger_totals(head: str, region: str) -> dict[int, int]:
+    """The count from the ledger itself, by fiscal year; counted once for each state of the ledger."""
+    result = figures.count_series(web_context())
+    return {year.fiscal_year: year.total for year in result.years if year.total is not None}
 
 
 def _row(run: RunResult, code: str) -> dict[str, Any] | None:
