@@ -114,8 +114,11 @@ def _one(
         report.errors.append(row.spoilt)
         return
     values = {name: unicodedata.normalize("NFKC", row.cells[at]).strip() for name, at in names.items()}
-    point = None if row.lonlat is None else shapely.Point(row.lonlat)
-    if row.lonlat is not None and judge_position(row.lonlat[1], row.lonlat[0]) is not None:
+    shape = row.shape if row.lonlat is None else shapely.Point(row.lonlat)
+    if kind != "districts" and row.lonlat is None:
+        shape = None
+    corners = [] if shape is None else [shape.bounds[:2], shape.bounds[2:]]
+    if any(judge_position(y, x) is not None for x, y in corners):
         report.errors.append(
             Remark("outside-japan", f"{row.number + 1} 件目: 位置が日本の外です。", f"Row {row.number + 1}: outside Japan.", row.number, "lat")
         )
@@ -127,9 +130,9 @@ def _one(
             report.warnings.append(
                 Remark("dms-converted", f"{row.number + 1} 件目: 度分秒を10進の度に直しました。", f"Row {row.number + 1}: converted from degrees, minutes and seconds.", row.number, axis)
             )
-    cells = Cells(label, row.number, values, is_feature=point is not None)
+    cells = Cells(label, row.number, values, is_feature=shape is not None)
     try:
-        record = read(cells, point)
+        record = read(cells, shape)
     except InputError as problem:
         column = re.search(r"列「([^」]+)」", problem.ja)
         report.errors.append(Remark(problem.code, problem.ja, problem.en, row.number, column[1] if column else None))

@@ -82,7 +82,7 @@ def check_line(number: int, cells: list[str], label: str, limits: Limits) -> Non
                 f"has {len(cells)} columns in line {number}, over the limit of {limits.columns}; delete stray cells",
             )  # fmt: skip
         del cells[limits.columns :]
-    if any(len(c) > limits.cell_characters for c in cells):
+    if max(map(len, cells)) > limits.cell_characters:
         raise _too_long(number, label, limits)
 
 

@@ -15,7 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
 import shapely
+import shapely.geometry
+from shapely.geometry.base import BaseGeometry
 
 from coverage.errors import FileFormatError
 from coverage.readers.crs import TOKYO_DATUM, geojson_crs, in_japan
@@ -73,7 +76,7 @@ def parse_geojson_rows(data: bytes, label: str, limits: Limits) -> RawTable:
         multi += isinstance(geometry, dict) and geometry.get("type") == "MultiPoint" and kind_ == "Point"
         if where is not None and epsg == TOKYO_DATUM and all(map(math.isfinite, where)):
             where = tokyo_to_lonlat(*where)
-        rows.append(RawRow(number, cells, lonlat=where, geometry=kind_))
+        rows.append(RawRow(number, cells, lonlat=where, geometry=kind_, shape=_area(geometry, kind_, epsg)))
     if multi:
         guesses.append(_single(multi))
     return RawTable(names, rows, spatial=True, guesses=guesses, understood={"format": "GeoJSON", "crs": str(epsg or 4326)})
@@ -373,7 +376,8 @@ def _from_features(
             multi += 1
         where = (float(geometry.x), float(geometry.y)) if geometry is not None and kind == "Point" else None
         cells = [_text(feature.properties.get(name), label, limits) for name in names]
-        rows.append(RawRow(number, cells, lonlat=where, geometry=kind))
+        area = geometry if kind in _AREAS else None
+        rows.append(RawRow(number, cells, lonlat=where, geometry=kind, shape=area))
     if multi:
         guesses.append(_single(multi))
     return RawTable(names, rows, spatial=True, guesses=guesses, understood=understood)
@@ -439,6 +443,22 @@ def _point(geometry: Any) -> tuple[tuple[float, float] | None, str]:
         if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (x, y)):
             return (_float(x), _float(y)), "Point"
     return (math.nan, math.nan), "Point"
+
+
+_AREAS = {"Polygon", "MultiPolygon"}
+
+
+def _area(geometry: Any, kind: str, epsg: int | None) -> BaseGeometry | None:
+    """A GeoJSON area in degrees of JGD2011, None for everything else and for what is no valid area."""
+    if kind not in _AREAS:
+        return None
+    try:
+        area = shapely.force_2d(shapely.geometry.shape(geometry))
+        if epsg == TOKYO_DATUM:
+            area = shapely.transform(area, lambda xy: np.array([tokyo_to_lonlat(*p) for p in xy.tolist()]))
+        return area if np.isfinite(shapely.get_coordinates(area)).all() else None
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError, shapely.errors.ShapelyError):
+        return None
 
 
 def _float(value: float) -> float:

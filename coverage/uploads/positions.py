@@ -12,6 +12,7 @@ from typing import Any
 from coverage.readers.crs import TOKYO_DATUM, in_japan
 
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
+_SIMPLE = re.compile(r"-?\d{1,3}\.\d+", re.ASCII)
 _HEMISPHERE = re.compile(r"^(北緯|南緯|東経|西経|[NSEW])|([NSEW])$", re.IGNORECASE)
 _DMS = re.compile(
     r"(?P<d>\d{1,3})(?:°|度|d|:|-|\s)\s*(?P<m>\d{1,2}(?:\.\d+)?)(?:(?:′|'|’|分|m|:|-|\s)\s*(?:(?P<s>\d{1,2}(?:\.\d+)?)\s*(?:″|\"|”|''|′′|秒|s)?)?)?",
@@ -51,6 +52,8 @@ def read_angle(text: str) -> Angle | None:
     34.6867 · N34.6867 · 34°41'12" · 34度41分12秒 · 34:41:12 · 34.41.12 · 344112 (packed; six or seven digits before the
     point). A packed number is never read as a decimal: no coordinate in degrees has six digits before its point.
     """
+    if _SIMPLE.fullmatch(text):  # nearly every coordinate of nearly every list
+        return Angle(float(text))
     # NFKC would take ´ and ˚ apart into a blank and an accent, and º into the letter o.
     plain = unicodedata.normalize("NFKC", text.translate(_MARKS)).strip()
     if plain.lower().lstrip("+-") in {"nan", "inf", "infinity"}:

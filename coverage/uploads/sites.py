@@ -27,6 +27,7 @@ _CONTROL = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
 )
 _ID_CHARACTERS = 200
+_BETWEEN_IDS = re.compile(r"[;、,\s]+")
 _TOKYO_WORDS = re.compile(r"日本測地系(?!\s*20)|旧測地系|tokyo|東京|\b4301\b", re.IGNORECASE)
 _TOKYO_TITLE = re.compile(r"日本測地系(?!\s*20)|旧測地系|tokyo\s*datum", re.IGNORECASE)
 _WORLD_WORDS = re.compile(r"jgd|世界測地系|新測地系|wgs|日本測地系\s*20|grs\s*80|\b(4326|6668|4612)\b", re.IGNORECASE)
@@ -121,8 +122,10 @@ class _Reader:
         at = self.place.get(name)
         if at is None:
             return ""
-        text, removed = _CONTROL.subn("", row.cells[at])
-        self.controls += removed
+        text = row.cells[at]
+        if not text.isprintable():  # every control and format character is not; this is the fast way to know
+            text, removed = _CONTROL.subn("", text)
+            self.controls += removed
         if name in self.units and re.fullmatch(r"[+-]?[\d.,]+", unicodedata.normalize("NFKC", text).strip()):
             text = text.strip() + self.units[name]  # 「高さ（cm）」 over 1500: as if the cell said 1500cm
         return text.strip()
@@ -310,7 +313,8 @@ class _Reader:
             "lon": round(lon, 8),
         }
         for name in _OPTIONAL_NUMBERS:
-            record[name] = read_number(name, self.cell(row, name), row.number, name, warn)
+            text = self.cell(row, name)
+            record[name] = read_number(name, text, row.number, name, warn) if text else None
         if record["frequency_mhz"] is None and "frequency_ghz" in self.place:
             ghz = read_number("frequency_ghz", self.cell(row, "frequency_ghz"), row.number, "frequency_mhz", warn)
             record["frequency_mhz"] = self.converted("frequency_mhz", None if ghz is None else ghz * 1000, row)
@@ -319,13 +323,15 @@ class _Reader:
             dbm = None if watts is None or watts <= 0 else 10 * math.log10(watts * 1000)
             record["eirp_dbm"] = self.converted("eirp_dbm", dbm, row)
         for name, kind in ENUMS.items():
-            word = read_word(kind, self.cell(row, name), row.number, name, warn)
+            text = self.cell(row, name)
+            word = read_word(kind, text, row.number, name, warn) if text else None
             record[name] = None if word is None else word.value
         record |= self.dates(row)
         for name in ("band", "project_id", "replaces"):
             record[name] = self.cell(row, name) or None
-        served = re.split(r"[;；、,，\s]+", self.cell(row, "districts_served"))
-        record["districts_served"] = [d for d in (unicodedata.normalize("NFKC", s).strip() for s in served) if d]
+        served = self.cell(row, "districts_served")
+        parts = _BETWEEN_IDS.split(unicodedata.normalize("NFKC", served)) if served else []
+        record["districts_served"] = [d for d in parts if d]
         record["municipality_code"] = self.municipality(row)
         return record
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from shapely.geometry.base import BaseGeometry
+
 from coverage.uploads.report import Remark
 
 
@@ -19,6 +21,8 @@ class RawRow:
     lonlat: tuple[float, float] | None = None
     geometry: str | None = None
     spoilt: Remark | None = None
+    shape: BaseGeometry | None = None
+    """Lines and areas, for the tables that may hold them (districts)."""
 
 
 @dataclass

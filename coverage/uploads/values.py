@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeVar
 
 from coverage.domain import fiscal
@@ -54,7 +55,17 @@ Add = Callable[[Remark], None]
 
 
 def is_blank(text: str) -> bool:
+    if not text or (len(text) > 1 and text.isascii()):
+        return not text or text.isspace()
     return unicodedata.normalize("NFKC", text).strip() in _BLANK
+
+
+_read_date = lru_cache(maxsize=8192)(fiscal.read_date)
+
+
+@lru_cache(maxsize=16)
+def _words(kind: type[StrEnum]) -> dict[str, StrEnum]:
+    return {key: item for item in kind for key in (unicodedata.normalize("NFKC", item.value).lower(), item.name.lower())}
 
 
 def read_number(field: str, text: str, row: int, column: str, warn: Add) -> float | None:
@@ -67,7 +78,7 @@ def read_number(field: str, text: str, row: int, column: str, warn: Add) -> floa
         return None
     plain = unicodedata.normalize("NFKC", text).strip().replace("−", "-")
     scale, guessed = 1.0, None
-    with_unit = _UNIT.match(plain)
+    with_unit = None if plain[-1:].isdigit() else _UNIT.match(plain)
     if with_unit:
         factor = _SCALE.get(field, {}).get(with_unit["unit"].lower())
         if factor is None:
@@ -116,9 +127,9 @@ def read_word(kind: type[EnumT], text: str, row: int, column: str, warn: Add) ->
     if is_blank(text):
         return None
     plain = unicodedata.normalize("NFKC", text).strip()
-    for item in kind:
-        if plain.lower() in (unicodedata.normalize("NFKC", item.value).lower(), item.name.lower()):
-            return item
+    known = _words(kind).get(plain.lower())
+    if known is not None:
+        return known  # type: ignore[return-value]
     synonym = _STATUS_WORDS.get(plain) if kind is Status else None
     if synonym is not None:
         warn(Remark("word-read", f"「{plain}」を「{synonym.value}」として読みました。", f"'{plain}' was read as {synonym.value}.", row, column))
@@ -152,7 +163,7 @@ def read_service_date(
     if fiscal_year_column and re.fullmatch(r"\d{1,2}", plain):
         plain += "年度"
     try:
-        read = fiscal.read_date(plain, bare_year=bare)
+        read = _read_date(plain, bare_year=bare)
     except InputError as problem:
         warn(Remark(problem.code, f"{problem.ja}空欄にしました。", f"{problem.en} Left out.", row, column))
         return None, None

@@ -12,6 +12,7 @@ import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -30,7 +31,7 @@ HOSTILE = [c for c in CASES if c.hostile and not c.name.startswith("client name"
 
 
 class _Canary(http.server.BaseHTTPRequestHandler):
-    calls: list[str] = []
+    calls: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
         self.calls.append(self.path)
@@ -38,7 +39,7 @@ class _Canary(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"site_id,lat,lon\nX,34.5,136.5\n")
 
-    do_POST = do_HEAD = do_GET
+    do_POST = do_HEAD = do_GET  # noqa: N815 - the names that http.server calls
 
     def log_message(self, *_: object) -> None:
         return

@@ -1,0 +1,273 @@
+"""``import-sites`` and its siblings as a script meets them: one JSON object, one acknowledgement, nothing stored twice."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sqlite3
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from coverage.cli import main
+from coverage.services.stores import own_login
+from coverage.store.locate import open_store
+
+GOOD = (
+    "site_id,name,municipality_code,operator,lat,lon,height_m,status\n"
+    "MH-9001,帆影北局,99201,m1,33.68,136.48,20,供用中\n"
+    "MH-9001,帆影北局,99201,m2,33.68,136.48,20,供用中\n"
+    "MH-9002,梓畑南局,99201,m1,33.67,136.41,,計画\n"
+)
+KEYS = ["verdict", "rows_ok", "rows_bad", "warnings", "errors"]
+ROW_KEYS = {
+    "row", "site_id", "name", "operator", "lat", "lon", "height_m", "frequency_mhz", "eirp_dbm", "status", "in_service_date",
+    "date_precision", "districts_served",
+}  # fmt: skip
+
+
+@pytest.fixture
+def command(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in ("REGION", "RUNS", "LAYERS", "STORE", "STORE_FILE", "BACKUPS", "AUTH", "ANCHOR_LOG"):
+        monkeypatch.delenv(f"COVERAGE_GAP_{name}", raising=False)
+
+    def call(*arguments: Any) -> SimpleNamespace:
+        code = 0
+        try:
+            main([str(a) for a in arguments])
+        except SystemExit as end:
+            code = int(end.code or 0)
+        out = capsys.readouterr()
+        last = out.out.splitlines()[-1] if out.out.strip() else ""
+        return SimpleNamespace(code=code, out=out.out, err=out.err, json=json.loads(last) if last.startswith("{") else None)
+
+    return call
+
+
+@pytest.fixture
+def sites(tmp_path) -> Path:
+    path = tmp_path / "sites.csv"
+    path.write_text(GOOD, encoding="utf-8")
+    return path
+
+
+def events(store: Path = Path("ledger.sqlite")) -> dict[str, int]:
+    with sqlite3.connect(store) as database:
+        names = [n for (n,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE '%_event'")]
+        counts = {n: database.execute(f"SELECT count(*) FROM {n}").fetchone()[0] for n in names}
+    database.close()
+    return counts
+
+
+def acknowledged(done: SimpleNamespace) -> tuple[str, str]:
+    line = next(line for line in done.out.splitlines() if line.startswith("ACK "))
+    _, import_id, state = line.split()
+    return import_id, state
+
+
+def test_a_dry_run_prints_one_object_and_stores_nothing(command, sites, tmp_path):
+    done = command("import-sites", sites, "--dry-run", "--json")
+    assert done.code == 0
+    assert list(done.json)[:5] == KEYS
+    assert (done.json["verdict"], done.json["rows_ok"], done.json["rows_bad"]) == ("accept", 3, 0)
+    assert [r["row"] for r in done.json["rows"]] == [0, 1, 2]
+    assert set(done.json["rows"][0]) >= ROW_KEYS
+    assert done.json["rows"][0] | {"height_m": 20.0, "operator": "m1", "districts_served": []} == done.json["rows"][0]
+    assert [p.name for p in tmp_path.iterdir()] == ["sites.csv"]
+
+
+def test_errors_and_warnings_name_code_message_row_and_column(command, sites):
+    sites.write_text(GOOD + "MH-9003,,,,0,0,,\nMH-9004,,,,34,136,高い,\n", encoding="utf-8")
+    done = command("import-sites", sites, "--dry-run", "--json")
+    assert (done.code, done.json["verdict"], done.json["rows_bad"]) == (0, "accept-with-warning", 1)
+    error, warning = done.json["errors"][0], done.json["warnings"][0]
+    assert (error["code"], error["row"], error["column"]) == ("position-zero", 3, "lat")
+    assert (warning["code"], warning["row"], warning["column"]) == ("number-unreadable", 4, "height_m")
+    assert "0, 0" in error["message"]
+
+
+def test_the_clients_name_decides_the_format_and_is_only_a_label(command, sites):
+    odd = sites.with_name("upload.bin")
+    sites.rename(odd)
+    assert command("import-sites", odd, "--dry-run", "--json").json["errors"][0]["code"] == "format-unknown"
+    done = command("import-sites", odd, "--name", "../../http://x/一覧.csv", "--dry-run", "--json")
+    assert (done.json["verdict"], done.json["understood"]["file"]) == ("accept", "一覧.csv")
+
+
+def test_a_rejected_file_leaves_by_code_two_with_its_object(command, tmp_path):
+    bad = tmp_path / "bad.csv"
+    bad.write_text("a,b\n1,2\n", encoding="utf-8")
+    for arguments in (("--dry-run",), ()):
+        done = command("import-sites", bad, "--json", *arguments)
+        assert (done.code, done.json["verdict"], done.json["rows"]) == (2, "reject", [])
+        assert done.json["errors"][0]["code"] == "column-missing"
+    assert not (tmp_path / "ledger.sqlite").exists()
+
+
+def test_names_with_line_separators_stay_on_one_line(command, tmp_path):
+    odd = tmp_path / "odd.csv"
+    odd.write_text("site_id,lat,lon,備\u2028考\nA,34.5,136.5,x\n", encoding="utf-8")
+    done = command("import-sites", odd, "--dry-run", "--json")
+    assert done.json["verdict"] == "accept"
+    assert len(done.out.splitlines()) == 1
+
+
+def test_answers_come_from_a_mapping_file(command, tmp_path):
+    swapped = tmp_path / "swapped.csv"
+    swapped.write_text("site_id,lat,lon\nA,136.5,34.5\n", encoding="utf-8")
+    assert command("import-sites", swapped, "--dry-run", "--json").json["errors"][0]["code"] == "axes-swapped"
+    answers = tmp_path / "answers.toml"
+    answers.write_text('axes = "swap"\n', encoding="utf-8")
+    done = command("import-sites", swapped, "--dry-run", "--json", "--mapping", answers)
+    assert (done.json["verdict"], done.json["rows"][0]["lat"]) == ("accept-with-warning", 34.5)
+    answers.write_text('axis = "swap"\n', encoding="utf-8")
+    done = command("import-sites", swapped, "--dry-run", "--json", "--mapping", answers)
+    assert (done.code, done.json["error"]["code"]) == (2, "mapping-unknown")
+    answers.write_text("axes = = 1", encoding="utf-8")
+    assert command("import-sites", swapped, "--dry-run", "--json", "--mapping", answers).json["error"]["code"] == "mapping-unreadable"
+
+
+def test_a_position_outside_the_given_boundaries_is_kept_and_warned(command, sites, project_dir):
+    sites.write_text(GOOD + "MH-9009,,,,40.0,140.0,,\n", encoding="utf-8")
+    boundaries = project_dir / "data" / "shapes" / "N03-16_99_sample.geojson"
+    done = command("import-sites", sites, "--dry-run", "--json", "--boundaries", boundaries)
+    assert done.json["rows_ok"] == 4
+    assert [(w["code"], w["row"]) for w in done.json["warnings"]] == [("outside-region", 3)]
+    assert command("import-sites", sites, "--dry-run", "--json").json["verdict"] == "accept"
+
+
+def test_the_acknowledgement_comes_after_the_commit(command, sites):
+    done = command("import-sites", sites)
+    import_id, state = acknowledged(done)
+    assert state == "staged"
+    with open_store("ledger.sqlite") as store:
+        assert [(r.import_id, r.state.value) for r in store.imports()] == [(import_id, "staged")]
+        assert store.ledger().sites == ()
+    done = command("import-sites", sites, "--accept", "--json")
+    assert acknowledged(done)[1] == "accepted"
+    assert done.json["import_id"] == acknowledged(done)[0]
+    with open_store("ledger.sqlite") as store:
+        assert {s.site_id for s in store.ledger().sites} == {"MH-9001", "MH-9002"}
+        assert len(store.ledger().site_operators) == 3
+
+
+def test_no_acknowledgement_without_a_commit(command, sites, monkeypatch):
+    from coverage.store.sqlite import SqliteStore
+
+    def full(*_: Any, **__: Any) -> None:
+        from coverage.errors import StorageError
+
+        raise StorageError("disk-full", "空きがありません。", "The disk is full.")
+
+    command("import-sites", sites)
+    monkeypatch.setattr(SqliteStore, "stage_import", full)
+    done = command("import-sites", sites, "--accept")
+    assert done.code != 0
+    assert "ACK" not in done.out
+    assert "空きがありません" in done.err
+
+
+def test_the_same_key_gives_the_same_import(command, sites):
+    first = acknowledged(command("import-sites", sites, "--key", "k-1"))
+    before = events()
+    again = command("import-sites", sites, "--key", "k-1", "--json")
+    assert acknowledged(again) == first
+    assert again.json["repeated"] is True
+    assert events() == before
+
+
+def test_the_same_file_twice_changes_nothing(command, sites):
+    command("import-sites", sites, "--accept")
+    with open_store("ledger.sqlite") as store:
+        first = store.ledger()
+    before = events()
+    done = command("import-sites", sites, "--accept", "--json")
+    with open_store("ledger.sqlite") as store:
+        assert store.ledger() == first
+    after = events()
+    assert {k: v for k, v in after.items() if "import" not in k} == {k: v for k, v in before.items() if "import" not in k}
+    assert acknowledged(done)[1] == "accepted"
+
+
+def test_an_import_is_undone_as_a_whole(command, sites):
+    import_id, _ = acknowledged(command("import-sites", sites, "--accept"))
+    done = command("ledger", "undo", import_id, "--reason", "誤った一覧")
+    assert done.code == 0, done.err
+    with open_store("ledger.sqlite") as store:
+        assert store.ledger().sites == ()
+        assert store.imports()[0].state.value == "undone"
+        assert store.verify_audit().ok
+
+
+@pytest.mark.parametrize(("role", "upload", "accept"), [("viewer", 5, 5), ("municipality", 5, 5), ("planner", 0, 5), ("admin", 0, 0)])
+def test_who_may_upload_and_who_may_accept(command, sites, monkeypatch, role, upload, accept):
+    command("db", "init", "--admin", "chief")
+    with open_store("ledger.sqlite") as store:
+        from coverage.store.protocol import Actor
+
+        codes = ("99201",) if role == "municipality" else ()
+        store.set_user(own_login(), role=role, municipality_codes=codes, by=Actor("chief", "admin"), expected_version=0)
+    monkeypatch.setenv("COVERAGE_GAP_AUTH", "proxy-header")
+    assert command("import-sites", sites, "--dry-run").code == upload
+    assert command("import-sites", sites).code == upload
+    done = command("import-sites", sites, "--accept")
+    assert done.code == accept
+    assert ("ACK" in done.out) == (accept == 0)
+
+
+def test_a_stranger_is_told_so(command, sites, monkeypatch):
+    command("db", "init", "--admin", "chief")
+    monkeypatch.setenv("COVERAGE_GAP_AUTH", "proxy-header")
+    done = command("import-sites", sites, "--dry-run", "--json")
+    assert (done.code, done.json["error"]["code"]) == (5, "user-unknown")
+
+
+def test_a_new_site_needs_a_municipality(command, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("site_id,lat,lon\nMH-1,33.68,136.48\n", encoding="utf-8")
+    done = command("import-sites", path, "--json")
+    assert (done.code, done.json["error"]["code"]) == (2, "municipality-unknown")
+    assert "ACK" not in done.out
+
+
+def flat_list(towers: Path, to: Path) -> None:
+    """Sites and operators of the sample as the one flat list that an office keeps."""
+
+    def rows(name: str) -> list[dict[str, str]]:
+        with (towers / name).open(encoding="utf-8-sig", newline="") as stream:
+            return list(csv.DictReader(stream))
+
+    operators: dict[str, list[dict[str, str]]] = {}
+    for row in rows("site_operators.csv"):
+        operators.setdefault(row["site_id"], []).append(row)
+    flat = [{**site, **own} for site in rows("sites.csv") for own in operators.get(site["site_id"], [{}])]
+    columns = list(dict.fromkeys(c for row in flat for c in row if c not in ("recorded_at", "closed_on")))
+    with to.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, columns, extrasaction="ignore", restval="")
+        writer.writeheader()
+        writer.writerows(flat)
+
+
+def test_the_sample_story_by_files_gives_the_sample_series(command, tmp_path, project_dir, monkeypatch):
+    towers = project_dir / "data" / "towers"
+    region = project_dir / "data"
+    wanted = command("count", "--region", region, "--json").json
+    flat = tmp_path / "flat.csv"
+    flat_list(towers, flat)
+    for kind, file in (("sites", flat), ("districts", towers / "districts.geojson"), ("site-districts", towers / "site_districts.csv"), ("actuals", towers / "actuals.csv")):
+        done = command(f"import-{kind}", file, "--accept", "--json")
+        assert done.code == 0, done.out[-2000:] + done.err
+        assert done.json["rows_bad"] == 0, done.json["errors"][:3]
+        assert acknowledged(done)[1] == "accepted"
+    done = command("ledger", "opening", "2014", "68", "--source", "見本（架空）の開始値", "--decided-on", "2015-06-30")
+    assert done.code == 0, done.err
+    for site_id in ("MH-0207", "MH-0001", "MH-0128", "MH-0067", "MH-0111", "MH-0038", "MH-0132", "MH-0114"):
+        assert command("ledger", "allocate", site_id).code == 0
+    monkeypatch.setenv("COVERAGE_GAP_STORE", "ledger.sqlite")
+    got = command("count", "--region", region, "--json").json
+    keys = ("fiscal_year", "total", "cumulative_increase")
+    assert [[y[k] for k in keys] for y in got["years"]] == [[y[k] for k in keys] for y in wanted["years"]]
+    assert [y["total"] for y in got["years"] if y["fiscal_year"] in (2016, 2017, 2019)] == [71, 72, 73]
