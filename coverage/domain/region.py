@@ -125,6 +125,8 @@ class RadioConfig(_Table):
     """Added to every level; from calibration."""
     model_error_db: Annotated[float, Field(ge=0, le=30)] = 8.0
     """Standard deviation of the model's error, for P10/P50/P90; separate from location variability."""
+    receiver_clutter_distance_m: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    """Clutter nearer than this to the receiver is left out; 0: the Recommendation as it is (docs/radio.md)."""
 
 
 class GridConfig(_Table):

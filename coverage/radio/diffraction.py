@@ -147,10 +147,13 @@ def delta_bullington(
     frequency_ghz: float,
     sea_fraction: float,
     polarisation: Polarisation,
+    clutter_gap_km: float = 0.0,
 ) -> DeltaBullington:
     """Complete diffraction loss at effective Earth radius ``a_p_km`` (§4.3.4)."""
     d = profile.distance_km
-    actual = bullington_loss_db(d, profile.surface_m, geometry.h_ts_m, geometry.h_rs_m, a_p_km, frequency_ghz)
+    actual = bullington_loss_db(
+        d, profile.surface_m(clutter_gap_km), geometry.h_ts_m, geometry.h_rs_m, a_p_km, frequency_ghz
+    )
     h_te = geometry.h_ts_m - geometry.h_std_m  # (37a), (38a)
     h_re = geometry.h_rs_m - geometry.h_srd_m  # (37b), (38b)
     smooth = bullington_loss_db(d, np.zeros_like(d), h_te, h_re, a_p_km, frequency_ghz)

@@ -26,7 +26,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 _CHECKSUM_BYTES: Final = 32
 
 
-@cache
 def source_digest(folder: Path) -> str:
     """Digest of what compiled code depends on: the modules beside this one, numba, Python."""
     digest = hashlib.sha256(f"numba {metadata.version('numba')} python {sys.version}".encode())
@@ -86,7 +85,9 @@ class CheckedStore:
             path.unlink(missing_ok=True)
 
 
-_HERE: Final = Path(__file__).resolve().parent
+@cache
+def _own_digest() -> str:
+    return source_digest(Path(__file__).resolve().parent)
 
 
 def inner(function: F) -> F:
@@ -101,11 +102,13 @@ def kernel(function: F) -> F:
     dispatcher: Any
     try:
         dispatcher = njit(cache=True, nogil=True, error_model="numpy")(function)
-        digest = source_digest(_HERE)
+        digest = _own_digest()
     except (RuntimeError, OSError):
         # No place that can be written, or no sources to take a digest of (a frozen program): compile every time.
         return inner(function)
-    store = dispatcher._cache
+    store = getattr(dispatcher, "_cache", None)
+    if store is None:
+        return function  # NUMBA_DISABLE_JIT: the plain function, for stepping through in a debugger
     store._cache_file = CheckedStore(
         Path(store.cache_path), function.__qualname__, digest, store._cache_file._dump
     )

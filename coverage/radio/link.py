@@ -71,6 +71,7 @@ def link(
         polarisation=radio.polarisation,
         delta_n=radio.delta_n,
         n0=radio.n0,
+        clutter_gap_km=radio.receiver_clutter_distance_m / 1000.0,
     )
     rise_m = result.geometry.h_ts_m - result.geometry.h_rs_m
     # As in the area engine: nobody stands inside the antenna, a metre is the least distance.

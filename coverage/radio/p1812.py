@@ -90,19 +90,21 @@ def basic_transmission_loss(
     n0: float = 325.0,
     d_ct_km: float | None = None,
     d_cr_km: float | None = None,
+    clutter_gap_km: float = 0.0,
 ) -> P1812Result:
     """Basic transmission loss of one path, dB, by ITU-R P.1812-8 §4.
 
     ``frequency_ghz`` 0.03–6; ``time_percent`` 1–50; ``location_percent`` 1–99 with ``location_sigma_db`` from
     :func:`location_sigma_db` (0: no location variability); antenna heights 1–3000 m above ground; ``latitude_deg`` of
     the path centre; ``delta_n`` N-units/km below 157; ``n0`` N-units. ``d_ct_km``/``d_cr_km`` are the land distances
-    to the coast from the ends; None takes them from the profile's zones. A terminal at sea has 0 whatever is given.
+    to the coast from the ends; None takes them from the profile's zones. A terminal at sea has 0 whatever is given. ``clutter_gap_km`` leaves out clutter nearer
+    than that to the receiver (0: the Recommendation as it is).
 
     Raises InputError naming the input that lies outside its range.
     """
     _check_inputs(
         frequency_ghz, time_percent, tx_height_m, rx_height_m, latitude_deg, polarisation, location_percent,
-        location_sigma_db, delta_n, n0, d_ct_km, d_cr_km,
+        location_sigma_db, delta_n, n0, d_ct_km, d_cr_km, clutter_gap_km,
     )  # fmt: skip
     f, p, length = frequency_ghz, time_percent, profile.length_km
     own_ct, own_cr = coast_distances_km(profile)
@@ -123,7 +125,13 @@ def basic_transmission_loss(
     # Diffraction not exceeded for p % of time (§4.3.5).
     def diffraction_at(a_p_km: float) -> DeltaBullington:
         return delta_bullington(
-            profile, geometry, a_p_km=a_p_km, frequency_ghz=f, sea_fraction=omega, polarisation=polarisation
+            profile,
+            geometry,
+            a_p_km=a_p_km,
+            frequency_ghz=f,
+            sea_fraction=omega,
+            polarisation=polarisation,
+            clutter_gap_km=clutter_gap_km,
         )
 
     median, beta = diffraction_at(a_e), diffraction_at(EARTH_RADIUS_BETA_KM)
@@ -367,7 +375,7 @@ def check_radio_inputs(
 def _check_inputs(
     frequency_ghz: float, time_percent: float, tx_height_m: float, rx_height_m: float, latitude_deg: float,
     polarisation: str, location_percent: float, location_sigma: float, delta_n: float, n0: float,
-    d_ct_km: float | None, d_cr_km: float | None,
+    d_ct_km: float | None, d_cr_km: float | None, clutter_gap_km: float,
 ) -> None:  # fmt: skip
     check_radio_inputs(
         frequency_ghz=frequency_ghz,
@@ -391,3 +399,12 @@ def _check_inputs(
                 "coast-distance-out-of-range", coast_km, 0.0, 20_000.0, "海岸までの距離", "the distance to the coast",
                 "km",
             )  # fmt: skip
+    check_clutter_gap(clutter_gap_km)
+
+
+def check_clutter_gap(clutter_gap_km: float) -> None:
+    """Raise InputError unless the distance from the receiver to clutter is 0–1 km."""
+    _check_range(
+        "clutter-distance-out-of-range", clutter_gap_km * 1000.0, 0.0, 1000.0, "受信点から地物までの距離",
+        "the distance from the receiver to clutter", "m",
+    )  # fmt: skip

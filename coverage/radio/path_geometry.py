@@ -71,12 +71,15 @@ class Profile:
     def length_km(self) -> float:
         return float(self.distance_km[-1])
 
-    @property
-    def surface_m(self) -> FloatArray:
-        """g_i: ground plus representative clutter, the terminals' own clutter left out. Equation (1c), (1d)."""
-        surface = self.height_m + self.clutter_m
-        surface[0] = self.height_m[0]
-        surface[-1] = self.height_m[-1]
+    def surface_m(self, clutter_gap_km: float = 0.0) -> FloatArray:
+        """g_i: ground plus representative clutter, the terminals' own clutter left out. Equation (1c), (1d).
+
+        Clutter nearer than ``clutter_gap_km`` to the receiver is left out too: a person stands in the street and not
+        against the wall (0: the Recommendation as it is).
+        """
+        counts = self.length_km - self.distance_km > clutter_gap_km - 1e-9
+        counts[[0, -1]] = False
+        surface: FloatArray = self.height_m + np.where(counts, self.clutter_m, 0.0)
         return surface
 
 

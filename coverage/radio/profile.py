@@ -101,7 +101,7 @@ def path_view(profile: Profile, result: P1812Result, *, frequency_ghz: float) ->
     bulge = 500.0 / result.a_e_km * d * remaining
     h_ts, h_rs = result.geometry.h_ts_m, result.geometry.h_rs_m
     line = (h_ts * remaining + h_rs * d) / length
-    surface = profile.surface_m + bulge
+    surface = profile.surface_m() + bulge
     fresnel = np.sqrt(1000.0 * wavelength_m(frequency_ghz) * d * remaining / length)
     inner = slice(1, -1)
     return PathView(

@@ -21,12 +21,13 @@ from coverage.errors import InputError, OutsideTerrainError
 from coverage.radio import freespace
 from coverage.radio.diffraction import Polarisation
 from coverage.radio.link import pixel_location_sigma_db
-from coverage.radio.p1812 import MIN_RANGE_KM, check_radio_inputs
+from coverage.radio.p1812 import MIN_RANGE_KM, check_clutter_gap, check_radio_inputs
 from coverage.radio.path_geometry import INLAND, Profile
 from coverage.radio.position import grid_latitude
 from coverage.radio.sweep_area import Fan, Layers, read_back, sweep_rays
 from coverage.radio.sweep_formulas import make_constants, make_tables
-from coverage.radio.sweep_kernels import new_workspace, sweep_profile
+from coverage.radio.sweep_hull import new_workspace
+from coverage.radio.sweep_kernels import sweep_profile
 
 MAX_STEP_M: Final = 100.0
 """No ray is sampled coarser than this: the shortest path needs points between its ends."""
@@ -107,6 +108,7 @@ def area_loss_db(
         delta_n=radio.delta_n,
         location_percent=radio.location_percent,
         location_sigma_db=pixel_location_sigma_db(grid.cell_m, frequency_mhz, radio),
+        clutter_gap_km=radio.receiver_clutter_distance_m / 1000.0,
     )
     reach = math.hypot(fan.latitude_north, fan.latitude_east) * fan.steps * fan.step_km
     distance: NDArray[np.float64] = np.arange(fan.steps + 1, dtype=np.float64) * fan.step_km
@@ -152,6 +154,7 @@ def ray_loss_db(
     n0: float = 325.0,
     d_ct_km: float | None = None,
     d_cr_km: float | None = None,
+    clutter_gap_km: float = 0.0,
 ) -> NDArray[np.float64]:
     """Loss, dB, of a receiver at every point of ``profile``, by the sweep's own kernel.
 
@@ -169,6 +172,7 @@ def ray_loss_db(
         delta_n=delta_n,
         n0=n0,
     )
+    check_clutter_gap(clutter_gap_km)
     constants = make_constants(
         frequency_ghz=frequency_ghz,
         time_percent=time_percent,
@@ -178,6 +182,7 @@ def ray_loss_db(
         delta_n=delta_n,
         location_percent=location_percent,
         location_sigma_db=location_sigma_db,
+        clutter_gap_km=clutter_gap_km,
     )
     n = profile.distance_km.size - 1
     reach = abs(latitude_slope) * profile.length_km

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from coverage.radio.kernel import inner, kernel
 from coverage.radio.sweep_formulas import Constants, Tables
-from coverage.radio.sweep_kernels import Workspace, new_workspace, sweep_profile
+from coverage.radio.sweep_hull import Workspace, new_workspace
+from coverage.radio.sweep_kernels import sweep_profile
 
 FloatArray = NDArray[np.float64]
 

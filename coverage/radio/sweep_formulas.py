@@ -62,6 +62,8 @@ class Constants(NamedTuple):
     gamma_d: float
     location_db: float
     """−I(pL / 100)·σ_loc."""
+    clutter_gap_km: float
+    """Clutter nearer than this to the receiver is left out."""
 
 
 class Tables(NamedTuple):
@@ -99,6 +101,7 @@ def make_constants(
     delta_n: float,
     location_percent: float,
     location_sigma_db: float,
+    clutter_gap_km: float = 0.0,
 ) -> Constants:
     """Fold the parameters of a run into constants. The caller has checked them."""
     f, p = frequency_ghz, time_percent
@@ -131,6 +134,7 @@ def make_constants(
         ducting_fixed_db=102.45 + 20.0 * math.log10(f) + low_frequency,
         gamma_d=5e-5 * a_e * math.cbrt(f),
         location_db=-inverse_normal(location_percent / 100.0) * location_sigma_db,
+        clutter_gap_km=float(clutter_gap_km),
     )
 
 

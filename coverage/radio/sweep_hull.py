@@ -8,14 +8,67 @@ have that shape is shown in docs/radial-sweep.md.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coverage.radio.kernel import inner
+from coverage.radio.kernel import inner, kernel
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+
+class Workspace(NamedTuple):
+    """Arrays that one thread reuses from ray to ray, for profiles of up to ``height.size`` points.
+
+    The hulls are columns of (distance km, height m, index of the point): of bare ground less c_e·d² (e), of ground with clutter less
+    c_e·d² (g) and less c_β·d² (b), and of bare ground as it is, for the effective heights (v).
+    """
+
+    height: FloatArray
+    clutter: FloatArray
+    zone: NDArray[np.uint8]
+    flat_e: FloatArray
+    flat_g: FloatArray
+    flat_b: FloatArray
+    e_d: FloatArray
+    e_y: FloatArray
+    e_i: IntArray
+    g_d: FloatArray
+    g_y: FloatArray
+    g_i: IntArray
+    b_d: FloatArray
+    b_y: FloatArray
+    b_i: IntArray
+    v_d: FloatArray
+    v_y: FloatArray
+    v_i: IntArray
+
+
+@kernel
+def new_workspace(points: int) -> Workspace:
+    """Room for rays of ``points`` points, both ends included."""
+    return Workspace(
+        np.empty(points),
+        np.zeros(points),
+        np.empty(points, dtype=np.uint8),
+        np.empty(points),
+        np.empty(points),
+        np.empty(points),
+        np.empty(points),
+        np.empty(points),
+        np.empty(points, dtype=np.int64),
+        np.empty(points),
+        np.empty(points),
+        np.empty(points, dtype=np.int64),
+        np.empty(points),
+        np.empty(points),
+        np.empty(points, dtype=np.int64),
+        np.empty(points),
+        np.empty(points),
+        np.empty(points, dtype=np.int64),
+    )
 
 
 @inner
@@ -93,6 +146,12 @@ def _clearance(y: float, d: float, length: float, h_ts: float, h_rs: float, bulg
 
 
 @inner
+def line_of_sight_nu(y: float, d: float, length: float, h_ts: float, h_rs: float, bulge: float) -> float:
+    """ν/nu_scale of one point. Equation (15)."""
+    return _clearance(y, d, length, h_ts, h_rs, bulge) * math.sqrt(length / (d * (length - d)))
+
+
+@inner
 def _farther_is_nearer_to_the_line(
     hull_d: FloatArray, hull_y: FloatArray, v: int, length: float, h_ts: float, h_rs: float, bulge: float
 ) -> bool:
@@ -144,8 +203,7 @@ def line_of_sight_peak(
             high = middle
     v = low
     peak_vertex = v
-    at = hull_d[v]
-    best = _clearance(hull_y[v], at, length, h_ts, h_rs, bulge) * math.sqrt(length / (at * (length - at)))
+    best = line_of_sight_nu(hull_y[v], hull_d[v], length, h_ts, h_rs, bulge)
     best_index = hull_i[v]
     for a in (v - 1, v):
         if a < 0 or a >= last or hull_i[a + 1] - hull_i[a] < 2:
@@ -162,10 +220,7 @@ def line_of_sight_peak(
         if bound <= best or bound <= floor:
             continue
         for i in range(hull_i[a] + 1, hull_i[a + 1]):
-            at = d[i]
-            nu = _clearance(flattened[i], at, length, h_ts, h_rs, bulge) * math.sqrt(
-                length / (at * (length - at))
-            )
+            nu = line_of_sight_nu(flattened[i], d[i], length, h_ts, h_rs, bulge)
             if nu >= best:
                 best = nu
                 best_index = i

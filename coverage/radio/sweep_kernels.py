@@ -8,7 +8,6 @@ regression sums, lengths of the zones. docs/radial-sweep.md derives each term; t
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +33,9 @@ from coverage.radio.sweep_formulas import (
     time_distribution_db,
 )
 from coverage.radio.sweep_hull import (
+    Workspace,
     extreme_along,
+    line_of_sight_nu,
     line_of_sight_peak,
     push,
     tangent_from_receiver,
@@ -49,58 +50,6 @@ _LN10 = math.log(10.0)
 _LOG_50 = math.log10(50.0)
 _INSIGNIFICANT_DB = 55.0
 """A mechanism that is weaker by this much changes the sum of equation (63) by less than 3e-11 dB."""
-
-
-class Workspace(NamedTuple):
-    """Arrays that one thread reuses from ray to ray, for profiles of up to ``height.size`` points.
-
-    The hulls are columns of (distance km, height m, index of the point): of bare ground less c_e·d² (e), of ground with clutter less
-    c_e·d² (g) and less c_β·d² (b), and of bare ground as it is, for the effective heights (v).
-    """
-
-    height: FloatArray
-    clutter: FloatArray
-    zone: NDArray[np.uint8]
-    flat_e: FloatArray
-    flat_g: FloatArray
-    flat_b: FloatArray
-    e_d: FloatArray
-    e_y: FloatArray
-    e_i: IntArray
-    g_d: FloatArray
-    g_y: FloatArray
-    g_i: IntArray
-    b_d: FloatArray
-    b_y: FloatArray
-    b_i: IntArray
-    v_d: FloatArray
-    v_y: FloatArray
-    v_i: IntArray
-
-
-@kernel
-def new_workspace(points: int) -> Workspace:
-    """Room for rays of ``points`` points, both ends included."""
-    return Workspace(
-        np.empty(points),
-        np.zeros(points),
-        np.empty(points, dtype=np.uint8),
-        np.empty(points),
-        np.empty(points),
-        np.empty(points),
-        np.empty(points),
-        np.empty(points),
-        np.empty(points, dtype=np.int64),
-        np.empty(points),
-        np.empty(points),
-        np.empty(points, dtype=np.int64),
-        np.empty(points),
-        np.empty(points),
-        np.empty(points, dtype=np.int64),
-        np.empty(points),
-        np.empty(points),
-        np.empty(points, dtype=np.int64),
-    )
 
 
 @inner
@@ -188,6 +137,8 @@ def sweep_profile(
     h_ts = h_0 + c.tx_height_m
     need_beta = not c.at_median_time
     nu_floor = -0.78 / nu_scale
+    bare_km = c.clutter_gap_km - 1e-9
+    bare_from = 1
     n_e = n_g = n_b = n_v = 0
     peak_e = peak_g = peak_b = 0
     steep_e = steep_g = steep_b = steep_level = -math.inf
@@ -238,6 +189,25 @@ def sweep_profile(
                 previous = zone
             if zone == _SEA:
                 last_sea = k
+
+        if has_clutter:
+            # Clutter counts from a distance on; between it and the receiver the ground is bare. Without such a
+            # distance this is every point but the receiver's own.
+            while bare_from < k and length - d[bare_from] > bare_km:
+                at = d[bare_from]
+                raised = height[bare_from] + clutter[bare_from]
+                y = raised - c_e * at * at
+                flat_g[bare_from] = y
+                n_g = push(g_d, g_y, g_i, n_g, at, y, bare_from)
+                steep_g = max(steep_g, (y - h_ts) / at)
+                if need_beta:
+                    y = raised - c_beta * at * at
+                    flat_b[bare_from] = y
+                    n_b = push(b_d, b_y, b_i, n_b, at, y, bare_from)
+                    steep_b = max(steep_b, (y - h_ts) / at)
+                bare_from += 1
+        else:
+            bare_from = k
 
         if k >= first and k >= 2:
             h_rs = h_k + c.rx_height_m
@@ -323,15 +293,25 @@ def sweep_profile(
             between = need_beta and c.log_p >= log_b0
             if between or not need_beta:
                 steepest = steep_g + c_e * length
+                for i in range(bare_from, k):
+                    steepest = max(steepest, (flat_e[i] - h_ts) / d[i] + c_e * length)
                 if steepest < slope:
-                    nu, _, peak_g = line_of_sight_peak(
-                        g_d, g_y, g_i, n_g, peak_g, d, flat_g, length, h_ts, h_rs, c_e, nu_floor
-                    )
+                    nu = -math.inf
+                    if n_g > 0:
+                        nu, _, peak_g = line_of_sight_peak(
+                            g_d, g_y, g_i, n_g, peak_g, d, flat_g, length, h_ts, h_rs, c_e, nu_floor
+                        )
+                    for i in range(bare_from, k):
+                        nu = max(nu, line_of_sight_nu(flat_e[i], d[i], length, h_ts, h_rs, c_e))
                     nu *= nu_scale
                 else:
                     if has_clutter or not hidden:
-                        v = tangent_from_receiver(g_d, g_y, n_g, length, receiver)
-                        seen = (g_y[v] - receiver) / (length - g_d[v])
+                        seen = -math.inf
+                        if n_g > 0:
+                            v = tangent_from_receiver(g_d, g_y, n_g, length, receiver)
+                            seen = (g_y[v] - receiver) / (length - g_d[v])
+                        for i in range(bare_from, k):
+                            seen = max(seen, (flat_e[i] - receiver) / (length - d[i]))
                     nu = bullington_obstructed_nu(length, h_ts, h_rs, steepest, seen - c_e * length, nu_scale)
                 l_dp = bullington_from_nu(nu, length)
                 spherical = _spherical_db(c, c_e, length, h_te, h_re, omega)
@@ -344,15 +324,27 @@ def sweep_profile(
             # --- and at that of β0 (§4.3.5) ---
             if need_beta:
                 steepest = steep_b + c_beta * length
+                for i in range(bare_from, k):
+                    y = height[i] - c_beta * d[i] * d[i]
+                    steepest = max(steepest, (y - h_ts) / d[i] + c_beta * length)
                 if steepest < slope:
-                    nu, _, peak_b = line_of_sight_peak(
-                        b_d, b_y, b_i, n_b, peak_b, d, flat_b, length, h_ts, h_rs, c_beta, nu_floor
-                    )
+                    nu = -math.inf
+                    if n_b > 0:
+                        nu, _, peak_b = line_of_sight_peak(
+                            b_d, b_y, b_i, n_b, peak_b, d, flat_b, length, h_ts, h_rs, c_beta, nu_floor
+                        )
+                    for i in range(bare_from, k):
+                        y = height[i] - c_beta * d[i] * d[i]
+                        nu = max(nu, line_of_sight_nu(y, d[i], length, h_ts, h_rs, c_beta))
                     nu *= nu_scale
                 else:
                     below = h_rs - c_beta * length * length
-                    v = tangent_from_receiver(b_d, b_y, n_b, length, below)
-                    seen = (b_y[v] - below) / (length - b_d[v])
+                    seen = -math.inf
+                    if n_b > 0:
+                        v = tangent_from_receiver(b_d, b_y, n_b, length, below)
+                        seen = (b_y[v] - below) / (length - b_d[v])
+                    for i in range(bare_from, k):
+                        seen = max(seen, (height[i] - c_beta * d[i] * d[i] - below) / (length - d[i]))
                     nu = bullington_obstructed_nu(
                         length, h_ts, h_rs, steepest, seen - c_beta * length, nu_scale
                     )
@@ -454,18 +446,10 @@ def sweep_profile(
             near_horizon_db = 20.0 * math.log10(length)
         n_v = push(v_d, v_y, v_i, n_v, length, h_k, k)
         steep_level = max(steep_level, (h_k - h_ts) / length)
-        raised = h_k
-        if has_clutter:
-            raised += clutter[k]
-            y = raised - drop
-            flat_g[k] = y
-            n_g = push(g_d, g_y, g_i, n_g, length, y, k)
-            steep = (y - h_ts) / length
-        else:
-            n_g = n_e
-        steep_g = max(steep_g, steep)
-        if need_beta:
-            y = raised - c_beta * length * length
-            flat_b[k] = y
-            n_b = push(b_d, b_y, b_i, n_b, length, y, k)
-            steep_b = max(steep_b, (y - h_ts) / length)
+        if not has_clutter:
+            n_g, steep_g = n_e, steep_e
+            if need_beta:
+                y = h_k - c_beta * length * length
+                flat_b[k] = y
+                n_b = push(b_d, b_y, b_i, n_b, length, y, k)
+                steep_b = max(steep_b, (y - h_ts) / length)

@@ -152,6 +152,25 @@ def test_clutter_beside_the_receiver_raises_the_loss() -> None:
     assert raised > 3.0
 
 
+def test_clutter_nearer_than_a_distance_can_be_left_out() -> None:
+    d = np.linspace(0.0, 3.0, 31)
+    clutter = np.full(31, 12.0)
+    town = Profile(d, np.full(31, 50.0), clutter_m=clutter)
+    losses = [
+        basic_transmission_loss(town, **MOBILE, clutter_gap_km=km).loss_db
+        for km in (0.0, 0.1, 0.15, 0.5, 1.0)
+    ]
+    assert losses[0] == losses[1]  # the nearest point is 100 m away
+    assert losses[1:] == sorted(losses[1:], reverse=True)
+    assert losses[1] > losses[2] + 1.0
+    bare = Profile(d[:11], np.full(11, 50.0))
+    near_town = Profile(d[:11], np.full(11, 50.0), clutter_m=clutter[:11])
+    assert (
+        basic_transmission_loss(near_town, **MOBILE, clutter_gap_km=1.0).loss_db
+        == basic_transmission_loss(bare, **MOBILE).loss_db
+    )
+
+
 def test_sea_and_land_sections_meet_half_way() -> None:
     zone = [SEA, SEA, COASTAL_LAND, INLAND, INLAND, COASTAL_LAND, SEA, INLAND]
     profile = Profile([0.0, 1.0, 2.0, 4.0, 5.0, 7.0, 8.0, 10.0], np.zeros(8), zone=zone)
@@ -261,6 +280,8 @@ def test_ducting_beyond_seventy_degrees_of_latitude() -> None:
         ({"n0": 20.0}, "n0-out-of-range"),
         ({"d_ct_km": -1.0}, "coast-distance-out-of-range"),
         ({"polarisation": "circular"}, "polarisation-unknown"),
+        ({"clutter_gap_km": 1.5}, "clutter-distance-out-of-range"),
+        ({"clutter_gap_km": float("nan")}, "clutter-distance-out-of-range"),
     ],
 )
 def test_inputs_outside_the_recommendation_are_refused_by_name(change: dict[str, Any], code: str) -> None:

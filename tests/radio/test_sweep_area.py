@@ -384,6 +384,24 @@ def test_clutter_hides_receivers_but_not_on_their_own_pixel() -> None:
     assert area.loss_db[row, at - 3] == bare.loss_db[row, at - 3]
 
 
+def test_clutter_in_front_of_the_receiver_can_be_left_out() -> None:
+    flat = _hills()
+    flat = dataclasses.replace(flat, height_m=np.full_like(flat.height_m, 20.0))
+    clutter = np.zeros(flat.grid.shape, dtype=np.float32)
+    clutter[100, 130] = 15.0
+    with_tree = dataclasses.replace(flat, clutter_m=clutter)
+    area = _disc(with_tree, radio=RadioConfig(receiver_clutter_distance_m=120.0))
+    bare, full = _disc(flat), _disc(with_tree)
+    row, first = 100 - area.window.row0, 131 - area.window.col0
+    assert np.array_equal(
+        area.loss_db[row, first : first + 2], bare.loss_db[row, first : first + 2]
+    )  # 50, 100 m behind
+    assert area.loss_db[row, first + 2] == pytest.approx(
+        full.loss_db[row, first + 2], abs=1e-4
+    )  # 150 m behind
+    assert full.loss_db[row, first + 2] > bare.loss_db[row, first + 2] + 1.0
+
+
 def test_missing_clutter_is_no_data() -> None:
     terrain = _hills(size=81)
     clutter = np.zeros(terrain.grid.shape, dtype=np.float32)

@@ -65,6 +65,7 @@ def _random_ray(rng: np.random.Generator) -> tuple[Profile, dict[str, Any], floa
         "n0": float(rng.uniform(300.0, 370.0)),
         "location_percent": float(rng.choice([50.0, 50.0, 90.0, 10.0, 99.0])),
         "location_sigma_db": float(rng.choice([0.0, 2.0, 5.5])),
+        "clutter_gap_km": float(rng.choice([0.0, 0.0, 0.03, 0.1, 0.25])),
     }
     profile = Profile(distance, height, clutter_m=clutter, zone=zone)
     return profile, parameters, float(rng.uniform(20.0, 75.0)), float(rng.uniform(-0.009, 0.009))
