@@ -105,7 +105,29 @@ def read_answers(path: Path | None) -> dict[str, Any]:
             f"回答ファイル「{path.name}」に使えるのは {'・'.join(sorted(known))} です。",
             f"The mapping file '{path.name}' may hold {', '.join(sorted(known))}.",
         )
+    _check_answers(answers, path.name)
     return answers
+
+
+def _check_answers(answers: Mapping[str, Any], name: str) -> None:
+    """An answer that is none of those on offer would otherwise count as no answer. Raises "mapping-unknown"."""
+    from coverage.uploads.headers import ALIASES
+
+    columns = answers.get("columns", {})
+    wrong = [key for key in ("sheet", "layer") if key in answers and not isinstance(answers[key], str)]
+    wrong += [key for key, allowed in (("axes", ("swap", "keep")), ("datum", ("tokyo", "jgd2011"))) if key in answers and answers[key] not in allowed]
+    if "crs" in answers and (isinstance(answers["crs"], bool) or not isinstance(answers["crs"], (int, str))):
+        wrong.append("crs")
+    if not isinstance(columns, dict) or not all(isinstance(header, str) for header in columns.values()):
+        wrong.append("columns")
+    elif not all(field.isidentifier() for field in columns):
+        wrong.append(f"columns ({', '.join(sorted(ALIASES))})")
+    if wrong:
+        raise InputError(
+            "mapping-unknown",
+            f"回答ファイル「{name}」の {'・'.join(wrong)} の値は使えません。docs/uploads.md の例を見てください。",
+            f"The values of {', '.join(wrong)} in the mapping file '{name}' cannot be used; see the example in docs/uploads.md.",
+        )
 
 
 def check_upload(

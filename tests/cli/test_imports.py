@@ -126,6 +126,9 @@ def test_answers_come_from_a_mapping_file(command, tmp_path):
     answers.write_text('axis = "swap"\n', encoding="utf-8")
     done = command("import-sites", swapped, "--dry-run", "--json", "--mapping", answers)
     assert (done.code, done.json["error"]["code"]) == (2, "mapping-unknown")
+    for wrong in ('axes = "yes"', "datum = 1", "sheet = 1", "columns = 3", "crs = true", "[columns]\nlat = 1"):
+        answers.write_text(wrong, encoding="utf-8")
+        assert command("import-sites", swapped, "--dry-run", "--json", "--mapping", answers).json["error"]["code"] == "mapping-unknown", wrong
     answers.write_text("axes = = 1", encoding="utf-8")
     assert command("import-sites", swapped, "--dry-run", "--json", "--mapping", answers).json["error"]["code"] == "mapping-unreadable"
 
