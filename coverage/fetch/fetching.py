@@ -290,6 +290,7 @@ class _Fetching:
                 f"層 {planned.layer} のファイルが公表元に一つもありません。addresses.toml の住所と版を確かめてください。",
                 f"The publisher has not one file of the layer {planned.layer}; check address and edition in addresses.toml.",
             )
+        notes = (*planned.notes, *_holes(planned, set(absent)))
         layer = planned.layer
         files = [
             CatalogueFile(f"{self.home.code}/{layer}/{s.name}", s.sha256, s.bytes, s.address, s.etag, s.last_modified)
@@ -309,11 +310,11 @@ class _Fetching:
             date=self.setting.day(),
             files=tuple(sorted(files, key=lambda f: f.path)),
             options=planned.options,
-            notes=planned.notes,
+            notes=notes,
         )
         # The readers look for <layer>/<file>; in the staging area that folder is called "files".
         here = entry.config().model_copy(update={"path": _staged_paths(entry)})
-        facts, notes, towns = checks.check_layer(
+        facts, read, towns = checks.check_layer(
             layer, here, staging.place, prefecture=self.home, municipalities=self.municipalities or ()
         )
         if towns:
@@ -322,12 +323,34 @@ class _Fetching:
             facts = {**facts, "absent": absent}
         elif absent:
             facts = {**facts, "absent_tiles": len(absent)}
-        return replace(entry, checks=facts, notes=(*entry.notes, *notes))
+        return replace(entry, checks=facts, notes=(*entry.notes, *read))
 
     def _absent_list(self, staging: Staging, absent: list[str], layer: str) -> list[CatalogueFile]:
         path = staging.files / ABSENT_LIST
         path.write_text("".join(f"{name.removesuffix('.png')}\n" for name in sorted(absent)), encoding="utf-8", newline="\n")
         return [CatalogueFile(f"{self.home.code}/{layer}/{ABSENT_LIST}", sha256(path), path.stat().st_size)]
+
+
+def _holes(planned: LayerPlan, absent: set[str]) -> tuple[tuple[str, str], ...]:
+    """A note on elevation tiles that lack inside the land; PublisherError where they are more than the addresses allow."""
+    inside = [f.name for f in planned.files or () if f.inside]
+    lacking = [name for name in inside if name in absent]
+    if not lacking:
+        return ()
+    if len(lacking) > planned.info.may_be_absent_below_share * len(inside):
+        raise PublisherError(
+            "terrain-holes",
+            f"陸の中の標高タイル {len(inside):,} 枚のうち {len(lacking):,} 枚（{lacking[0]} など）が公表元にありません。住所とズームを"
+            "確かめてください。",
+            f"{len(lacking):,} of {len(inside):,} elevation tiles inside the land ({lacking[0]} …) are not there; check the "
+            "address and the zoom.",
+        )
+    return (
+        (
+            f"陸の中の標高タイル {len(lacking):,} 枚が公表されておらず、その部分はデータなし。",
+            f"Elevation tiles inside the land that are not published, NO DATA there: {len(lacking):,}.",
+        ),
+    )
 
 
 def _staged_paths(entry: CatalogueEntry) -> str | list[str]:

@@ -59,7 +59,11 @@ def opened(folder: Path, *, watch: Watch = _silent) -> Iterator[Catalogue]:
                 f"The layers' folder '{folder.name}' is in use by another process; try again when it has ended.",
             )
         finish_journal(folder, watch=watch)
-        yield load_catalogue(folder)
+        try:
+            yield load_catalogue(folder)
+        except OSError as problem:
+            # Files of others are judged where they are read; what is left is this folder's own disk.
+            raise disk_error(folder.name, problem) from None
 
 
 def install(folder: Path, moves: Mapping[str, Path], catalogue: Catalogue, *, watch: Watch = _silent) -> None:

@@ -51,6 +51,8 @@ class PlannedFile:
     may_be_absent: bool = False
     page_means_absent: bool = False
     """A web page at HTTP 200 also says "there is none" (for slivers of sea that a publisher may not know)."""
+    inside: bool = False
+    """An elevation tile wholly in the land: if it is absent, that is a hole and no sea."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def plan_layer(
     Raises InputError for choices that a source does not have.
     """
     if layer == "terrain":
-        return _terrain(book, choices, municipalities, terrain or choices.terrain)
+        return _terrain(book, prefecture, choices, municipalities, terrain or choices.terrain)
     name = _SOURCES[layer]
     source = book.source(name)
     own = {"prefecture": prefecture.code}
@@ -127,13 +129,19 @@ def plan_layer(
     if municipalities is None:
         return LayerPlan(layer, name, source, None, paths=(layer,), options=options)
     if layer == "shelters":
-        files = tuple(
-            replace(_file(source, {**own, "municipality": m.code, "kind": kind}), may_be_absent=True)
-            for m in municipalities
+        codes = dict.fromkeys(prefecture.city_code(m.code) for m in _counted(municipalities, prefecture))
+        listed = [
+            replace(_file(source, {**own, "municipality": code, "kind": kind}), may_be_absent=True)
+            for code in codes
             for kind in _SHELTER_KINDS
-        )
-        return LayerPlan(layer, name, source, files, options=options)
-    return _population(name, source, choices, municipalities, options)
+        ]
+        # An address by prefecture is the same for every municipality.
+        return LayerPlan(layer, name, source, tuple(dict.fromkeys(listed)), options=options)
+    return _population(name, source, choices, _counted(municipalities, prefecture), options)
+
+
+def _counted(municipalities: Sequence[Municipality], prefecture: Prefecture) -> list[Municipality]:
+    return [m for m in municipalities if m.code not in prefecture.without_census]
 
 
 def _population(
@@ -156,7 +164,7 @@ def _population(
 
 
 def _terrain(
-    book: AddressBook, choices: Choices, municipalities: Sequence[Municipality] | None, which: str
+    book: AddressBook, prefecture: Prefecture, choices: Choices, municipalities: Sequence[Municipality] | None, which: str
 ) -> LayerPlan:
     if which not in TERRAINS:
         raise InputError(
@@ -186,11 +194,15 @@ def _terrain(
                 f"標高タイルのズーム {zoom} は使えません。9〜15（10 m メッシュは 14 まで）にしてください。",
                 f"Zoom {zoom} cannot be used for elevation tiles; give 9 to 15 (10 m data end at 14).",
             )
+        surveyed = outline_of(_counted(municipalities, prefecture))
+        tolerant = source.may_be_absent_below_share > 0
         files = tuple(
             replace(
-                _file(source, {"zoom": str(t.zoom), "x": str(t.x), "y": str(t.y)}), may_be_absent=not t.inside
+                _file(source, {"zoom": str(t.zoom), "x": str(t.x), "y": str(t.y)}),
+                may_be_absent=tolerant or not t.inside,
+                inside=t.inside,
             )
-            for t in map_tiles(land, zoom, margin_m=source.margin_m)
+            for t in map_tiles(land, zoom, margin_m=source.margin_m, surveyed=surveyed)
         )
     return LayerPlan("terrain", name, source, files, paths=("terrain",), options=options)
 

@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from coverage.errors import InputError, RegionError
 
@@ -25,6 +26,19 @@ class Prefecture:
     area_km2: float | None = None
     census_2020: int | None = None
     fictional: bool = False
+    designated_cities: tuple[str, ...] = ()
+    """Five-digit codes of cities with wards: the boundaries have the wards' codes, some publishers the city's."""
+    without_census: tuple[str, ...] = ()
+    """Municipalities for which neither the census nor shelters nor all elevation tiles exist."""
+
+    def city_code(self, code: str) -> str:
+        """The city of a ward's code, any other code as it is (the wards of Tokyo are municipalities themselves).
+
+        Wards follow their city's code: 14101–14118 belong to 14100, 14131–14137 to 14130 (JIS X 0402).
+        """
+        if code[2] != "1":
+            return code
+        return max((c for c in self.designated_cities if c <= code), default=code)
 
     @property
     def plane_epsg(self) -> int:
@@ -37,7 +51,7 @@ def prefectures(path: Path = PACKAGED) -> dict[str, Prefecture]:
     """All prefectures by two-digit code. Raises RegionError "prefectures-toml-broken"."""
     try:
         rows = tomllib.loads(path.read_text(encoding="utf-8"))["prefectures"]
-        found = [Prefecture(**{**row, "other_zones": tuple(row.get("other_zones", ()))}) for row in rows]
+        found = [Prefecture(**_hashable(row)) for row in rows]
         if any(not 1 <= p.zone <= 19 or not (p.code.isdigit() and len(p.code) == 2) for p in found):
             raise ValueError("zone or code")
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as problem:
@@ -47,6 +61,10 @@ def prefectures(path: Path = PACKAGED) -> dict[str, Prefecture]:
             f"The table of prefectures '{path.name}' cannot be read ({problem}); install the product again.",
         ) from None
     return {p.code: p for p in found}
+
+
+def _hashable(row: dict[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
 
 
 def prefecture(code: str, path: Path = PACKAGED) -> Prefecture:

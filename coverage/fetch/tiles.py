@@ -45,8 +45,14 @@ def _mesh_range(west: float, south: float, east: float, north: float) -> np.ndar
     return np.array([row * 100 + col for row in rows for col in cols], dtype=np.int64)
 
 
-def map_tiles(land: BaseGeometry, zoom: int, *, margin_m: float) -> list[MapTile]:
-    """Web Mercator tiles that the land or a margin around it touches, by x then y."""
+def map_tiles(
+    land: BaseGeometry, zoom: int, *, margin_m: float, surveyed: BaseGeometry | None = None
+) -> list[MapTile]:
+    """Web Mercator tiles that the land or a margin around it touches, by x then y.
+
+    ``surveyed``: the part of the land in which every tile must exist (default: all of it).
+    """
+    known = land if surveyed is None else surveyed
     outline = _with_margin(land, margin_m)
     west, south, east, north = outline.bounds
     n = 2**zoom
@@ -55,9 +61,9 @@ def map_tiles(land: BaseGeometry, zoom: int, *, margin_m: float) -> list[MapTile
     xs, ys = (a.ravel() for a in np.meshgrid(np.arange(x0, x1 + 1), np.arange(y0, y1 + 1), indexing="ij"))
     boxes = shapely.box(_lon(xs, n), _lat(ys + 1, n), _lon(xs + 1, n), _lat(ys, n))
     shapely.prepare(outline)
-    shapely.prepare(land)
+    shapely.prepare(known)
     touched = shapely.intersects(outline, boxes)
-    inside = shapely.contains_properly(land, boxes)
+    inside = shapely.contains_properly(known, boxes)
     return [MapTile(zoom, int(x), int(y), bool(w)) for x, y, w in zip(xs[touched], ys[touched], inside[touched], strict=True)]
 
 

@@ -210,3 +210,41 @@ class TestTiles:
         shares = first_level_meshes(land)
         assert {c: round(100 * s, 1) for c, s in shares.items()} == {"5035": 4.0, "5036": 5.4, "5135": 0.0, "5136": 56.7, "5236": 33.8}
         assert {n for n, on_land in degree_tiles(land, margin_m=3000) if on_land} == {"N33E135", "N33E136", "N34E135", "N34E136", "N35E136"}
+
+
+class TestWardsAndVillages:
+    def towns(self, *codes: str) -> list[Any]:
+        from coverage.domain.places import Municipality
+
+        return [Municipality(c, c, "", shapely.box(139 + i, 35.1, 139.2 + i, 35.3)) for i, c in enumerate(codes)]
+
+    def plan(self, code: str, layer: str, *towns: str) -> list[str]:
+        from coverage.fetch.plan import Choices, plan_layer
+
+        found = plan_layer(layer, load_addresses(), prefecture(code), Choices(), municipalities=self.towns(*towns))
+        return [f.name for f in found.files or ()]
+
+    def test_shelters_of_wards_are_asked_for_by_their_city(self) -> None:
+        names = self.plan("14", "shelters", "14101", "14118", "14131", "14153", "14201", "14301")
+        assert names == [f"{c}_{k}.csv" for c in ("14100", "14130", "14150", "14201", "14301") for k in "12"]
+
+    def test_the_wards_of_tokyo_are_municipalities(self) -> None:
+        assert self.plan("13", "shelters", "13101", "13123") == ["13101_1.csv", "13101_2.csv", "13123_1.csv", "13123_2.csv"]
+
+    def test_every_designated_city_is_of_its_prefecture(self) -> None:
+        cities = [(p.code, c) for p in prefectures().values() for c in p.designated_cities]
+        assert len(cities) == 20
+        assert all(c.startswith(p) and c[2] == "1" and c.endswith("0") for p, c in cities)
+
+    def test_villages_without_a_census_need_no_mesh_and_no_shelter_list(self) -> None:
+        assert self.plan("01", "population", "01101", "01698") == self.plan("01", "population", "01101")
+        assert self.plan("01", "shelters", "01101", "01698") == ["01100_1.csv", "01100_2.csv"]
+
+    def test_an_address_by_prefecture_is_asked_once(self, tmp_path: Path) -> None:
+        from coverage.fetch.plan import Choices, plan_layer
+
+        text = PACKAGED.read_text(encoding="utf-8").replace("{municipality}_{kind}", "{prefecture}000_{kind}")
+        (tmp_path / "a.toml").write_text(text, encoding="utf-8")
+        book = load_addresses(tmp_path / "a.toml")
+        found = plan_layer("shelters", book, prefecture("14"), Choices(), municipalities=self.towns("14101", "14201"))
+        assert [f.name for f in found.files or ()] == ["14000_1.csv", "14000_2.csv"]
