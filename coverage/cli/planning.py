@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -23,6 +24,13 @@ def make(
     time_limit: Annotated[float, typer.Option("--time", min=0.1, help="最適化の上限時間（秒） / Time limit of the solver")] = 60.0,
     gap: Annotated[float, typer.Option("--gap", min=0.0, max=1.0, help="この差で打ち切る / Stop at this relative gap")] = 0.0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="乱数の種 / Seed")] = 1,
+    alternatives: Annotated[int, typer.Option("--alternatives", min=0, help="代替案の数 / Further near-optimal plans")] = 3,
+    epsilon: Annotated[float, typer.Option("--epsilon", min=0.0, max=1.0, help="代替案が上界を下回ってよい割合 / Share below the bound")] = 0.02,
+    distance: Annotated[int, typer.Option("--distance", min=1, help="代替案どうしで違う箇所数 / Sites that differ at least")] = 1,
+    pareto: Annotated[str, typer.Option("--pareto", help="二つめの目的（households など） / Second objective of a front")] = "",
+    draws: Annotated[int, typer.Option("--draws", min=0, help="不確かさの試行回数 / Draws of the radio model's error")] = 0,
+    threshold_error: Annotated[float, typer.Option("--threshold-error", min=0.0, help="しきい値の標準偏差（dB） / Sigma of the threshold")] = 2.0,
+    progress_file: Annotated[Path | None, typer.Option("--progress-file", help="途中経過を書くファイル / File to write progress to")] = None,
     run_id: Annotated[str | None, typer.Option("--run", help="計算結果の番号（既定は公開中） / Run id")] = None,
     region: options.Region = None,
     layers: options.Layers = None,
@@ -30,17 +38,20 @@ def make(
     as_json: options.Json = False,
 ) -> None:
     """予算から次の整備箇所を決め、どれだけ良いかを示す / Plan the next sites for a budget, with a bound"""
-    from coverage.cli.progress import terminal_progress
+    from coverage.cli.progress import FileProgress, terminal_progress
     from coverage.services import planning
     from coverage.services.context import AppContext
 
     request = planning.PlanRequest(
         budget_yen=budget, year_budgets=_years(years), sites=sites, objective=objective, operator=operator,
         site_cost_yen=cost, margin_db=margin, max_candidates=candidates, time_limit_s=time_limit, gap=gap, seed=seed,
+        alternatives=alternatives, epsilon=epsilon, distance=distance, pareto=pareto, draws=draws,
+        threshold_error_db=threshold_error,
     )  # fmt: skip
     context = AppContext.from_settings(region=region, layers=layers, runs=runs)
-    with terminal_progress(quiet=as_json) as progress:
-        plan = planning.make_plan(context, request, run_id=run_id, progress=progress)
+    with terminal_progress(quiet=as_json) as bar:
+        told = FileProgress(progress_file, bar)
+        plan = planning.make_plan(context, request, run_id=run_id, progress=told.progress, solving=told.solving)
     if as_json:
         options.print_json(plan)
         return
@@ -90,7 +101,28 @@ def _lines(plan: dict[str, Any]) -> list[str]:
     for row in plan["indicator"]:
         value = "開始値未登録" if row["forecast"] is None else f"{row['forecast']} 基"
         lines.append(f"整備数の見込み {row['fiscal_year']}年度: {value}（+{row['added']}、予測）")
+    lines += _further(plan)
     lines.append(f"証明書 / certificate: {plan['folder']}/certificate.json")
+    return lines
+
+
+def _further(plan: dict[str, Any]) -> list[str]:
+    """Other plans, the worth of each site, the front and the draws, where the plan has them."""
+    lines = []
+    for number, other in enumerate(plan.get("alternatives", {}).get("plans", ()), 1):
+        lines.append(f"代替案 {number}: {other['ja']}（上界との差 {100 * other['below_bound']:.2f} %）")
+    for row in plan.get("marginal", {}).get("chosen", ()):
+        lines.append(f"  {row['name']} を外すと: 人 -{row['worth']['people']:,.0f}、世帯 -{row['worth']['households']:,.0f}")
+    front = plan.get("pareto")
+    if front:
+        names = (front["first"], front["second"])
+        for point in front["points"]:
+            lines.append(f"{names[0]} {point['first']:,.0f} / {names[1]} {point['second']:,.0f}（{len(point['sites'])} 箇所）")
+    doubt = plan.get("uncertainty")
+    if doubt:
+        own = doubt["plan"]
+        lines.append(f"不確かさ（{doubt['draws']} 回）: P10 {own['p10']:,.0f}、P50 {own['p50']:,.0f}、P90 {own['p90']:,.0f}")
+        lines.append("どの試行でもほぼ選ばれる箇所: " + ("、".join(s["name"] for s in doubt["robust"]) or "なし"))
     return lines
 
 
