@@ -64,7 +64,7 @@ def test_pages_in_the_code_are_pages_of_the_navigation() -> None:
     main = Path(__file__).resolve().parents[2] / "coverage" / "web" / "main.py"
     source = main.read_text(encoding="utf-8")
     for name in PAGES[1:]:
-        assert f'url_path="{name}"' in source
+        assert f'"{name}"' in source
 
 
 def test_no_folder_is_called_pages_beside_the_main_script() -> None:

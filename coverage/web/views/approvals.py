@@ -60,7 +60,7 @@ def _facts(view: View, record: ImportRecord) -> list[Any]:
 
 def _waiting(view: View, context: AppContext, store: Store, record: ImportRecord) -> None:
     with st.container(border=True, key=f"waiting-{record.import_id}"):
-        titles = ("column.file", "column.what", "column.by", "column.when")
+        titles = ("column.file_name", "column.what", "column.by", "column.when")
         frame.sheet([Column(view.texts[t]) for t in titles], [_facts(view, record)])
         show_difference(view, imports.preview(context, store, store.import_changes(record.import_id)))
         remarks = [*record.report.get("errors", []), *record.report.get("warnings", [])]
@@ -106,7 +106,14 @@ def _decided(view: View, store: Store, records: list[ImportRecord]) -> None:
     if not records:
         return
     st.subheader(view.texts["approvals.decided"], anchor=False)
-    titles = ("column.file", "column.what", "column.by", "column.when", "column.state", "column.decided_by")
+    titles = (
+        "column.file_name",
+        "column.what",
+        "column.by",
+        "column.when",
+        "column.state",
+        "column.decided_by",
+    )
     rows = [
         [
             *_facts(view, r),
