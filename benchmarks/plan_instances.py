@@ -113,10 +113,11 @@ def streets(n: int, *, p: int, radius_m: float, seed: int) -> Instance:
 
 
 def clearings(n: int, m: int, *, p: int | None, budget: int | None = None, seed: int) -> Instance:
-    """Like :func:`settlements`, but every mast sees its own ragged part of its circle, as in mountains.
+    """Like :func:`settlements`, but every mast misses a ragged part of its circle, as in mountains.
 
-    The circle is cut into twelve directions and four rings; a direction is shadowed from a random ring on. Few demand
-    points then share exactly the same sites, so that merging rows helps less than among plain circles.
+    Each demand point lies in one of 48 kinds of place (twelve exposures, four depths of clutter, drawn by its number),
+    and each mast is blind to a random share of them. Few demand points then share exactly the same sites, so that
+    merging rows helps less than among plain circles.
     """
     base = settlements(n, m, p=p, budget=budget, seed=seed)
     rng = np.random.default_rng(seed + 1)
@@ -124,10 +125,9 @@ def clearings(n: int, m: int, *, p: int | None, budget: int | None = None, seed:
     for site in range(n):
         part = slice(int(base.indptr[site]), int(base.indptr[site + 1]))
         rows = base.indices[part].astype(np.int64)
-        # Direction and ring are drawn per row block: neighbours in the list are neighbours on the ground.
-        sector = (rows * 2_654_435_761 >> 12) % 12
-        ring = (rows * 40_503 >> 6) % 4
-        keep[part] = ring < rng.integers(2, 5, 12)[sector]
+        exposure = (rows * 2_654_435_761 >> 12) % 12
+        depth = (rows * 40_503 >> 6) % 4
+        keep[part] = depth < rng.integers(2, 5, 12)[exposure]
     running = np.concatenate(([0], np.cumsum(keep)))
     return make_instance(
         weights={"people": base.w}, indptr=running[base.indptr], indices=base.indices[keep], costs=base.costs,

@@ -23,15 +23,18 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from coverage.errors import InputError
+from coverage.plan.instance_checks import (
+    checked_costs,
+    checked_ids,
+    checked_reach,
+    refuse,
+    scaled_weights,
+    site_numbers,
+    whole,
+)
 
 Goal = Literal["max-coverage", "min-cost"]
 IntArray = NDArray[np.int64]
-
-WEIGHT_LIMIT = 2**53
-"""Largest total of the scaled weights (and of the costs): every sum stays exact in float64 as well."""
-DEFAULT_WEIGHT_SCALE = 1000
-"""Used for weights that are not all whole numbers: thousandths of a person."""
 
 
 @dataclass(frozen=True)
@@ -113,208 +116,6 @@ class Instance:
         return sum(int(self.costs[int(j)]) for j in sites)
 
 
-def _refuse(code: str, ja: str, en: str) -> InputError:
-    return InputError(code, ja, en)
-
-
-def scaled_weights(values: Any, weight_scale: int | None, name: str) -> tuple[IntArray, int]:
-    """Whole numbers from weights of any number type: (int64 (m,), scale used).
-
-    Without ``weight_scale`` whole numbers keep scale 1 and anything else takes :data:`DEFAULT_WEIGHT_SCALE`. Half is
-    rounded to even. Raises InputError for NaN, infinity, negative weights and totals beyond 2**53.
-    """
-    array = np.asarray(values)
-    if array.ndim != 1 or array.dtype.kind not in "iuf":
-        raise _refuse(
-            "plan-weights-not-numbers",
-            f"重み「{name}」は需要点ごとに1つの数値でなければなりません。",
-            f"The weights '{name}' must be one number per demand point.",
-        )
-    if array.dtype.kind == "f":
-        bad = np.flatnonzero(~np.isfinite(array))
-        if bad.size:
-            raise _refuse(
-                "plan-weight-nan",
-                f"重み「{name}」の{int(bad[0])}行目（0起点）が数値ではありません（NaN または無限大）。",
-                f"Weight '{name}' of demand row {int(bad[0])} (from 0) is NaN or infinite; give a number there.",
-            )
-    negative = np.flatnonzero(array < 0)
-    if negative.size:
-        raise _refuse(
-            "plan-weight-negative",
-            f"重み「{name}」の{int(negative[0])}行目（0起点）が負です。0以上にしてください。",
-            f"Weight '{name}' of demand row {int(negative[0])} (from 0) is negative; weights are 0 or more.",
-        )
-    if weight_scale is None:
-        whole = array.dtype.kind in "iu" or bool(np.all(array == np.rint(array)))
-        weight_scale = 1 if whole else DEFAULT_WEIGHT_SCALE
-    if weight_scale < 1:
-        raise _refuse(
-            "plan-weight-scale",
-            "weight_scale は1以上の整数にしてください。",
-            "weight_scale must be a whole number of at least 1.",
-        )
-    if float(array.sum(dtype=np.float64)) * weight_scale >= WEIGHT_LIMIT:
-        raise _refuse(
-            "plan-weights-too-large",
-            f"重み「{name}」の合計が大きすぎます（2の53乗以上）。単位を大きくしてください。",
-            f"The weights '{name}' add up to 2**53 or more; use a coarser unit.",
-        )
-    if array.dtype.kind == "f":
-        return np.rint(array * weight_scale).astype(np.int64), weight_scale
-    return array.astype(np.int64) * weight_scale, weight_scale
-
-
-def _whole(value: Any, name: str) -> int:
-    """A whole number ≥ 0 from whatever a file or a caller gave."""
-    number = value.item() if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0) else value
-    if isinstance(number, float) and number.is_integer():
-        number = int(number)
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise _refuse(
-            "plan-not-whole",
-            f"{name} は整数にしてください（値: {number}）。",
-            f"{name} must be a whole number (got {number}).",
-        )
-    if number < 0:
-        raise _refuse(
-            f"plan-{name.replace('_', '-')}-negative",
-            f"{name} が負です（{number}）。0以上にしてください。",
-            f"{name} is negative ({number}); it must be 0 or more.",
-        )
-    if number >= WEIGHT_LIMIT:
-        raise _refuse(
-            "plan-number-too-large",
-            f"{name} が大きすぎます（2の53乗以上）。",
-            f"{name} is 2**53 or more; that is too large.",
-        )
-    return number
-
-
-def _costs(costs: Any, n: int) -> IntArray:
-    if costs is None:
-        return np.ones(n, dtype=np.int64)
-    array = np.asarray(costs)
-    if array.ndim != 1 or len(array) != n or array.dtype.kind not in "iuf":
-        raise _refuse(
-            "plan-costs-shape",
-            f"費用は候補地ごとに1つの数値にしてください（候補地 {n} 件）。",
-            f"Costs must be one number for each of the {n} candidate sites.",
-        )
-    bad = np.flatnonzero(~np.isfinite(array) | (array < 0) | (array != np.rint(array)) | (array >= WEIGHT_LIMIT))
-    if bad.size:
-        raise _refuse(
-            "plan-cost-bad",
-            f"候補地 {int(bad[0])}（0起点）の費用が0以上の整数円ではありません。",
-            f"The cost of candidate {int(bad[0])} (from 0) is not a whole number of yen of 0 or more.",
-        )
-    if float(array.sum(dtype=np.float64)) >= WEIGHT_LIMIT:
-        raise _refuse(
-            "plan-costs-too-large",
-            "費用の合計が大きすぎます（2の53乗円以上）。",
-            "The costs add up to 2**53 yen or more.",
-        )
-    return array.astype(np.int64)
-
-
-def _ids(ids: Any, count: int, what_ja: str, what_en: str) -> tuple[str, ...] | None:
-    if ids is None:
-        return None
-    texts = tuple(str(value) for value in ids)
-    if len(texts) != count:
-        raise _refuse(
-            "plan-ids-shape",
-            f"{what_ja}の識別子が {len(texts)} 件で、{what_ja} {count} 件と合いません。",
-            f"There are {len(texts)} {what_en} ids for {count} {what_en}s.",
-        )
-    if len(set(texts)) != count:
-        seen: set[str] = set()
-        twice = next(text for text in texts if text in seen or seen.add(text))  # type: ignore[func-returns-value]
-        raise _refuse(
-            "plan-duplicate-id",
-            f"{what_ja}の識別子「{twice}」が重複しています。1つにしてください。",
-            f"The {what_en} id '{twice}' occurs more than once; ids must be distinct.",
-        )
-    return texts
-
-
-def _reach_lists(indptr: Any, indices: Any, m: int) -> tuple[IntArray, NDArray[np.int32]]:
-    """Checked and sorted coverage lists. Works site block by site block, so that 50 M entries need no copy of all."""
-    pointers, rows = np.asarray(indptr), np.asarray(indices)
-    if pointers.ndim != 1 or rows.ndim != 1 or pointers.dtype.kind not in "iu" or rows.dtype.kind not in "iu":
-        raise _refuse(
-            "plan-reach-shape",
-            "到達リスト（indptr, indices）は整数の1次元配列にしてください。",
-            "The coverage lists (indptr, indices) must be one-dimensional arrays of whole numbers.",
-        )
-    pointers = pointers.astype(np.int64)
-    if len(pointers) < 1 or pointers[0] != 0 or pointers[-1] != len(rows) or bool(np.any(np.diff(pointers) < 0)):
-        raise _refuse(
-            "plan-reach-pointers",
-            "indptr は0で始まり、減少せず、indices の長さで終わらなければなりません。",
-            "indptr must start at 0, never decrease, and end at the length of indices.",
-        )
-    n = len(pointers) - 1
-    sizes = np.diff(pointers)
-    if n and not int(sizes.max(initial=0)):
-        raise _refuse(
-            "plan-no-reach",
-            "どの候補地も需要点に届いていません。到達の計算か候補地を見直してください。",
-            "No candidate site reaches any demand point; check the reach or the candidates.",
-        )
-    if rows.size and (int(rows.min()) < 0 or int(rows.max()) >= m):
-        site = int(np.searchsorted(pointers, int(np.argmax((rows < 0) | (rows >= m))), side="right")) - 1
-        raise _refuse(
-            "plan-reach-unknown-demand",
-            f"候補地 {site}（0起点）が、存在しない需要点（0〜{m - 1} の外）を指しています。",
-            f"Candidate {site} (from 0) reaches a demand point that does not exist (valid: 0 to {m - 1}).",
-        )
-    rows = np.ascontiguousarray(rows, dtype=np.int32)
-    result: NDArray[np.int32] | None = None
-    for site in range(n):
-        part = rows[pointers[site] : pointers[site + 1]]
-        steps = np.diff(part)
-        if steps.size and int(steps.min()) <= 0:
-            ordered = np.sort(part)
-            if bool(np.any(ordered[1:] == ordered[:-1])):
-                raise _refuse(
-                    "plan-reach-repeated",
-                    f"候補地 {site}（0起点）の到達リストに同じ需要点が2回あります。",
-                    f"Candidate {site} (from 0) lists the same demand point twice.",
-                )
-            if result is None:
-                result = rows.copy()
-            result[pointers[site] : pointers[site + 1]] = ordered
-    return pointers, rows if result is None else result
-
-
-def _site_numbers(values: Any, n: int, ids: tuple[str, ...] | None, name: str) -> IntArray:
-    """Site numbers from numbers or ids; sorted, distinct."""
-    if values is None:
-        return np.zeros(0, dtype=np.int64)
-    lookup = {text: number for number, text in enumerate(ids)} if ids is not None else {}
-    numbers: list[int] = []
-    for value in np.asarray(values).tolist():
-        if isinstance(value, str) and value in lookup:
-            number = lookup[value]
-        elif isinstance(value, int) and not isinstance(value, bool) and 0 <= value < n:
-            number = value
-        else:
-            raise _refuse(
-                "plan-unknown-site",
-                f"{name} にある候補地「{value}」は候補地の一覧にありません。",
-                f"The site '{value}' in {name} is not among the candidates.",
-            )
-        numbers.append(number)
-    if len(set(numbers)) != len(numbers):
-        raise _refuse(
-            "plan-duplicate-id",
-            f"{name} に同じ候補地が2回あります。",
-            f"The same site occurs twice in {name}.",
-        )
-    return np.array(sorted(numbers), dtype=np.int64)
-
-
 def make_instance(
     *,
     weights: Mapping[str, Any] | Any,
@@ -347,14 +148,14 @@ def make_instance(
     """
     named = dict(weights) if isinstance(weights, Mapping) else {"people": weights}
     if not named:
-        raise _refuse("plan-no-demand", "需要の重みがありません。", "There are no demand weights.")
+        raise refuse("plan-no-demand", "需要の重みがありません。", "There are no demand weights.")
     if weight_scale is not None:
-        weight_scale = _whole(weight_scale, "weight_scale")
+        weight_scale = whole(weight_scale, "weight_scale")
     if weight_scale is None:
         weight_scale = max(scaled_weights(values, None, name)[1] for name, values in named.items())
     rows = [scaled_weights(values, weight_scale, name)[0] for name, values in named.items()]
     if len({len(row) for row in rows}) != 1:
-        raise _refuse(
+        raise refuse(
             "plan-weights-length",
             "重みの列の長さが揃っていません。需要点ごとに1つずつにしてください。",
             "The weight columns have different lengths; each has one number per demand point.",
@@ -363,43 +164,43 @@ def make_instance(
     m = matrix.shape[1]
     objective = objective if objective is not None else next(iter(named))
     if objective not in named:
-        raise _refuse(
+        raise refuse(
             "plan-unknown-objective",
             f"目的「{objective}」の重みがありません（ある目的: {'、'.join(named)}）。",
             f"There are no weights for the objective '{objective}' (known: {', '.join(named)}).",
         )
     if m == 0 or int(matrix[list(named).index(objective)].sum()) == 0:
-        raise _refuse(
+        raise refuse(
             "plan-no-demand",
             f"需要がありません：目的「{objective}」の重みがすべて0か、需要点が0件です。",
             f"There is no demand: every weight of '{objective}' is 0 or there are no demand points.",
         )
-    pointers, reach = _reach_lists(indptr, indices, m)
+    pointers, reach = checked_reach(indptr, indices, m)
     n = len(pointers) - 1
     if n == 0:
-        raise _refuse("plan-no-candidates", "候補地が0件です。", "There are no candidate sites.")
-    sites = _ids(site_ids, n, "候補地", "site")
-    forced_sites = _site_numbers(forced, n, sites, "forced")
-    excluded_sites = _site_numbers(excluded, n, sites, "excluded")
+        raise refuse("plan-no-candidates", "候補地が0件です。", "There are no candidate sites.")
+    sites = checked_ids(site_ids, n, "候補地", "site")
+    forced_sites = site_numbers(forced, n, sites, "forced")
+    excluded_sites = site_numbers(excluded, n, sites, "excluded")
     both = np.intersect1d(forced_sites, excluded_sites)
     if both.size:
         name = sites[both[0]] if sites else str(both[0])
-        raise _refuse(
+        raise refuse(
             "plan-forced-and-excluded",
             f"候補地「{name}」が必須と除外の両方に入っています。",
             f"The site '{name}' is both forced and excluded.",
         )
     if goal not in ("max-coverage", "min-cost"):
-        raise _refuse(
+        raise refuse(
             "plan-unknown-goal",
             f"goal「{goal}」は max-coverage か min-cost のどちらかにしてください。",
             f"The goal '{goal}' is neither max-coverage nor min-cost.",
         )
     years = _years(goal, budget, fiscal_years, year_budgets, year_weights)
-    budget = None if budget is None else _whole(budget, "budget")
-    p = None if p is None else _whole(p, "p")
+    budget = None if budget is None else whole(budget, "budget")
+    p = None if p is None else whole(p, "p")
     if goal == "max-coverage" and budget is None and p is None and not years[1]:
-        raise _refuse(
+        raise refuse(
             "plan-no-limit",
             "予算（budget）、箇所数（p）、年度別予算（year_budgets）のいずれかを与えてください。",
             "Give a budget, a number of sites p, or year_budgets: without a limit every site would be built.",
@@ -409,7 +210,7 @@ def make_instance(
     group, names, minimum = _groups(groups, group_minimum, n)
     return Instance(
         weights=matrix,
-        costs=_costs(costs, n),
+        costs=checked_costs(costs, n),
         indptr=pointers,
         indices=reach,
         objectives=tuple(named),
@@ -429,7 +230,7 @@ def make_instance(
         year_weights=years[2],
         requires=_requires(requires, n, sites),
         site_ids=sites,
-        demand_ids=_ids(demand_ids, m, "需要点", "demand point"),
+        demand_ids=checked_ids(demand_ids, m, "需要点", "demand point"),
     )
 
 
@@ -438,28 +239,28 @@ def _years(
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     if year_budgets is None:
         if fiscal_years is not None or year_weights is not None:
-            raise _refuse(
+            raise refuse(
                 "plan-years-without-budgets",
                 "年度を使うには year_budgets（年度別予算）を与えてください。",
                 "fiscal_years and year_weights need year_budgets.",
             )
         return (), (), ()
-    budgets = tuple(_whole(value, "year_budgets") for value in year_budgets)
+    budgets = tuple(whole(value, "year_budgets") for value in year_budgets)
     if goal != "max-coverage" or budget is not None or not budgets:
-        raise _refuse(
+        raise refuse(
             "plan-years-and-budget",
             "year_budgets は goal=max-coverage で、budget を与えずに、1年度以上で使ってください。",
             "year_budgets need goal=max-coverage, at least one year, and no single budget beside them.",
         )
     years = tuple(int(y) for y in fiscal_years) if fiscal_years is not None else tuple(range(len(budgets)))
     factors = (
-        tuple(_whole(value, "year_weights") for value in year_weights)
+        tuple(whole(value, "year_weights") for value in year_weights)
         if year_weights is not None
         else (1,) * len(budgets)
     )
     ascending = all(a < b for a, b in itertools.pairwise(years))
     if len(years) != len(budgets) or len(factors) != len(budgets) or not ascending or sum(factors) == 0:
-        raise _refuse(
+        raise refuse(
             "plan-years-shape",
             "fiscal_years は昇順で、year_budgets・year_weights と同じ数にし、year_weights は1つ以上を正にしてください。",
             "fiscal_years must ascend and be as many as year_budgets and year_weights, with one weight above 0.",
@@ -472,7 +273,7 @@ def _target(
 ) -> int | None:
     if goal != "min-cost":
         if target is not None:
-            raise _refuse(
+            raise refuse(
                 "plan-target-without-min-cost",
                 "target は goal=min-cost のときだけ使えます。",
                 "A target is only for goal=min-cost.",
@@ -493,14 +294,14 @@ def _target(
     if isinstance(target, Mapping) and set(target) == {"percent"}:
         percent = target["percent"]
         if not isinstance(percent, int | float) or isinstance(percent, bool) or not 0 <= percent <= 100:
-            raise _refuse(
+            raise refuse(
                 "plan-target-percent",
                 f"target の percent は0〜100にしてください（値: {percent}）。",
                 f"The percent of the target must lie between 0 and 100 (got {percent}).",
             )
         # Thousandths of a percent are enough to write any promise; the share is then exact and rounded up.
         return -(-total * round(percent * 1000) // 100_000)
-    return _whole(target, "target")
+    return whole(target, "target")
 
 
 def _groups(
@@ -508,7 +309,7 @@ def _groups(
 ) -> tuple[NDArray[np.int32] | None, tuple[str, ...], tuple[int, ...]]:
     if groups is None:
         if minimum:
-            raise _refuse(
+            raise refuse(
                 "plan-group-minimum-without-groups",
                 "group_minimum を使うには候補地ごとの groups（市町）を与えてください。",
                 "group_minimum needs groups: one name (municipality) per site.",
@@ -516,7 +317,7 @@ def _groups(
         return None, (), ()
     texts = [None if value is None or str(value) == "" else str(value) for value in np.asarray(groups, dtype=object)]
     if len(texts) != n:
-        raise _refuse(
+        raise refuse(
             "plan-groups-shape",
             f"groups が {len(texts)} 件で、候補地 {n} 件と合いません。",
             f"There are {len(texts)} groups for {n} sites.",
@@ -525,7 +326,7 @@ def _groups(
     names = tuple(sorted({text for text in texts if text is not None} | set(wanted)))
     position = {name: number for number, name in enumerate(names)}
     group = np.array([-1 if text is None else position[text] for text in texts], dtype=np.int32)
-    return group, names, tuple(_whole(wanted.get(name, 0), "group_minimum") for name in names)
+    return group, names, tuple(whole(wanted.get(name, 0), "group_minimum") for name in names)
 
 
 def _requires(requires: Any, n: int, ids: tuple[str, ...] | None) -> NDArray[np.int32] | None:
@@ -533,7 +334,7 @@ def _requires(requires: Any, n: int, ids: tuple[str, ...] | None) -> NDArray[np.
         return None
     values = np.asarray(requires, dtype=object).tolist()
     if len(values) != n:
-        raise _refuse(
+        raise refuse(
             "plan-requires-shape",
             f"requires が {len(values)} 件で、候補地 {n} 件と合いません。",
             f"There are {len(values)} entries in requires for {n} sites.",
@@ -542,13 +343,13 @@ def _requires(requires: Any, n: int, ids: tuple[str, ...] | None) -> NDArray[np.
     for site, value in enumerate(values):
         if value is None or value == -1 or value == "":
             continue
-        parent[site] = _site_numbers([value], n, ids, "requires")[0]
+        parent[site] = site_numbers([value], n, ids, "requires")[0]
     for site in range(n):
         walker, steps = site, 0
         while walker >= 0 and steps <= n:
             walker, steps = int(parent[walker]), steps + 1
         if steps > n:
-            raise _refuse(
+            raise refuse(
                 "plan-requires-cycle",
                 f"候補地 {site}（0起点）の requires が循環しています。",
                 f"The requires of candidate {site} (from 0) run in a circle.",

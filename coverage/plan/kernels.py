@@ -82,11 +82,13 @@ def list_sums(ptr: Any, idx: Any, values: Any) -> Any:
 
 
 @njit(cache=True)
-def dominators(ptr: Any, idx: Any, rptr: Any, rcols: Any, cost: Any, may_go: Any, may_replace: Any) -> Any:
+def dominators(
+    ptr: Any, idx: Any, rptr: Any, rcols: Any, cost: Any, year: Any, may_go: Any, may_replace: Any
+) -> Any:
     """For each column the column that dominates it, or -1.
 
     Column j is dominated by k when k's list holds all of j's and k costs no more; of equals the lower number stays.
-    Only columns with ``may_go`` are dominated and only by columns with ``may_replace``. The rows of j are met from the
+    Only columns with ``may_go`` are dominated and only by columns of their year with ``may_replace``. The rows of j are met from the
     rarest on, so that the candidates run out early.
     """
     n = len(ptr) - 1
@@ -108,7 +110,7 @@ def dominators(ptr: Any, idx: Any, rptr: Any, rcols: Any, cost: Any, may_go: Any
             longer = ptr[k + 1] - ptr[k]
             if k == j or not may_replace[k] or longer < length or cost[k] > cost[j] or result[k] == j:
                 continue
-            if longer == length and cost[k] == cost[j] and k > j:
+            if year[k] != year[j] or (longer == length and cost[k] == cost[j] and k > j):
                 continue
             alive[n_alive] = k
             mark[k] = 1

@@ -63,9 +63,8 @@ def dominated(model: CoverModel) -> BoolArray:
     if sparse.use_compiled(len(model.idx)):
         from coverage.plan.kernels import dominators
 
-        gone |= dominators(model.ptr, model.idx, model.rptr, model.rcols, cost, free, replace_ok) >= 0
-        if model.years > 1:
-            raise AssertionError("columns of different years were compared")
+        found = dominators(model.ptr, model.idx, model.rptr, model.rcols, cost, model.year, free, replace_ok)
+        gone |= found >= 0
         return gone
     return gone | _dominated(model, cost, free, replace_ok)
 

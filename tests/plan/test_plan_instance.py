@@ -11,7 +11,8 @@ import pytest
 from plan_cases import VARIANTS, random_instance
 
 from coverage.errors import FileFormatError, InputError
-from coverage.plan.instance import make_instance, scaled_weights
+from coverage.plan.instance import make_instance
+from coverage.plan.instance_checks import scaled_weights
 from coverage.plan.instance_files import instance_digest, read_instance, write_instance
 
 

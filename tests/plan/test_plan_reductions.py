@@ -71,6 +71,19 @@ def test_compiled_and_plain_dominance_leave_equally_good_plans(seed: int, monkey
         assert optimum(restrict(model, take=np.zeros_like(gone), drop=gone).model) == want
 
 
+@pytest.mark.parametrize("variant", ["years", "years-forced", "requires", "groups", "partial-groups"])
+def test_compiled_dominance_respects_years_and_relations(variant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sparse, "COMPILED_FROM", 0)
+    for seed in range(20):
+        instance = random_instance(np.random.default_rng([seed, 6, VARIANTS.index(variant)]), variant)
+        want = best_by_trying(instance)
+        if want is None:
+            continue
+        model = build_model(instance)
+        smaller = restrict(model, take=np.zeros(model.n_columns, dtype=bool), drop=dominated(model))
+        assert optimum(smaller.model) == want
+
+
 def test_of_two_equal_sites_the_first_stays() -> None:
     instance = make_instance(weights=[1, 2], indptr=[0, 2, 4], indices=[0, 1, 0, 1], costs=[3, 3], budget=3)
     assert dominated(build_model(instance)).tolist() == [False, True]
