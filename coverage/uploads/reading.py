@@ -7,7 +7,7 @@ from typing import Any
 
 import shapely
 
-from coverage.uploads import parse_csv, parse_vector, parse_xlsx
+from coverage.uploads import parse_csv, parse_gis, parse_vector, parse_xlsx
 from coverage.uploads.limits import Limits
 from coverage.uploads.other_tables import OTHER_TABLES, read_other
 from coverage.uploads.report import MAX_BAD_ROWS, Report
@@ -60,5 +60,5 @@ def _parse(path: Path, label: str, form: str, limits: Limits, answers: dict[str,
     if form == "kml":
         return parse_vector.parse_kml_rows(path.read_bytes(), label, limits)
     if form == "gpkg":
-        return parse_vector.parse_gpkg_rows(path, label, limits, answers.get("layer"))
-    return parse_vector.parse_shapefile_rows(path, label, limits)
+        return parse_gis.parse_gpkg_rows(path, label, limits, answers.get("layer"))
+    return parse_gis.parse_shapefile_rows(path, label, limits)
