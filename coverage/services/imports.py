@@ -32,13 +32,38 @@ from coverage.services.access import Action, Object, Principal, Resource, author
 from coverage.services.context import AppContext
 from coverage.store.events import Change, change_of
 from coverage.store.protocol import Comparison, ImportReceipt, Store
-from coverage.store.records import Measurement
+from coverage.store.records import ImportRecord, ImportState, Measurement
 from coverage.uploads.limits import DEFAULT_LIMITS, Limits
 from coverage.uploads.report import Remark, Report
 from coverage.uploads.sandbox import check_file
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
+
+__all__ = [
+    "KINDS",
+    "ImportReceipt",
+    "ImportRecord",
+    "ImportState",
+    "Locate",
+    "Preview",
+    "RegionChecks",
+    "Remark",
+    "Report",
+    "Store",
+    "accept_import",
+    "applied",
+    "changes_of",
+    "check_upload",
+    "hand_in",
+    "preview",
+    "read_answers",
+    "region_checks",
+    "remark_lines",
+    "return_import",
+    "undo_import",
+]
+"""Also the types of store and uploads that pages need for their signatures: pages know services only."""
 
 KINDS = ("sites", "districts", "site_districts", "actuals", "measurements")
 Locate = Callable[[float, float], str | None]

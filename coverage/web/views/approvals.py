@@ -13,8 +13,7 @@ from coverage.runs.result import RunResult
 from coverage.services import imports
 from coverage.services.access import Action, Object, allowed, import_resource
 from coverage.services.context import AppContext
-from coverage.store.protocol import Store
-from coverage.store.records import ImportRecord, ImportState
+from coverage.services.imports import ImportRecord, ImportState, Store
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
 from coverage.web.frame import Column, View

@@ -22,10 +22,10 @@ from coverage.services import imports
 from coverage.services.access import Action, Object
 from coverage.services.context import AppContext
 from coverage.services.corrections import with_corrections
+from coverage.services.imports import Report
 from coverage.services.ledger import load_tables_into_store
 from coverage.services.stores import open_context_store
 from coverage.services.templates import TEMPLATES, template_csv
-from coverage.uploads.report import Report
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
 from coverage.web.frame import Column, Html, View
