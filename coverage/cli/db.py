@@ -1,4 +1,4 @@
-"""``db``: make, update, back up, restore and verify the ledger's store."""
+"""``db``: make, update, back up, restore and verify the ledger's store; passwords of ``auth = basic-file``."""
 
 from __future__ import annotations
 
@@ -178,6 +178,68 @@ def verify_audit(
             f"監査記録に異常が {len(findings)} 件あります。台帳を使うのを止め、管理者に知らせてください。",
             f"The audit trail shows {len(findings)} problem(s); stop using the ledger and tell the administrator.",
         )
+
+
+@app.command()
+def password(
+    user: Annotated[
+        str, typer.Argument(help="利用者ID（台帳の利用者と同じもの） / User id, as in the ledger")
+    ],
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            help="ファイル（既定は COVERAGE_GAP_BASIC_FILE） / The file (default: COVERAGE_GAP_BASIC_FILE)",
+        ),
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="利用者を消す / Take the user out")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """auth = basic-file の利用者のパスワードを決める（画面には出ない） / Set a user's password for auth = basic-file"""
+    from coverage.errors import InputError
+    from coverage.services.passwords import set_password
+    from coverage.settings import Settings
+
+    path = file or Settings.from_environment().basic_file
+    if path is None:
+        raise InputError(
+            "basic-file-unset",
+            "パスワードのファイルが決まっていません。COVERAGE_GAP_BASIC_FILE か --file で指定してください。",
+            "There is no password file; name one by COVERAGE_GAP_BASIC_FILE or --file.",
+        )
+    known = set_password(path, user, None if remove else _new_password())
+    ja, en = (
+        ("消しました", "taken out")
+        if remove
+        else ("変えました", "changed")
+        if known
+        else ("加えました", "added")
+    )
+    _say(
+        as_json,
+        {"user": user, "file": str(path), "done": en.replace(" ", "-")},
+        f"{user}：{path} で{ja}。役割は台帳の利用者で決まります / {en}; the role is that of the ledger's user",
+    )
+
+
+def _new_password() -> str:
+    """Asked for twice, never shown."""
+    from getpass import getpass
+
+    from coverage.errors import InputError
+
+    try:
+        first = getpass("新しいパスワード / new password: ")
+        again = getpass("もう一度 / once more: ")
+    except EOFError:
+        first, again = "", None
+    if first != again:
+        raise InputError(
+            "password-mismatch",
+            "二つのパスワードが違うか、入力がありません。もう一度やり直してください。",
+            "The two passwords differ, or none was typed; try again.",
+        )
+    return first
 
 
 def _place(store: str | None) -> tuple[Settings, Location]:

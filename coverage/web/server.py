@@ -16,6 +16,8 @@ from coverage.settings import PREFIX, Settings
 from coverage.web.visitors import check_auth
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from coverage.services.context import AppContext
 
 _FONT: Final = '"Noto Sans JP", "Noto Sans CJK JP", "BIZ UDPGothic", "Yu Gothic UI", "Yu Gothic", Meiryo, "Hiragino Sans", sans-serif'
@@ -100,7 +102,7 @@ def serve(context: AppContext, *, host: str = "127.0.0.1", port: int = 8501) -> 
 
     server = uvicorn.Server(
         uvicorn.Config(
-            app,
+            _behind_login(app, settings),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -117,6 +119,17 @@ def serve(context: AppContext, *, host: str = "127.0.0.1", port: int = 8501) -> 
         server.run(sockets=[listener])
     finally:
         listener.close()
+
+
+def _behind_login(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """The app itself, or with ``auth = basic-file`` the app behind our own login."""
+    if settings.auth != "basic-file":
+        return app
+    from coverage.services.passwords import PasswordBook
+    from coverage.web.login import Login
+    from coverage.web.visitors import password_file
+
+    return Login(app, PasswordBook(password_file(settings)), public_summaries=settings.public_summaries)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,15 +1,20 @@
 """Who asks: one function for pages and routes alike, from the headers of the request.
 
 The proxy states the user's id in a header that nobody else can send, because the app listens on loopback; a program
-(curl, QGIS) sends a read token instead. What the person may do is decided by :mod:`coverage.services.access` alone.
+(curl, QGIS) sends a read token instead. With ``auth = basic-file`` our own login (:mod:`coverage.web.login`) stands in
+the proxy's place and states the user in a header that carries a secret of this process. What the person may do is decided by :mod:`coverage.services.access` alone.
 """
 
 from __future__ import annotations
 
+import hmac
+import secrets
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from threading import Lock
 from typing import Final
+from urllib.parse import quote, unquote
 
 from coverage.errors import EnvironmentProblemError, PermissionDeniedError
 from coverage.services.access import (
@@ -19,11 +24,14 @@ from coverage.services.access import (
     principal_of_token,
     principal_of_user,
 )
+from coverage.services.passwords import PasswordBook
 from coverage.services.stores import own_login
-from coverage.settings import Settings
+from coverage.settings import PREFIX, Settings
 from coverage.web.app_context import has_ledger, open_ledger, web_context
 
-AVAILABLE: Final = ("local", "proxy-header", "none-readonly")
+AVAILABLE: Final = ("local", "proxy-header", "basic-file", "none-readonly")
+LOGIN_HEADER: Final = "x-coverage-gap-login"
+_LOGIN_SECRET: Final = secrets.token_hex(32)
 _REMEMBERED_S: Final = 15.0
 """How long a role read from the store is believed: a role taken away is gone after that."""
 
@@ -39,18 +47,50 @@ def check_auth(settings: Settings) -> None:
             f"認証方式「{settings.auth}」はこの版の画面では使えません。{'・'.join(AVAILABLE)} から選んでください。",
             f"The auth mode '{settings.auth}' is not served by this release; choose one of {', '.join(AVAILABLE)}.",
         )
+    if settings.auth == "basic-file":
+        PasswordBook(password_file(settings))
+
+
+def password_file(settings: Settings) -> Path:
+    """The file of ``auth = basic-file``. EnvironmentProblemError "basic-file-unset" where none is named."""
+    if settings.basic_file is None:
+        raise EnvironmentProblemError(
+            "basic-file-unset",
+            f"認証方式 basic-file には {PREFIX}BASIC_FILE が必要です。ファイルは coverage-gap db password で作ります。",
+            f"The auth mode basic-file needs {PREFIX}BASIC_FILE; 'coverage-gap db password' makes the file.",
+        )
+    return settings.basic_file
+
+
+def login_word(user_id: str) -> str:
+    """What our own login writes into :data:`LOGIN_HEADER` for one whom it let in; "" for nobody in particular."""
+    return f"{_LOGIN_SECRET} {quote(user_id, safe='')}"
+
+
+def _let_in(headers: Mapping[str, str]) -> str:
+    """The user whom our own login let in. Raises EnvironmentProblemError where it does not stand in front."""
+    secret, _, user_id = headers.get(LOGIN_HEADER, "").partition(" ")
+    if not hmac.compare_digest(secret.encode("utf-8", "replace"), _LOGIN_SECRET.encode("ascii")):
+        raise EnvironmentProblemError(
+            "login-not-in-front",
+            "パスワードの確認を通っていない要求です。画面は coverage-gap serve で開いてください。",
+            "This request did not pass the login; start the app with 'coverage-gap serve'.",
+        )
+    return unquote(user_id)
 
 
 def principal_for(headers: Mapping[str, str], settings: Settings | None = None) -> Principal:
     """The principal behind a request. Header names are compared without case by the mapping itself.
 
-    ``local``: this machine's user, with every role. ``proxy-header``: the user whom the proxy names; a stranger to the
-    store is refused. A bearer token reads only. Everything else is an anonymous visitor.
-    Raises PermissionDeniedError "user-unknown" or "token-unknown".
+    ``local``: this machine's user, with every role. ``proxy-header``, ``basic-file``: the user whom the proxy or our
+    own login names; a stranger to the store is refused. A bearer token reads only. Everything else is an anonymous
+    visitor. Raises PermissionDeniedError "user-unknown" or "token-unknown", and EnvironmentProblemError
+    "login-not-in-front" for a request that came past our own login.
     """
     settings = settings or Settings.from_environment()
     if settings.auth == "local":
         return Principal(own_login(), Role.ADMIN)
+    named = _let_in(headers) if settings.auth == "basic-file" else ""
     scheme, _, secret = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and secret:
         found = _remembered("token", secret.strip())
@@ -62,16 +102,16 @@ def principal_for(headers: Mapping[str, str], settings: Settings | None = None) 
             )
         return found
     if settings.auth == "proxy-header":
-        user_id = headers.get(settings.user_header.lower(), "").strip()
-        if user_id:
-            found = _remembered("user", user_id)
-            if found is None:
-                raise PermissionDeniedError(
-                    "user-unknown",
-                    "この利用者は登録されていません。管理者に登録を頼んでください。",
-                    "This user is not registered; ask an administrator.",
-                )
-            return found
+        named = headers.get(settings.user_header.lower(), "").strip()
+    if named:
+        found = _remembered("user", named)
+        if found is None:
+            raise PermissionDeniedError(
+                "user-unknown",
+                "この利用者は登録されていません。管理者に登録を頼んでください。",
+                "This user is not registered; ask an administrator.",
+            )
+        return found
     return ANONYMOUS
 
 

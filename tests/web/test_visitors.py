@@ -69,8 +69,40 @@ def test_a_read_token_reads_for_its_municipality_and_nothing_else(secret: str) -
 
 
 def test_a_mode_that_is_not_served_is_refused_at_the_start() -> None:
-    for auth in visitors.AVAILABLE:
+    for auth in set(visitors.AVAILABLE) - {"basic-file"}:
         check_auth(Settings(auth=auth))
     with pytest.raises(EnvironmentProblemError) as caught:
         check_auth(Settings(auth="oidc"))
     assert caught.value.code == "auth-mode-unavailable"
+
+
+def test_a_password_file_that_is_missing_is_refused_at_the_start(tmp_path: Path) -> None:
+    for settings, code in (
+        (Settings(auth="basic-file"), "basic-file-unset"),
+        (Settings(auth="basic-file", basic_file=tmp_path / "nowhere"), "basic-file-unreadable"),
+    ):
+        with pytest.raises(EnvironmentProblemError) as caught:
+            check_auth(settings)
+        assert caught.value.code == code
+
+
+BASIC = Settings(auth="basic-file")
+
+
+def test_our_own_login_names_the_user_and_nobody_else_can(secret: str) -> None:
+    principal = principal_for({visitors.LOGIN_HEADER: visitors.login_word("keikaku")}, BASIC)
+    assert (principal.user_id, principal.role) == ("keikaku", Role.PLANNER)
+    assert principal_for({visitors.LOGIN_HEADER: visitors.login_word("")}, BASIC) is ANONYMOUS
+    with pytest.raises(PermissionDeniedError):
+        principal_for({visitors.LOGIN_HEADER: visitors.login_word("dareka")}, BASIC)
+    for word in ("", "keikaku", " keikaku", "0" * 64 + " keikaku", "\u3042 keikaku"):
+        for more in ({}, {"authorization": f"Bearer {secret}"}, {"x-remote-user": "keikaku"}):
+            with pytest.raises(EnvironmentProblemError) as caught:
+                principal_for({visitors.LOGIN_HEADER: word, **more}, BASIC)
+            assert caught.value.code == "login-not-in-front"
+
+
+def test_the_word_of_our_own_login_means_nothing_to_other_modes(secret: str) -> None:
+    word = {visitors.LOGIN_HEADER: visitors.login_word("keikaku")}
+    assert principal_for(word, PROXY) is ANONYMOUS
+    assert principal_for(word, Settings(auth="none-readonly")) is ANONYMOUS

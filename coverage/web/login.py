@@ -1,0 +1,150 @@
+"""``auth = basic-file``: HTTP Basic in front of everything that the server has, pages, socket and files alike.
+
+The middleware stands outside of Streamlit, so that its own paths (``/_stcore/stream``, ``/media``, uploads, static
+files) are behind the login too. It checks the password, takes it out of the request, and writes down who was let in in
+a header that carries a secret of this process: nobody else can write it, and without this middleware in front nobody is
+let in (:func:`coverage.web.visitors.principal_for`). Source: RFC 7617.
+
+Without a password pass: ``/healthz``; municipal summaries where the setting says so; and requests with a read token to
+the addresses that know tokens, which judge the token themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import logging
+import re
+from typing import TYPE_CHECKING, Final
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
+
+from coverage.errors import CoverageGapError
+from coverage.services.passwords import PasswordBook
+from coverage.web.documents import error_page
+from coverage.web.security import DATA_POLICY, HEADERS
+from coverage.web.visitors import LOGIN_HEADER, login_word
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+_LOG = logging.getLogger(__name__)
+
+CHALLENGE: Final = 'Basic realm="coverage-gap", charset="UTF-8"'
+FAILURE_DELAY_S: Final = 1.0
+"""How long an answer to a wrong password waits."""
+_AT_ONCE: Final = 2
+"""Hashes computed at the same time: each takes 32 MiB and a processor."""
+_KNOWS_TOKENS: Final = ("/api/", "/map/")
+_SUMMARY: Final = re.compile(
+    r"/api/v1/(index\.json|municipalities\.geojson|municipalities\.csv|municipalities/[0-9]{5,6}\.geojson)"
+)
+_READING: Final = ("GET", "HEAD")
+
+
+class Login:
+    """Middleware around the whole app."""
+
+    def __init__(
+        self, app: ASGIApp, book: PasswordBook, *, public_summaries: bool, delay_s: float = FAILURE_DELAY_S
+    ) -> None:
+        self.app = app
+        self._book = book
+        self._public_summaries = public_summaries
+        self._delay_s = delay_s
+        self._turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] not in {"http", "websocket"}:
+            return
+        try:
+            user_id = await self._user(scope)
+        except CoverageGapError as error:
+            _LOG.exception("the password file cannot be used: nobody is let in")
+            await self._refuse(scope, receive, send, 503, error)
+            return
+        if user_id is None:
+            await self._refuse(scope, receive, send, 401, None)
+            return
+        await self.app(_with_word(scope, user_id), receive, send)
+
+    async def _user(self, scope: Scope) -> str | None:
+        """The user let in; "" for nobody in particular, None for one who is to stay outside."""
+        headers = Headers(scope=scope)
+        reading = scope["type"] == "http" and scope["method"] in _READING
+        scheme, _, credentials = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            named = _credentials(credentials)
+            if named is not None:
+                if self._book.remembers(*named):
+                    return named[0]
+                async with self._turn:
+                    fits = await asyncio.to_thread(self._book.fits, *named)
+                if fits:
+                    return named[0]
+            # A wrong password is told so even where none is needed: whoever types one wants to be let in.
+            await asyncio.sleep(self._delay_s)
+            return None
+        path: str = scope["path"]
+        if reading and scheme.lower() == "bearer" and path.startswith(_KNOWS_TOKENS):
+            return ""
+        if reading and path == "/healthz":
+            return ""
+        if reading and self._public_summaries and _SUMMARY.fullmatch(path):
+            return ""
+        return None
+
+    async def _refuse(
+        self, scope: Scope, receive: Receive, send: Send, status: int, error: CoverageGapError | None
+    ) -> None:
+        if scope["type"] == "websocket":
+            # Closing before accepting: the server answers the handshake with 403.
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+            return
+        told = error or _NEEDED
+        response: Response
+        if "text/html" in Headers(scope=scope).get("accept", ""):
+            response = error_page(status, told.code, ja=told.ja, en=told.en)
+        else:
+            response = JSONResponse({"error": told.as_dict()}, status_code=status)
+            response.headers["Content-Security-Policy"] = DATA_POLICY
+        response.headers.update(HEADERS)
+        response.headers["Cache-Control"] = "no-store"
+        if status == 401:
+            response.headers["WWW-Authenticate"] = CHALLENGE
+        await response(scope, receive, send)
+
+
+_NEEDED: Final = CoverageGapError(
+    "login-needed",
+    "利用者IDとパスワードが必要です。分からなければ管理者に尋ねてください。",
+    "A user id and a password are needed; ask an administrator if you have none.",
+)
+
+
+def _credentials(text: str) -> tuple[str, str] | None:
+    """User and password of an Authorization header; None where it is malformed."""
+    try:
+        user_id, colon, password = (
+            base64.b64decode(text.strip(), validate=True).decode("utf-8").partition(":")
+        )
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None
+    return (user_id, password) if colon and user_id else None
+
+
+def _with_word(scope: Scope, user_id: str) -> Scope:
+    """The request as the app sees it: no password, no word but ours."""
+    word = LOGIN_HEADER.encode("ascii")
+    kept = [
+        (name, value)
+        for name, value in scope["headers"]
+        if name.lower() != word and not (name.lower() == b"authorization" and value[:6].lower() == b"basic ")
+    ]
+    return {**scope, "headers": [*kept, (word, login_word(user_id).encode("ascii"))]}
