@@ -7,10 +7,12 @@ sentences, ``?download=1`` asks the browser to save.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import re
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from coverage.runs.result import RunResult
 
 GEOJSON: Final = "application/geo+json"
+PDF: Final = "application/pdf"
+_WORTH_ZIPPING: Final = 1000
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV: Final = "text/csv; charset=utf-8"
 """Files carry a byte order mark, so that Excel reads them as UTF-8."""
@@ -93,7 +97,38 @@ def _bytes(request: Request, content: bytes, digest: str, media_type: str, name:
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Disposition": _disposition(request, name)}
     if tag in {t.strip() for t in request.headers.get("if-none-match", "").split(",")}:
         return Response(status_code=304, headers=headers)
+    if len(content) >= _WORTH_ZIPPING and media_type not in (PDF, XLSX):
+        headers["Vary"] = "Accept-Encoding"
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            # Compressed once and kept: fifty readers of one summary cost one compression.
+            headers["Content-Encoding"] = "gzip"
+            content = _zipped(digest, content)
     return Response(content, media_type=media_type, headers=headers)
+
+
+class _Kept:
+    """Compressed answers by digest, the oldest dropped beyond 64 MB."""
+
+    def __init__(self, limit: int = 64 * 2**20) -> None:
+        self._limit = limit
+        self._lock = Lock()
+        self._held: dict[str, bytes] = {}
+
+    def __call__(self, digest: str, content: bytes) -> bytes:
+        with self._lock:
+            found = self._held.pop(digest, None)
+            if found is not None:
+                self._held[digest] = found
+                return found
+        packed = gzip.compress(content, 6, mtime=0)
+        with self._lock:
+            self._held[digest] = packed
+            while sum(map(len, self._held.values())) > self._limit and len(self._held) > 1:
+                del self._held[next(iter(self._held))]
+        return packed
+
+
+_zipped = _Kept()
 
 
 @lru_cache(maxsize=2048)
@@ -186,7 +221,7 @@ def report_pdf(request: Request) -> Response:
         run, "pdf", fiscal_year=fy, lang=language(request.query_params.get("lang"))
     )
     digest = hashlib.sha256(content).hexdigest()
-    return _bytes(request, content, digest, "application/pdf", downloads.file_name(run, "report", fy, "pdf"))
+    return _bytes(request, content, digest, PDF, downloads.file_name(run, "report", fy, "pdf"))
 
 
 def report_xlsx(request: Request) -> Response:

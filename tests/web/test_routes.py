@@ -291,3 +291,29 @@ def test_the_report_is_a_pdf_and_the_tables_a_workbook(client: TestClient) -> No
     assert book.content.startswith(b"PK")
     assert book.headers["content-disposition"].startswith("attachment;")
     assert client.get("/api/v1/report.pdf?fy=28").status_code == 400
+
+
+def test_an_answer_is_compressed_for_those_who_take_it_and_reads_the_same(client: TestClient) -> None:
+    plain = client.get("/api/v1/region.geojson", headers={"accept-encoding": "identity"})
+    packed = client.get("/api/v1/region.geojson", headers={"accept-encoding": "gzip"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 2
+    assert packed.content == plain.content
+    assert packed.headers["etag"] == plain.headers["etag"]
+
+
+def test_compressed_answers_are_kept_up_to_a_limit() -> None:
+    import gzip
+    import random
+
+    from coverage.web.routes import _Kept
+
+    kept = _Kept(limit=3000)
+    noise = random.Random(1)
+    bodies = [noise.randbytes(1000) for _ in range(6)]
+    for i, body in enumerate(bodies):
+        assert gzip.decompress(kept(str(i), body)) == body
+    assert sum(map(len, kept._held.values())) <= 3000
+    assert kept("5", b"other") == kept._held["5"]

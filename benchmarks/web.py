@@ -1,0 +1,189 @@
+"""Budgets of the web app, measured on this machine: ``python -m benchmarks.web``.
+
+Prints one line a budget and ends with 1 where one is not held. Sizes and HTTP figures need nothing but Python; the time
+to the first map is measured in Chromium where one is installed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import importlib.util
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+PROJECT = Path(__file__).resolve().parent.parent
+CLIENTS = 50
+REQUESTS = 10
+SERVE = """
+import sys
+from pathlib import Path
+from coverage.services.context import AppContext
+from coverage.web.server import serve
+serve(AppContext(Path(sys.argv[1]), Path(sys.argv[1])), port=int(sys.argv[2]))
+"""
+
+
+def main() -> int:
+    """Measure everything; 0 where every budget is held."""
+    synthetic = _synthetic()
+    held = True
+    with tempfile.TemporaryDirectory(prefix="benchmark-web-") as name:
+        runs = Path(name)
+        synthetic.write_synthetic_run(runs, site_count=10_000)
+        held &= _report("map page at 10,000 sites, gzip", _page_kilobytes(runs, synthetic), 400.0, "kB")
+        with _served(runs) as port:
+            address = "/api/v1/municipalities/99201.geojson"
+            _get(port, address)
+            warm = statistics.median(_timed(lambda: _get(port, address)) for _ in range(30)) * 1000
+            held &= _report("municipal GeoJSON, warm, median", warm, 200.0, "ms")
+            p95, wrong = _fifty_clients(port, address)
+            held &= _report(f"{CLIENTS} clients, p95", p95, 2.0, "s")
+            held &= _report(f"{CLIENTS} clients, answers that are not 200 or differ", float(wrong), 0.0, "")
+            first = _first_map_seconds(port)
+            if first is None:
+                print("first map on an empty cache: not measured, no Chromium on this machine")
+            else:
+                held &= _report("first map on an empty cache", first, 4.0, "s")
+    return 0 if held else 1
+
+
+def _report(what: str, value: float, budget: float, unit: str) -> bool:
+    ok = value <= budget
+    print(
+        f"{what}: {value:.3g} {unit} (budget {budget:g} {unit}) {'held' if ok else 'NOT HELD'}".replace(
+            "  ", " "
+        ),
+        flush=True,
+    )
+    return ok
+
+
+def _synthetic() -> ModuleType:
+    path = PROJECT / "tests" / "fixtures" / "synthetic_run.py"
+    spec = importlib.util.spec_from_file_location("synthetic_run", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _page_kilobytes(runs: Path, synthetic: ModuleType) -> float:
+    from coverage.report.map_page import build_map_page
+    from coverage.runs.result import RunResult
+
+    page = build_map_page(RunResult.open(runs / synthetic.RUN_ID), plans=True)
+    return len(gzip.compress(page.encode("utf-8"), 5)) / 1000
+
+
+@contextmanager
+def _served(runs: Path) -> Iterator[int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_GAP_")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(runs), str(port)],
+        cwd=runs,
+        env=environment | {"PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                _get(port, "/healthz")
+                break
+            except OSError:
+                if time.monotonic() > deadline or process.poll() is not None:
+                    raise
+                time.sleep(0.2)
+        yield port
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+
+
+def _get(port: int, address: str) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("GET", address)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def _timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _fifty_clients(port: int, address: str) -> tuple[float, int]:
+    """(95th percentile in seconds, answers that were wrong) with every client asking again and again."""
+    _, expected = _get(port, address)
+
+    def client(_: int) -> list[tuple[float, bool]]:
+        out = []
+        for _ in range(REQUESTS):
+            start = time.perf_counter()
+            status, body = _get(port, address)
+            out.append((time.perf_counter() - start, status == 200 and body == expected))
+        return out
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        results = [result for part in pool.map(client, range(CLIENTS)) for result in part]
+    seconds = sorted(s for s, _ in results)
+    return seconds[int(len(seconds) * 0.95)], sum(not ok for _, ok in results)
+
+
+def _first_map_seconds(port: int) -> float | None:
+    """From the first request of an empty browser to a drawn map in the page."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        return None
+    from playwright.sync_api import sync_playwright
+
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+    ]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        seconds = []
+        for _ in range(3):
+            context = browser.new_context(viewport={"width": 1366, "height": 768})
+            page = context.new_page()
+            start = time.perf_counter()
+            page.goto(f"http://127.0.0.1:{port}/")
+            page.frame_locator("iframe[src*='/map/']").locator("body[data-ready]").wait_for(timeout=60_000)
+            seconds.append(time.perf_counter() - start)
+            context.close()
+        browser.close()
+    return statistics.median(seconds)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
