@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from openpyxl import load_workbook
+from openpyxl.utils import column_index_from_string
 from openpyxl.worksheet._reader import WorkSheetParser
 
 from coverage.errors import FileFormatError
@@ -24,7 +25,8 @@ from coverage.uploads.parse_csv import Line, build_table, check_line, refused, t
 from coverage.uploads.report import Remark
 from coverage.uploads.tables import RawTable
 
-_FORMULA = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}f"
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_FORMULA, _VALUE, _TEXT = f"{_MAIN}f", f"{_MAIN}v", f"{_MAIN}t"
 UNCOMPUTED = "#UNCOMPUTED!"
 """Stands for a formula whose result is not in the file: no number and no date, so that it is named and left out."""
 
@@ -38,8 +40,12 @@ class _Rows(WorkSheetParser):  # type: ignore[misc]
             date_formats=book._date_formats, timedelta_formats=book._timedelta_formats,
         )  # fmt: skip
         self.zeros = _zero_formats(book)
+        self.letters: dict[str, int] = {}
 
     def parse_cell(self, element: Any) -> dict[str, Any]:
+        plain = self._plain_cell(element)
+        if plain is not None:
+            return plain
         cell: dict[str, Any] = super().parse_cell(element)
         value = cell["value"]
         if value is None:
@@ -50,6 +56,31 @@ class _Rows(WorkSheetParser):  # type: ignore[misc]
             if width and 0 <= value < 10**width and float(value).is_integer():
                 cell["value"] = f"{int(value):0{width}d}"
         return cell
+
+
+    def _plain_cell(self, element: Any) -> dict[str, Any] | None:
+        """Shared strings and simple inline ones, most cells of a large list, by the short way; None for all others."""
+        kind, reference = element.get("t"), element.get("r")
+        if kind == "s":
+            index = element.findtext(_VALUE)
+            if not index:
+                return None
+            value = self.shared_strings[int(index)]
+        elif kind == "inlineStr":
+            if len(element) != 1 or len(element[0]) != 1 or element[0][0].tag != _TEXT:
+                return None
+            value = element[0][0].text
+        else:
+            return None
+        if reference:
+            letters = reference.rstrip("0123456789")
+            column = self.letters.get(letters)
+            if column is None:
+                column = self.letters[letters] = column_index_from_string(letters)
+        else:
+            column = int(self.col_counter) + 1
+        self.col_counter: int = column
+        return {"row": self.row_counter, "column": column, "value": value, "data_type": "s", "style_id": 0}
 
 
 def _zero_formats(book: Any) -> dict[int, int]:
