@@ -144,7 +144,7 @@ def test_the_password_goes_no_further_than_the_login(office: Path) -> None:
 )
 def test_a_stranger_stays_outside(office: Path, headers: dict[str, str]) -> None:
     client = _client(office)
-    for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
+    for method in ("GET", "POST", "OPTIONS"):
         answer = client.request(method, "/who", headers=headers)
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == CHALLENGE
