@@ -34,7 +34,7 @@ soak: setup-dev
 	@$(VENV)/python -m pytest -m soak
 
 bench: setup-dev
-	@for name in radio network plan store web; do $(VENV)/python -m benchmarks.$$name || exit 1; done
+	@for name in radio network plan store uploads scale web; do $(VENV)/python -m benchmarks.$$name || exit 1; done
 
 ## Rewrite the lock files (needs uv).
 lock:
