@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from coverage.cli import db, exports, figures, imports, layers, ledger, plan, planning, runs, serving
+from coverage.cli import (
+    db,
+    exports,
+    figures,
+    imports,
+    layers,
+    ledger,
+    plan,
+    planning,
+    runs,
+    scenarios,
+    serving,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,6 +43,10 @@ app.command("import-measurements")(imports.import_measurements)
 plan.app.command("make")(planning.make)
 plan.app.command("list")(planning.list_plans)
 plan.app.command("show")(planning.show)
+plan.app.command("save")(scenarios.save)
+plan.app.command("scenarios")(scenarios.list_scenarios)
+plan.app.command("compare")(scenarios.compare)
+plan.app.command("adopt")(scenarios.adopt)
 app.add_typer(plan.app, name="plan")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(ledger.publication, name="publication")

@@ -87,8 +87,8 @@ def test_draws_give_a_range_around_the_plan_and_the_same_seed_the_same_range(mak
         s["candidate_id"] for s in doubt["frequency"] if s["share"] >= 0.9
     }
     assert make(*request)["uncertainty"] == doubt
-    vague = make(*request, "--threshold-error", "30")["uncertainty"]
-    assert vague["plan"]["p10"] < doubt["plan"]["p10"], "a threshold that nobody knows costs people in bad draws"
+    strict = make(*request, "--margin", "65")["uncertainty"]
+    assert strict["plan"]["p10"] < strict["plan"]["p90"], "near the edge the model's error decides who is served"
 
 
 def test_a_front_of_two_objectives_has_no_dominated_point(make):
