@@ -15,7 +15,7 @@ PAGES = {"": "地図", "progress": "進捗", "indicators": "指標", "data": "�
 WIDTHS = {1280: 720, 390: 844}
 # Names of formats, programs and standards, and units, that Japanese pages write in Latin letters.
 LATIN = {
-    "AND", "API", "CC", "BY", "CSV", "ETag", "GeoJSON", "HTTP", "JSON", "ITU", "IT", "WAN", "QGIS", "RFC", "RSRP", "curl", "OJ", "api", "geojson",
+    "Excel", "PDF", "A", "pdf", "xlsx", "report",    "AND", "API", "CC", "BY", "CSV", "ETag", "GeoJSON", "HTTP", "JSON", "ITU", "IT", "WAN", "QGIS", "RFC", "RSRP", "curl", "OJ", "api", "geojson",
     "http", "municipalities", "download", "fy", "json", "csv", "index", "indicators", "operators", "districts", "region", "rsrp", "outdoor",
     "dBm", "km", "English", "GeoPackage", "URL", "P", "R", "S", "D", "H", "m", "v", "I", "x",
 }  # fmt: skip

@@ -88,8 +88,12 @@ def _type_into(page: Page, row: int, column: int, text: str) -> None:
     for _ in range(column + 2):
         page.keyboard.press("ArrowRight")
         page.wait_for_timeout(80)
-    page.keyboard.type(text, delay=40)
+    # Enter opens the cell; what is filled in cannot lose a key on a busy machine.
     page.keyboard.press("Enter")
+    cell = page.locator("#portal textarea, #portal input").first
+    cell.wait_for()
+    cell.fill(text)
+    cell.press("Enter")
     page.wait_for_timeout(900)
     assert hidden.text_content() == text
 
