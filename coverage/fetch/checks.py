@@ -154,6 +154,12 @@ def _population(
     reading = read_population(config, root, municipalities=municipalities, prefecture_code=prefecture.code)
     inside = restrict_to(reading.mesh, municipalities)
     people = float(inside.population.sum())
+    if not len(inside):
+        raise FileFormatError(
+            "population-elsewhere",
+            f"人口データが{prefecture.name_ja}とまったく重なりません。都道府県と1次メッシュの番号を確かめてください。",
+            f"The population does not overlap {prefecture.name_en} at all; check the prefecture and the mesh codes.",
+        )
     facts = {"cells": len(inside), "people_in_touching_cells": round(people, 1)}
     official = prefecture.census_2020
     if layer == "population" and official is not None and reading.mesh.census_year == 2020:

@@ -95,6 +95,35 @@ class TestByHand:
         assert import_files(folder, [tmp_path / "98201_1.csv"], code="98", layer="shelters", setting=setting()).checks["shelters"] == 1
         assert import_files(folder, [tmp_path / "98000-19.0b.zip"], code="98", layer="settlements", setting=setting()).checks["towns"] == 2
 
+    def test_people_of_another_part_of_the_country_are_refused(self, folder: Path, setting: Any, tmp_path: Path, fake: Any) -> None:
+        path = tmp_path / "tblT001102Q5339.zip"
+        elsewhere = str(mesh.encode_point(35.6, 139.7, 10))
+        rows = "KEY_CODE,HTKSYORI,HTKSAKI,GASSAN,T001102001\r\n,,,,　人口（総数）\r\n" + f"{elsewhere},0,,,10\r\n"
+        path.write_bytes(fake._zipped({"tblT001102Q5339.txt": rows.encode("cp932")}))
+        before = load_catalogue(folder).to_json()
+        with pytest.raises(FileFormatError) as caught:
+            import_files(folder, [path], code="98", layer="population", setting=setting())
+        assert caught.value.code == "population-elsewhere"
+        assert load_catalogue(folder).to_json() == before
+
+    @pytest.mark.shared
+    def test_the_official_totals_of_the_real_layers(self, shared_dir: Path, tmp_path: Path) -> None:
+        """Area 5,774 km² (国土地理院), 29 municipalities, 3,108 towns, 5,420 shelters."""
+        data, to = shared_dir / "data", tmp_path / "layers"
+        area = import_files(to, [data / "boundaries" / "N03-21_24_210101.geojson"], code="24", layer="boundaries").checks
+        assert area["municipalities"] == 29
+        assert area["area_km2"] == pytest.approx(5772, rel=1e-3)
+        towns = import_files(to, [data / "settlements" / "mie_towns.csv"], code="24", layer="settlements", layer_format="csv")
+        assert towns.checks == {"towns": 3108, "without_position": 1}
+        places = import_files(to, [data / "shelters" / "mie_shelters.csv"], code="24", layer="shelters", layer_format="csv")
+        assert places.checks == {"shelters": 5420, "without_position": 0}
+        with pytest.raises(FileFormatError) as caught:
+            sample = data / "population" / "estat_mesh_format_samples" / "pop_2015_5238.zip"
+            import_files(to, [sample], code="24", layer="population")
+        assert caught.value.code == "population-elsewhere"
+        with pytest.raises(CoverageGapError):
+            import_files(to, [data / "boundaries" / "N03-21_24_210101.geojson"], code="25", layer="boundaries")
+
     @pytest.mark.parametrize(
         ("files", "layer", "code"),
         [(["nothing.zip"], "terrain", "import-missing"), ([], "terrain", "import-missing"), (["a/x.csv", "b/x.csv"], "shelters", "import-twice"), (["a/x.csv"], "weather", "import-layer")],
