@@ -152,23 +152,25 @@ def _with_municipality(
     pixel_mesh = mesh.encode(lat, lon, digits)
     owner = index.ravel()[inside].astype(np.int64)
     # One key for (cell, municipality): counts give the area shares.
-    pairs, counts = np.unique(np.stack([pixel_mesh, owner], axis=1), axis=0, return_counts=True)
-    start = np.searchsorted(pairs[:, 0], population.mesh_code, side="left")
-    stop = np.searchsorted(pairs[:, 0], population.mesh_code, side="right")
-    out_mesh: list[int] = [int(c) for c in population.mesh_code[named]]
-    out_code: list[str] = [str(c) for c in population.municipality_code[named]]
-    out_people: list[float] = [float(p) for p in population.population[named]]
-    out_homes: list[float] = [float(h) for h in population.households[named]]
-    for row in np.flatnonzero(~named):
+    width = len(codes)
+    keys, counts = np.unique(pixel_mesh * width + owner, return_counts=True)
+    cell, part_of = keys // width, keys % width
+    start = np.searchsorted(cell, population.mesh_code, side="left")
+    stop = np.searchsorted(cell, population.mesh_code, side="right")
+    # Most cells lie in one municipality: those are done at once, only border cells one by one.
+    whole = np.flatnonzero(~named & (stop - start == 1))
+    out_mesh: list[int] = population.mesh_code[named].tolist() + population.mesh_code[whole].tolist()
+    out_code: list[str] = population.municipality_code[named].tolist() + [codes[k] for k in part_of[start[whole]]]
+    out_people: list[float] = population.population[named].tolist() + population.population[whole].tolist()
+    out_homes: list[float] = population.households[named].tolist() + population.households[whole].tolist()
+    for row in np.flatnonzero(~named & (stop - start > 1)):
         lo, hi = int(start[row]), int(stop[row])
-        if lo == hi:
-            continue
         shares = counts[lo:hi] / counts[lo:hi].sum()
         people = largest_remainder(float(population.population[row]), shares)
         households = largest_remainder(float(population.households[row]), shares)
         for k in range(hi - lo):
             out_mesh.append(int(population.mesh_code[row]))
-            out_code.append(codes[int(pairs[lo + k, 1])])
+            out_code.append(codes[int(part_of[lo + k])])
             out_people.append(float(people[k]))
             out_homes.append(float(households[k]))
     order = np.lexsort((np.array(out_code), np.array(out_mesh, dtype=np.int64)))
