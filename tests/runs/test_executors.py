@@ -342,7 +342,7 @@ def _kill_many_times(tmp_path: Path, kind: str, *, kills: int, count: int) -> No
     for number in range(kills):
         process = _start(work, log, kind, count)
         assert process.stdout is not None
-        _wait_for_starts(process, log, int(count * (number + 0.5) / kills))
+        _wait_for_starts(process, log, int(count * (number + 0.5) / (kills + 3)))
         time.sleep(rng.random() * 0.03)
         assert process.poll() is None, "the kill comes in the middle of the work"
         os.killpg(process.pid, signal.SIGKILL)
