@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from coverage.plan.solve import Progress as SolveProgress
@@ -15,7 +16,7 @@ from coverage.services.plan_analysis import analysis
 from coverage.services.plan_documents import PLANS, keep_plan, list_plans, open_plan, plan_document
 from coverage.services.plan_ground import PlanRequest, Progress, instance_of, prepare
 
-__all__ = ["PLANS", "PlanRequest", "list_plans", "make_plan", "open_plan", "plan_run"]
+__all__ = ["PLANS", "PlanRequest", "list_plans", "make_plan", "open_plan", "plan_run", "verify_plan"]
 
 
 def make_plan(
@@ -53,3 +54,18 @@ def make_plan(
 def plan_run(context: AppContext, document: Mapping[str, Any]) -> RunResult:
     """The run that a plan was made against."""
     return open_run(context.runs_folder, str(document["run_id"]))
+
+
+def verify_plan(context: AppContext, plan_id: str) -> int:
+    """Check a kept plan's certificate without a solver; the bound that it proves, in scaled units.
+
+    Raises InputError "plan-certificate-wrong" naming the claim that does not hold, NotFoundError without such a plan.
+    """
+    from coverage.plan.certificate import read_certificate
+    from coverage.plan.instance_files import read_instance
+    from coverage.plan.verify import verify
+
+    folder = Path(open_plan(context, plan_id)["folder"])
+    certificate = read_certificate(folder / "certificate.json")
+    verify(certificate, read_instance(folder / "instance.npz"))
+    return int(certificate["certified_bound"])

@@ -9,7 +9,7 @@ import streamlit as st
 
 from coverage.services.access import Action, Object
 from coverage.web import frame
-from coverage.web.views import approvals, data, indicators, map_view, progress, upload
+from coverage.web.views import approvals, data, indicators, map_view, planning, progress, upload
 
 view = frame.open_view()
 texts = view.texts
@@ -35,4 +35,12 @@ visibility: Literal["visible", "hidden"] = "visible" if view.may(Action.UPLOAD, 
 for show, name in ((upload.show, "upload"), (approvals.show, "approvals")):
     page = partial(frame.render, view, show)
     pages.append(st.Page(page, title=texts[f"page.{name}"], url_path=name, visibility=visibility))
+pages.append(
+    st.Page(
+        partial(frame.render, view, planning.show),
+        title=texts["page.planning"],
+        url_path="planning",
+        visibility="visible" if view.may(Action.COMPUTE, Object.SCENARIO) else "hidden",
+    )
+)
 st.navigation(pages, position="top").run()
