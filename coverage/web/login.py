@@ -66,18 +66,16 @@ class Login:
             user_id = await self._user(scope)
         except CoverageGapError as error:
             _LOG.exception("the password file cannot be used: nobody is let in")
-            await self._refuse(scope, receive, send, 503, error)
+            await _refuse(scope, receive, send, 503, error)
             return
         if user_id is None:
-            await self._refuse(scope, receive, send, 401, None)
+            await _refuse(scope, receive, send, 401, None, challenge=CHALLENGE)
             return
         await self.app(_with_word(scope, user_id), receive, send)
 
     async def _user(self, scope: Scope) -> str | None:
         """The user let in; "" for nobody in particular, None for one who is to stay outside."""
-        headers = Headers(scope=scope)
-        reading = scope["type"] == "http" and scope["method"] in _READING
-        scheme, _, credentials = headers.get("authorization", "").partition(" ")
+        scheme, _, credentials = Headers(scope=scope).get("authorization", "").partition(" ")
         if scheme.lower() == "basic":
             named = _credentials(credentials)
             if named is not None:
@@ -90,35 +88,67 @@ class Login:
             # A wrong password is told so even where none is needed: whoever types one wants to be let in.
             await asyncio.sleep(self._delay_s)
             return None
-        path: str = scope["path"]
-        if reading and scheme.lower() == "bearer" and path.startswith(_KNOWS_TOKENS):
+        if _token_or_health(scope):
             return ""
-        if reading and path == "/healthz":
-            return ""
-        if reading and self._public_summaries and _SUMMARY.fullmatch(path):
-            return ""
-        return None
+        reading = scope["type"] == "http" and scope["method"] in _READING
+        return "" if reading and self._public_summaries and _SUMMARY.fullmatch(scope["path"]) else None
 
-    async def _refuse(
-        self, scope: Scope, receive: Receive, send: Send, status: int, error: CoverageGapError | None
-    ) -> None:
-        if scope["type"] == "websocket":
-            # Closing before accepting: the server answers the handshake with 403.
-            await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+
+class NamedByProxy:
+    """Middleware for ``auth = proxy-header`` where even summaries need a login: who comes without a name stays outside.
+
+    A location that the proxy lets through without asking then opens nothing but ``/healthz`` and what a read token may
+    read.
+    """
+
+    def __init__(self, app: ASGIApp, user_header: str) -> None:
+        self.app = app
+        self._user_header = user_header
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in {"http", "websocket"} and not (
+            Headers(scope=scope).get(self._user_header, "").strip() or _token_or_health(scope)
+        ):
+            await _refuse(scope, receive, send, 401, None)
             return
-        told = error or _NEEDED
-        response: Response
-        if "text/html" in Headers(scope=scope).get("accept", ""):
-            response = error_page(status, told.code, ja=told.ja, en=told.en)
-        else:
-            response = JSONResponse({"error": told.as_dict()}, status_code=status)
-            response.headers["Content-Security-Policy"] = DATA_POLICY
-        response.headers.update(HEADERS)
-        response.headers["Cache-Control"] = "no-store"
-        if status == 401:
-            response.headers["WWW-Authenticate"] = CHALLENGE
-        await response(scope, receive, send)
+        await self.app(scope, receive, send)
+
+
+def _token_or_health(scope: Scope) -> bool:
+    """Whether nobody in particular may ask this: health, or an address that judges the read token it is given."""
+    if scope["type"] != "http" or scope["method"] not in _READING:
+        return False
+    path: str = scope["path"]
+    bearer = Headers(scope=scope).get("authorization", "").lower().startswith("bearer ")
+    return path == "/healthz" or (bearer and path.startswith(_KNOWS_TOKENS))
+
+
+async def _refuse(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    status: int,
+    error: CoverageGapError | None,
+    *,
+    challenge: str | None = None,
+) -> None:
+    if scope["type"] == "websocket":
+        # Closing before accepting: the server answers the handshake with 403.
+        await receive()
+        await send({"type": "websocket.close", "code": 1008, "reason": ""})
+        return
+    told = error or _NEEDED
+    response: Response
+    if "text/html" in Headers(scope=scope).get("accept", ""):
+        response = error_page(status, told.code, ja=told.ja, en=told.en)
+    else:
+        response = JSONResponse({"error": told.as_dict()}, status_code=status)
+        response.headers["Content-Security-Policy"] = DATA_POLICY
+    response.headers.update(HEADERS)
+    response.headers["Cache-Control"] = "no-store"
+    if challenge is not None:
+        response.headers["WWW-Authenticate"] = challenge
+    await response(scope, receive, send)
 
 
 _NEEDED: Final = CoverageGapError(

@@ -72,7 +72,8 @@ def serve(context: AppContext, *, host: str = "127.0.0.1", port: int = 8501) -> 
     """Serve the app until it is interrupted, and print its address.
 
     Raises :class:`InputError` where ``auth = local`` would be reachable from other machines (its one user has every
-    role), :class:`ConflictError` where the port is taken.
+    role) or ``auth = proxy-header`` (anybody could state a user past the proxy), :class:`ConflictError` where the port
+    is taken, EnvironmentProblemError for an auth mode that cannot be served.
     """
     settings = Settings.from_environment()
     if settings.auth == "local" and not is_loopback(host):
@@ -82,6 +83,14 @@ def serve(context: AppContext, *, host: str = "127.0.0.1", port: int = 8501) -> 
             "127.0.0.1 を使うか、認証方式を設定してください。",
             f"Without authentication ({PREFIX}AUTH=local) the app may not listen on {host}, which other machines can "
             "reach; use 127.0.0.1 or set an auth mode.",
+        )
+    if settings.auth == "proxy-header" and not is_loopback(host):
+        raise InputError(
+            "proxy-auth-needs-loopback",
+            f"プロキシの認証（{PREFIX}AUTH=proxy-header）では、{host} で待ち受けできません。プロキシを通らずに届くと、だれでも"
+            "利用者を名乗れるためです。127.0.0.1 を使い、前にプロキシを置いてください。",
+            f"With {PREFIX}AUTH=proxy-header the app may not listen on {host}: whoever reaches it past the proxy could "
+            "name any user; use 127.0.0.1 behind the proxy.",
         )
     check_auth(settings)
     # Pages and routes each make their own context from the environment.
@@ -122,7 +131,11 @@ def serve(context: AppContext, *, host: str = "127.0.0.1", port: int = 8501) -> 
 
 
 def _behind_login(app: ASGIApp, settings: Settings) -> ASGIApp:
-    """The app itself, or with ``auth = basic-file`` the app behind our own login."""
+    """The app behind our own login (``basic-file``) or behind the proxy's, as far as they are to be asked."""
+    if settings.auth == "proxy-header" and not settings.public_summaries:
+        from coverage.web.login import NamedByProxy
+
+        return NamedByProxy(app, settings.user_header)
     if settings.auth != "basic-file":
         return app
     from coverage.services.passwords import PasswordBook

@@ -23,14 +23,18 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from coverage.errors import EnvironmentProblemError, InputError
 from coverage.services import passwords
+from coverage.services.context import AppContext
 from coverage.services.passwords import PasswordBook, set_password
+from coverage.settings import Settings
 from coverage.store.locate import open_store
 from coverage.store.protocol import Actor
 from coverage.web import visitors
 from coverage.web.login import CHALLENGE, Login
 from coverage.web.routes import EXCEPTION_HANDLERS, MIDDLEWARE, ROUTES
 from coverage.web.security import HEADERS
+from coverage.web.server import _behind_login, serve
 
 GOOD = "kumano kodo 2017"
 ADMIN = Actor("kanri", "admin")
@@ -272,6 +276,66 @@ def test_past_the_login_nobody_is_let_in(office: Path) -> None:
     app = Starlette(routes=ROUTES, middleware=MIDDLEWARE, exception_handlers=EXCEPTION_HANDLERS)
     answer = TestClient(app, base_url=BASE).get("/api/v1/index.json", headers=basic("keikaku"))
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "login-not-in-front")
+
+
+def test_where_summaries_are_not_public_the_proxy_must_name_somebody(
+    office: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COVERAGE_GAP_AUTH", "proxy-header")
+    routes = [Route("/who", _who), WebSocketRoute("/_stcore/stream", _socket), *ROUTES]
+    app = Starlette(routes=routes, middleware=MIDDLEWARE[:1], exception_handlers=EXCEPTION_HANDLERS)
+    settings = Settings(auth="proxy-header", public_summaries=False)
+    client = TestClient(_behind_login(app, settings), base_url=BASE)
+    token = {"authorization": "Bearer " + (office / "token").read_text(encoding="utf-8")}
+    for path in (*SUMMARIES, "/api/v1/region.geojson", "/who"):
+        for nobody in ({}, {"x-remote-user": " "}, basic("keikaku")):
+            refused = client.get(path, headers=nobody)
+            assert refused.status_code == 401, path
+            assert "www-authenticate" not in refused.headers, "the proxy asks, not we"
+        assert client.get(path, headers={"x-remote-user": "keikaku"}).status_code == 200
+    assert client.get("/api/v1/region.geojson", headers=token).status_code == 200
+    assert client.get("/who", headers=token).status_code == 401
+    assert client.get("/healthz").status_code == 200
+    with (
+        pytest.raises((WebSocketDisconnect, WebSocketDenialResponse)),
+        client.websocket_connect("/_stcore/stream"),
+    ):
+        pass
+    with client.websocket_connect("/_stcore/stream", headers={"x-remote-user": "keikaku"}) as opened:
+        assert opened.receive_text() == "keikaku"
+
+
+def test_modes_without_a_login_of_ours_have_nothing_in_front() -> None:
+    app = Starlette()
+    for settings in (
+        Settings(auth="local", public_summaries=False),
+        Settings(auth="none-readonly", public_summaries=False),
+        Settings(auth="proxy-header"),
+    ):
+        assert _behind_login(app, settings) is app
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7"])
+def test_a_proxys_word_is_not_taken_where_others_reach_the_app_past_it(
+    host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COVERAGE_GAP_AUTH", "proxy-header")
+    with pytest.raises(InputError) as caught:
+        serve(AppContext(tmp_path, tmp_path), host=host, port=1)
+    assert caught.value.code == "proxy-auth-needs-loopback"
+
+
+@pytest.mark.parametrize(
+    ("auth", "code"), [("basic-file", "basic-file-unset"), ("oidc", "auth-mode-unavailable")]
+)
+def test_a_mode_that_cannot_be_served_does_not_start(
+    auth: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COVERAGE_GAP_AUTH", auth)
+    monkeypatch.delenv("COVERAGE_GAP_BASIC_FILE", raising=False)
+    with pytest.raises(EnvironmentProblemError) as caught:
+        serve(AppContext(tmp_path, tmp_path), port=1)
+    assert caught.value.code == code
 
 
 # -- The real server, on loopback ------------------------------------------------------------------------------------
