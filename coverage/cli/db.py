@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coverage.cli import options
+from coverage.cli import options, people
 
 if TYPE_CHECKING:
     from coverage.settings import Settings
@@ -240,6 +240,10 @@ def _new_password() -> str:
             "The two passwords differ, or none was typed; try again.",
         )
     return first
+
+
+app.command()(people.user)
+app.command()(people.token)
 
 
 def _place(store: str | None) -> tuple[Settings, Location]:
