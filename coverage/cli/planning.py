@@ -19,6 +19,11 @@ def make(
     objective: Annotated[str, typer.Option("--objective", help="people | households | shelters")] = "people",
     operator: Annotated[str, typer.Option("--operator", help="載せる事業者（既定は先頭） / Operator on the new masts")] = "",
     cost: Annotated[int, typer.Option("--site-cost", min=0, help="一局の総事業費（円） / Total cost of one site")] = 30_000_000,
+    band: Annotated[str | None, typer.Option("--band", help="周波数帯（既定は事業者の先頭） / Band")] = None,
+    height: Annotated[float | None, typer.Option("--height", min=1.0, help="アンテナの地上高（m） / Antenna above ground")] = None,
+    own: Annotated[Path | None, typer.Option("--own", help="担当者の候補地（CSV: name,lat,lon） / Your own candidates")] = None,
+    force: Annotated[list[str] | None, typer.Option("--force", help="必ず入れる候補地の番号 / Candidate to force in")] = None,
+    exclude: Annotated[list[str] | None, typer.Option("--exclude", help="外す候補地の番号 / Candidate to leave out")] = None,
     margin: Annotated[float, typer.Option("--margin", help="受信レベルの余裕（dB） / Margin above the signal edge")] = 0.0,
     candidates: Annotated[int, typer.Option("--candidates", min=1, help="候補地の数の上限 / At most so many candidates")] = 400,
     time_limit: Annotated[float, typer.Option("--time", min=0.1, help="最適化の上限時間（秒） / Time limit of the solver")] = 60.0,
@@ -46,7 +51,8 @@ def make(
         budget_yen=budget, year_budgets=_years(years), sites=sites, objective=objective, operator=operator,
         site_cost_yen=cost, margin_db=margin, max_candidates=candidates, time_limit_s=time_limit, gap=gap, seed=seed,
         alternatives=alternatives, epsilon=epsilon, distance=distance, pareto=pareto, draws=draws,
-        threshold_error_db=threshold_error,
+        threshold_error_db=threshold_error, band=band, height_m=height, own=_own(own),
+        forced=tuple(force or ()), excluded=tuple(exclude or ()),
     )  # fmt: skip
     context = AppContext.from_settings(region=region, layers=layers, runs=runs)
     with terminal_progress(quiet=as_json) as bar:
@@ -124,6 +130,33 @@ def _further(plan: dict[str, Any]) -> list[str]:
         lines.append(f"不確かさ（{doubt['draws']} 回）: P10 {own['p10']:,.0f}、P50 {own['p50']:,.0f}、P90 {own['p90']:,.0f}")
         lines.append("どの試行でもほぼ選ばれる箇所: " + ("、".join(s["name"] for s in doubt["robust"]) or "なし"))
     return lines
+
+
+def _own(path: Path | None) -> tuple[tuple[str, float, float], ...]:
+    """Places of a CSV file with the columns name, lat, lon (degrees). InputError names the row that cannot be read."""
+    import csv
+    import math
+
+    from coverage.errors import InputError
+
+    if path is None:
+        return ()
+    places: list[tuple[str, float, float]] = []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for row in csv.DictReader(file):
+                lat, lon = float(row["lat"]), float(row["lon"])
+                if not (math.isfinite(lat) and math.isfinite(lon)):
+                    raise ValueError("not finite")
+                places.append((row["name"].strip(), lat, lon))
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as problem:
+        row_number = len(places) + 1
+        raise InputError(
+            "plan-own-unreadable",
+            f"候補地の一覧「{path.name}」の {row_number} 行目を読めません。見出し name,lat,lon の UTF-8 の CSV にしてください。",
+            f"Row {row_number} of '{path.name}' cannot be read; give UTF-8 CSV with the columns name, lat, lon.",
+        ) from problem
+    return tuple(places)
 
 
 def _years(text: str | None) -> tuple[tuple[int, int], ...]:

@@ -118,3 +118,19 @@ def test_years_sum_people_over_years_and_say_so(make):
     plan = make("--years", "30=10000000,31=10000000")
     assert "延べ" in plan["statement"]["ja"]
     assert plan["value"] == pytest.approx(2 * plan["served"]["people"], abs=0.1)
+
+
+def test_a_planners_own_place_is_never_thinned_and_can_be_forced(make, command, tmp_path):
+    first = make("--sites", "1", "--budget", "10000000", "--alternatives", "0")
+    spot = first["sites"][0]
+    own = tmp_path / "own.csv"
+    own.write_text(f"name,lat,lon\n役場の裏山,{spot['lat']},{spot['lon']}\n", encoding="utf-8")
+    plan = make("--sites", "1", "--budget", "10000000", "--own", own, "--force", "C0001", "--height", "25", "--alternatives", "0")
+    assert [s["name"] for s in plan["sites"]] == ["役場の裏山"]
+    assert plan["sites"][0]["source"] == "list"
+    assert plan["request"]["height_m"] == 25
+    other = make("--sites", "1", "--budget", "10000000", "--own", own, "--exclude", "C0001", "--alternatives", "0")
+    assert "役場の裏山" not in [s["name"] for s in other["sites"]]
+    own.write_text("name,lat,lon\n谷,北緯,136.5\n", encoding="utf-8")
+    assert "1 行目" in command("plan", "make", "--budget", "1", "--own", own, code=2).err
+    assert "own.csv" in command("plan", "make", "--budget", "1", "--own", tmp_path / "no" / "own.csv", code=2).err
