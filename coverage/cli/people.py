@@ -43,8 +43,7 @@ def user(
     from coverage.errors import InputError, NotFoundError
     from coverage.services.access import Action, Object
     from coverage.services.stores import open_context_store
-    from coverage.store.columns import join_key
-    from coverage.store.tables import Kind
+    from coverage.store.columns import Kind, join_key
 
     by = _administrator(store, Action.VIEW if user_id is None else Action.MANAGE, Object.USER)
     with open_context_store(None, store) as ledger:
@@ -99,7 +98,7 @@ def token(
     from coverage.errors import InputError
     from coverage.services.access import Action, Object
     from coverage.services.stores import open_context_store
-    from coverage.store.tables import Kind
+    from coverage.store.columns import Kind
 
     if label is not None and revoke is not None:
         raise InputError(
