@@ -17,7 +17,7 @@ _WEIGHTS = (6, 5, 4, 3, 2)
 
 
 def check_digit(code: str) -> int:
-    """The sixth digit of a five-digit code: 24201 → 2. Raises InputError "municipality-code-invalid"."""
+    """The sixth digit of a five-digit code: 99201 → 1. Raises InputError "municipality-code-invalid"."""
     if not is_valid(code):
         raise _invalid(code)
     total = sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, code, strict=True))
@@ -30,12 +30,12 @@ def is_valid(code: str) -> bool:
 
 
 def six_digits(code: str) -> str:
-    """24201 → 242012. Errors as :func:`check_digit`."""
+    """99201 → 992011. Errors as :func:`check_digit`."""
     return f"{code}{check_digit(code)}"
 
 
 def five_digits(code: str) -> str:
-    """242012 → 24201. Raises InputError "municipality-code-check-digit" where the sixth digit does not belong."""
+    """992011 → 99201. Raises InputError "municipality-code-check-digit" where the sixth digit does not belong."""
     if re.fullmatch(r"[0-9]{6}", code) is None:
         raise _invalid(code)
     if check_digit(code[:5]) != int(code[5]):
@@ -50,7 +50,7 @@ def five_digits(code: str) -> str:
 
 
 def prefecture_code(code: str) -> str:
-    """24201 → 24. Raises InputError "municipality-code-invalid"."""
+    """99201 → 99. Raises InputError "municipality-code-invalid"."""
     if not is_valid(code):
         raise _invalid(code)
     return code[:2]
@@ -62,7 +62,7 @@ def is_prefecture(code: str) -> bool:
 
 
 def parse_municipality_code(text: str | int | float, *, prefecture: str | None = None) -> str:
-    """A five-digit code from what files carry: five or six digits, full-width, blanks around, "24201.0".
+    """A five-digit code from what files carry: five or six digits, full-width, blanks around, "99201.0".
 
     ``prefecture`` is the two-digit prefecture that it must belong to, if given. A code whose leading zero a
     spreadsheet has dropped (1100 for 01100) is refused, not repaired: with six digits the repair could be wrong.

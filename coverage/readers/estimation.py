@@ -8,7 +8,7 @@ Method, in this order for every municipality:
 2. **Proof.** The name is believed only if the land nearest to those towns is at least half of the area's surface in
    the census. A former city, or a town whose name lives on in one housing estate, often has outlying towns that do
    not carry it (旧上野市: 35 towns on 3 of 195 km²); squeezing all of its people into the few that do would be worse
-   than not telling the areas apart. (In Mie believed names hold 0.55 to 1.45 of the surface, the others 0.01 to 0.25.)
+   than not telling the areas apart. (On the real layers tried, believed names hold 0.55 to 1.45 of the surface, the others 0.01 to 0.25.)
 3. **Rest.** Areas that are not found so share the towns that are left ("rest of municipality").
 4. **Densely inhabited districts.** Their residents (of the census year where it states them, shared over the polygons
    by their own figures) stay inside the polygons, evenly by area.

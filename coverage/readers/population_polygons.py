@@ -57,7 +57,7 @@ def read_population_polygons(
 ) -> PopulationMesh:
     """Persons per mesh cell of ``digits`` digits, marked 推計; the sum over each area is exact.
 
-    Fields default to those of :data:`KNOWN_FIELDS`. An id that begins with a municipality code (KEY_CODE 24201…) gives
+    Fields default to those of :data:`KNOWN_FIELDS`. An id that begins with a municipality code (KEY_CODE 99201…) gives
     the municipality, mapped by ``mergers``; other ids leave it open. Whole residents stay whole (largest remainder),
     fractions stay fractions. ``bounds`` (west, south, east, north) leaves out areas that lie outside. Raises
     FileFormatError "column-missing", "polygons-not", "polygons-value", "polygons-empty", and what the formats raise.

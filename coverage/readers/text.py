@@ -1,6 +1,6 @@
 """Text as Japanese offices keep it: UTF-8 with or without BOM, CP932 (Excel's CSV), UTF-16 with BOM.
 
-Nothing else is guessed. Latin-1 in particular decodes every byte string, so falling back to it turns 津市 into
+Nothing else is guessed. Latin-1 in particular decodes every byte string, so falling back to it turns Japanese into
 mojibake without a word; it is never tried. Strict ``shift_jis`` is not tried either, because it lacks ①㈱髙.
 """
 

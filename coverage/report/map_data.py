@@ -117,7 +117,7 @@ def map_data(run: RunResult, lang: str, *, plans: bool, signal: bool = True) -> 
         "stacks": _stacks(run) if signal else {},
         "credits": _credits(meta["layers"], texts),
         "model": _model(meta, texts, smallest),
-        "sites": [site for site in _sites(run, texts) if plans or site["phase"] != "planned"],
+        "sites": [site for site in _sites(run, texts, plans=plans) if plans or site["phase"] != "planned"],
         "texts": {**texts.below("map"), **_common(texts)},
     }
     relief = hillshade(run.folder / "rasters" / "terrain.tif", frame, grid, land=list(shapes.values()))
@@ -383,11 +383,13 @@ def _text(value: Any) -> str:
     return "" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value)
 
 
-def _sites(run: RunResult, texts: Texts) -> list[dict[str, Any]]:
+def _sites(run: RunResult, texts: Texts, *, plans: bool) -> list[dict[str, Any]]:
     """One record per physical site with its operators, the years that each is on the air, and the counting verdict.
 
-    ``on`` is a bit mask over the run's years: bit 0 is the first year.
+    ``on`` is a bit mask over the run's years: bit 0 is the first year. Without ``plans`` an operator who has yet to start
+    on a mast that stands already is left out: that, too, is an operator's plan.
     """
+    horizon = last_day(run.latest_fy)
     on_air = _on_air(run)
     sites: dict[str, dict[str, Any]] = {}
     for record in run.sites.to_dict("records"):
@@ -400,6 +402,8 @@ def _sites(run: RunResult, texts: Texts) -> list[dict[str, Any]]:
             # Several bands or sectors of one operator are one entry.
             continue
         since = _day(record["in_service_date"])
+        if not plans and (since is None or since > horizon):
+            continue
         site["operators"].append(
             {
                 "id": operator,

@@ -20,7 +20,7 @@ from coverage.domain.indicators import (
     indicator_table,
     parse_indicator_set,
 )
-from coverage.domain.known_ledger import KnownLedger, known_ledger
+from coverage.domain.known_ledger import EVER_IN_SERVICE, KnownLedger, known_ledger
 from coverage.domain.ledger import District, Ledger, Site
 from coverage.domain.region import RegionConfig, RegionData
 from coverage.gaps.districts import DistrictPrediction, district_pixels
@@ -213,6 +213,10 @@ class CountTables:
         confirmed = {d.district_id for d in self.confirmed(fy)}
         serving: dict[str, set[str]] = {}
         for site_id, links in self._known.links.items():
+            site = self._known.sites.get(site_id)
+            if site is None or site.status not in EVER_IN_SERVICE:
+                # This table is public, operators' plans are not.
+                continue
             for link in links:
                 serving.setdefault(link.district_id, set()).add(site_id)
         rows: list[Row] = []

@@ -33,9 +33,16 @@ def writing(runs_folder: Path, run_id: str) -> Iterator[Path]:
         yield part
         write_checksums(part)
         old = runs_folder / f".{run_id}.{os.getpid()}.old"
+        shutil.rmtree(old, ignore_errors=True)
         if final.exists():
             os.replace(final, old)
-        os.replace(part, final)
+        try:
+            os.replace(part, final)
+        except OSError:
+            # A run that stood stays standing (on Windows an open file or a virus scanner can hold the folder).
+            if old.exists():
+                os.replace(old, final)
+            raise
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise StorageError(

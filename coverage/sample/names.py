@@ -1,4 +1,4 @@
-"""Invented place names. Two halves are joined as in old place names; none is a municipality, none a town of Mie."""
+"""Invented place names. Two halves are joined as in old place names; none is a municipality, none a town of a real prefecture."""
 
 from __future__ import annotations
 

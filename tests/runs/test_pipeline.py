@@ -277,3 +277,27 @@ def test_operator_that_region_toml_lacks_is_named(tiny, tmp_path):
         )  # fmt: skip
     assert caught.value.code == "operator-unknown"
     assert "m9" in caught.value.ja
+
+
+def test_plans_of_operators_are_in_no_public_table_or_map(run, tiny, folder, tmp_path):
+    """T3 is planned; a second operator's future row on T2 would be a plan as well."""
+    import dataclasses as dc
+
+    from coverage.readers.table_writer import write_ledger
+    from coverage.report.map_data import map_data
+
+    assert "T3" not in (run.folder / "tables" / "districts.csv").read_text(encoding="utf-8-sig")
+    ledger = tiny.tiny_ledger()
+    future = SiteOperator("T1", "m2", date(2030, 4, 1), frequency_mhz=800.0)
+    region = tiny.write_tiny_region(tmp_path / "region")
+    shutil.rmtree(region / "towers")
+    (region / "towers").mkdir()
+    write_ledger(region / "towers", dc.replace(ledger, site_operators=(*ledger.site_operators, future)))
+    planned = _run(region, tmp_path / "runs")
+
+    def operators_of(plans):
+        sites = {s["id"]: s for s in map_data(planned, "ja", plans=plans).page["sites"]}
+        return set(sites), {o["id"] for o in sites["T1"]["operators"]}
+
+    assert operators_of(plans=False) == ({"T1", "T2"}, {"m1"})
+    assert operators_of(plans=True) == ({"T1", "T2", "T3"}, {"m1", "m2"})

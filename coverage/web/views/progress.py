@@ -10,6 +10,7 @@ from coverage.domain import fiscal
 from coverage.report.escape import esc
 from coverage.runs.result import RunResult
 from coverage.services import figures
+from coverage.services.access import Action, Object
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
 from coverage.web.charts import SeriesPoint, cumulative_chart
@@ -18,6 +19,9 @@ from coverage.web.grades import grade
 
 Cells = dict[int, dict[str, Any]]
 
+
+PUBLIC_STATUSES = frozenset({"供用中", "停止", "廃止"})
+"""Sites that have been in service; everything before is an operator's plan."""
 
 def show(view: View, run: RunResult) -> None:
     """The page."""
@@ -264,6 +268,10 @@ def _notes(view: View, run: RunResult, years: list[dict[str, Any]]) -> None:
     if notes:
         st.html('<ol class="prose">' + "".join(f"<li>{esc(note)}</li>" for note in notes) + "</ol>")
     findings = run.count["findings"]
+    if not view.may(Action.VIEW, Object.PLANNED_SITE):
+        # A finding may name a site that is still a plan; those are for staff.
+        shown = {str(r["site_id"]) for r in run.sites.to_dict("records") if str(r["status"]) in PUBLIC_STATUSES}
+        findings = [f for f in findings if set(f["site_ids"]) <= shown]
     for severity in ("question", "warning", "note"):
         found = [f for f in findings if f["severity"] == severity]
         if not found:
