@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -146,24 +146,37 @@ class Ground:
 def prepare(context: AppContext, run: RunResult, request: PlanRequest, *, workers: int, progress: Progress) -> Ground:
     """Read the layers, find demand and candidates, and compute each candidate's reach. Raises InputError where the
     region now is not the run's, or no place is near anybody without signal."""
-    data = region_of(context).region
+    source = region_of(context)
+    data = source.region
     overlay = build_overlay(data.terrain.grid, data.municipalities, data.population)
     _same_grid(run, overlay)
-    counted = CountTables(data)
+    counted = CountTables(data if source.history is None else replace(data, ledger=source.history))
     registered = counted.registered(run.latest_fy)
     pixels = [district_pixels(overlay, d) for d in registered]
-    served = read_raster(run.raster("level", run.latest_fy)) >= data.config.ladder.edge_dbm
-    demand = _demand(data, overlay, run, served, registered, pixels)
+    level = read_raster(run.raster("level", run.latest_fy))
+    served = level >= data.config.ladder.edge_dbm
+    # Below the signal edge, whatever classes the ladder has there; NO DATA is no demand, nobody knows.
+    unserved = overlay.inside & (level < data.config.ladder.edge_dbm)
+    demand = _demand(data, overlay, run, served, unserved, registered, pixels)
     progress(0.1, "候補地 / candidates")
     candidates = _candidates(data, overlay, demand, request)
     links = _links(context, data, candidates, request, workers, lambda f, t: progress(0.1 + 0.9 * f, t))
     reached = [pixel[margin >= 0] for pixel, margin in links]
     on = date(run.latest_fy + 1, 4, 1)
+    known_homes = _households_known(data, run, registered)
+    if not known_homes and "households" in (request.objective, request.pareto):
+        raise InputError(
+            "plan-households-unknown",
+            "この地域の人口データには世帯数がないため、世帯数を目的にできません。人口か避難所を選んでください。",
+            "The population layer of this region has no households, so they cannot be the objective; choose people or shelters.",
+        )
     money = []
     for own in reached:
         numbers = demand.number_of_pixel[own]
-        # Few households earn the higher rate of the state: those that the site would serve, rounded.
-        money.append(share(request.site_cost_yen, round(float(demand.households[numbers[numbers >= 0]].sum())), on))
+        # Few households earn the higher rate of the state: those that the site would serve, rounded. Unknown ones earn
+        # no rate that depends on them.
+        homes = round(float(demand.households[numbers[numbers >= 0]].sum())) if known_homes else None
+        money.append(share(request.site_cost_yen, homes, on))
     return Ground(
         data, run, overlay, counted, registered, pixels, served, demand, candidates, reached, links, money,
         [_municipality(overlay, c) for c in candidates],
@@ -227,20 +240,22 @@ def _demand(
     overlay: Overlay,
     run: RunResult,
     served: NDArray[np.bool_],
+    unserved: NDArray[np.bool_],
     registered: Sequence[District],
     pixels: Sequence[NDArray[np.int64]],
 ) -> Demand:
     households = overlay.spread(np.nan_to_num(overlay.population.households))
     if run.is_computable():
         people = overlay.people_of_pixel()
-        # The last class of the ladder is no signal at all.
-        none = len(data.config.ladder.classes) - 1
-        unserved = overlay.inside & (read_raster(run.raster("class", run.latest_fy)) == none)
     else:
         shape = overlay.grid.shape
+        # Without complete site lists only the register says where signal is missing, for shelters as for people.
+        on_register = np.zeros(shape[0] * shape[1], dtype=np.bool_)
+        for own in pixels:
+            on_register[own] = True
+        unserved = unserved & on_register.reshape(shape)
         people = register_people(shape, pixels, [float(d.population or 0) for d in registered], served)
         households = register_people(shape, pixels, [float(d.households or 0) for d in registered], served)
-        unserved = overlay.inside & ~served
     grid = overlay.grid
     shelter_pixels = np.full(len(data.shelters), -1, dtype=np.int64)
     if data.shelters:
@@ -252,6 +267,14 @@ def _demand(
                 row, col = grid.row_col(float(x[i]), float(y[i]))
                 shelter_pixels[i] = row * grid.cols + col
     return demand_of(unserved, people, households, shelter_pixels)
+
+
+def _households_known(data: RegionData, run: RunResult, registered: Sequence[District]) -> bool:
+    """Whether households are known wherever people are counted; one gap makes every sum a guess."""
+    if run.is_computable():
+        people = data.population.population > 0
+        return not bool(np.isnan(data.population.households[people]).any())
+    return all(d.households is not None for d in registered)
 
 
 def _candidates(data: RegionData, overlay: Overlay, demand: Demand, request: PlanRequest) -> list[Candidate]:
