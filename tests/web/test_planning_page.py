@@ -11,7 +11,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from coverage.cli import main as command
+from coverage.runs.result import RunResult
 from coverage.services import plan_jobs
+from coverage.web.plan_map import plan_map
 
 
 def _script() -> None:
@@ -80,6 +82,7 @@ def test_from_a_budget_to_planned_sites_in_the_ledger(place: Path) -> None:
     assert "どの計画でも 11 を超えられません" in words
     assert "不感地域" in words
     assert "平成30年度" in words
+    assert len(test.get("vega_lite_chart") or test.get("arrow_vega_lite_chart")) == 1
     test.button(key="plan-verify").click().run()
     assert "検算が合いました" in _words(test)
     for name in ("北案", "南案"):
@@ -128,3 +131,13 @@ def test_the_page_speaks_english(place: Path) -> None:
     test.run()
     assert not test.exception
     assert "no plan can exceed" in _words(test)
+
+
+def test_the_picture_numbers_sites_on_every_municipality(run: RunResult) -> None:
+    sites = [{"name": n, "lat": 33.5, "lon": 136.6, "people": p} for n, p in (("谷", 30.2), ("浦", 4.0))]
+    drawn = plan_map(run, sites, name="名称", people="人").to_dict()
+    rows = [layer["data"]["values"] for layer in drawn["layer"] if "values" in layer.get("data", {})]
+    rows += list(drawn.get("datasets", {}).values())
+    points = [row for part in rows for row in part]
+    assert len({p["ring"] for p in points if "ring" in p}) == len(run.municipality_codes())
+    assert {(p["number"], p["name"], p["people"]) for p in points if "number" in p} == {("1", "谷", 30), ("2", "浦", 4)}

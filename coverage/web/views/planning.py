@@ -20,6 +20,7 @@ from coverage.services.planning import PlanRequest
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
 from coverage.web.frame import Column, View
+from coverage.web.plan_map import plan_map
 
 YEARS_AHEAD: Final = 3
 OBJECTIVES: Final = {
@@ -166,6 +167,10 @@ def _result(view: View, context: AppContext, run: RunResult) -> None:
         ]
     )
     _sites(view, plan)
+    if plan["sites"]:
+        words = {"name": view.texts["column.name"], "people": view.texts["planning.people"]}
+        st.altair_chart(plan_map(run, plan["sites"], **words), width="content", theme=None)
+        st.caption(view.texts["planning.map_caption"])
     names = [view.texts[name] for name in PAYERS.values()]
     frame.sheet(
         [Column(n, number=True) for n in names],

@@ -1,0 +1,76 @@
+"""A small picture of a plan's sites on the municipalities' outlines, drawn by Vega from the run alone: no tiles, no network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import altair as alt
+import streamlit as st
+from shapely.geometry import shape
+
+from coverage.runs.result import RunResult
+
+WIDTH: Final = 340
+_LAND: Final = "#eef2f5"
+_LINE: Final = "#9aa7b2"
+_SITE: Final = "#c2571a"
+_FONT: Final = "Noto Sans JP, Noto Sans CJK JP, Yu Gothic UI, Yu Gothic, Meiryo, sans-serif"
+
+
+def plan_map(run: RunResult, sites: Sequence[Mapping[str, Any]], *, name: str, people: str) -> alt.LayerChart:
+    """Sites as numbered points in building order; ``name`` and ``people`` are the tooltips' words.
+
+    Longitude is shrunk by the cosine of the middle latitude, so that a kilometre is as long both ways.
+    """
+    rings, box = _outlines(str(run.folder), str(run.run_id))
+    west, south, east, north = box
+    shrink = math.cos(math.radians((south + north) / 2))
+    height = round(WIDTH * (north - south) / max((east - west) * shrink, 1e-9))
+    x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[west * shrink, east * shrink], nice=False, zero=False))
+    y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[south, north], nice=False, zero=False))
+    outlines = [
+        {"ring": ring, "order": i, "x": lon * shrink, "y": lat}
+        for ring, points in enumerate(rings)
+        for i, (lon, lat) in enumerate(points)
+    ]
+    land = (
+        alt.Chart(alt.InlineData(values=outlines))
+        .mark_line(filled=True, fill=_LAND, stroke=_LINE, strokeWidth=0.8, interpolate="linear-closed")
+        .encode(x=x, y=y, detail="ring:N", order="order:Q")
+    )
+    rows = [
+        {"x": s["lon"] * shrink, "y": s["lat"], "number": str(i), "name": s["name"], "people": round(s["people"])}
+        for i, s in enumerate(sites, 1)
+    ]
+    spots = alt.Chart(alt.InlineData(values=rows)).encode(x=x, y=y)
+    tips = [alt.Tooltip("name:N", title=name), alt.Tooltip("people:Q", title=people, format=",")]
+    marks = spots.mark_point(shape="diamond", size=120, filled=True, color=_SITE, opacity=1.0).encode(tooltip=tips)
+    numbers = spots.mark_text(dx=12, dy=-8, fontSize=13, fontWeight="bold", font=_FONT, color="#1d2a35").encode(text="number:N")
+    chart: alt.LayerChart = (
+        alt.layer(land, marks, numbers).properties(width=WIDTH, height=min(max(height, 120), 900)).configure_view(stroke=None)
+    )
+    return chart
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def _outlines(folder: str, run_id: str) -> tuple[list[list[tuple[float, float]]], tuple[float, float, float, float]]:
+    """Outer rings of the municipalities (lon, lat), simplified to what a small picture can show; and their box."""
+    from pathlib import Path
+
+    run = RunResult.open(Path(folder))
+    shapes = [
+        shape(feature["geometry"])
+        for feature in run.geojson("municipalities")["features"]
+    ]
+    west, south = min(s.bounds[0] for s in shapes), min(s.bounds[1] for s in shapes)
+    east, north = max(s.bounds[2] for s in shapes), max(s.bounds[3] for s in shapes)
+    fine = max(east - west, north - south) / 400
+    rings = []
+    for whole in shapes:
+        for part in getattr(whole, "geoms", [whole]):
+            # Islets smaller than a point of the picture are left out.
+            if part.area > fine * fine:
+                rings.append([(float(a), float(b)) for a, b in part.simplify(fine).exterior.coords])
+    return rings, (west, south, east, north)
