@@ -68,7 +68,7 @@ def plan_document(ground: Ground, request: PlanRequest, result: PlanResult, furt
         "districts_resolved": sum(len(s["districts"]) for s in sites),
         "sites": sites,
         "indicator": _indicator(ground, sites),
-        "statement": _statement(request, result),
+        "statement": _statement(request, result, rule_confirmed=all(m.confirmed for m in ground.money)),
         **further,
     }
 
@@ -83,18 +83,23 @@ def newly_served(ground: Ground, result: PlanResult) -> NDArray[np.int64]:
     return own
 
 
-def _statement(request: PlanRequest, result: PlanResult) -> dict[str, str]:
+def _statement(request: PlanRequest, result: PlanResult, *, rule_confirmed: bool) -> dict[str, str]:
     """The sentence with the bound. With years, a person served for two of them counts twice."""
     scale = result.instance.weight_scale
+    certified = result.certified_bound / scale
+    doubt_ja, doubt_en = "", ""
+    if not rule_confirmed:
+        doubt_ja = "費用の分担は、割合を確認できていない補助規則による試算です。"
+        doubt_en = " Shares of the cost follow a subsidy rule that is not confirmed."
     ja, en = UNITS[request.objective]
     if len(result.instance.fiscal_years) > 1:
         ja, en = f"{ja}（年度ごとの延べ）", f"{en} (summed over the years)"
     value, bound = result.value / scale, result.bound / scale
     return {
         "ja": f"この条件の計画で新たに電波が届くのは {value:,.0f} {ja}。どの計画でも {bound:,.0f} を超えられません"
-        f"（差 {100 * result.gap:.2f} %）。",
+        f"（差 {100 * result.gap:.2f} %、証明書で確かめられる上限は {certified:,.0f}）。{doubt_ja}",
         "en": f"This plan newly serves {value:,.0f} {en}; no plan within the limits can serve more than {bound:,.0f} "
-        f"(gap {100 * result.gap:.2f} %).",
+        f"(gap {100 * result.gap:.2f} %; the bound that the certificate proves is {certified:,.0f}).{doubt_en}",
     }
 
 
@@ -252,5 +257,6 @@ def list_plans(context: AppContext) -> list[dict[str, Any]]:
     folder = context.runs_folder / PLANS
     if not folder.is_dir():
         return []
-    names = sorted(p.name for p in folder.iterdir() if (p / "plan.json").is_file())
+    # A plan that is being written, or was cut off while it was, has a name with a dot in front.
+    names = sorted(p.name for p in folder.iterdir() if p.name.isalnum() and (p / "plan.json").is_file())
     return [open_plan(context, name) for name in names]
