@@ -160,7 +160,7 @@ def prepare(context: AppContext, run: RunResult, request: PlanRequest, *, worker
     demand = _demand(data, overlay, run, served, unserved, registered, pixels)
     progress(0.1, "候補地 / candidates")
     candidates = _candidates(data, overlay, demand, request)
-    links = _links(context, data, candidates, request, workers, lambda f, t: progress(0.1 + 0.9 * f, t))
+    links = _links(context, data, candidates, demand, request, workers, lambda f, t: progress(0.1 + 0.9 * f, t))
     reached = [pixel[margin >= 0] for pixel, margin in links]
     on = date(run.latest_fy + 1, 4, 1)
     known_homes = _households_known(data, run, registered)
@@ -310,6 +310,7 @@ def _links(
     context: AppContext,
     data: RegionData,
     candidates: Sequence[Candidate],
+    demand: Demand,
     request: PlanRequest,
     workers: int,
     progress: Progress,
@@ -342,7 +343,10 @@ def _links(
         # Beyond the model's range no luck helps.
         row, col = np.nonzero((footprint.level_dbm >= edge - luck) & (footprint.level_dbm > OUT_OF_RANGE_DBM))
         margin = footprint.level_dbm[row, col].astype(np.float64) - edge
-        links.append(((row + footprint.window.row0) * cols + col + footprint.window.col0, margin))
+        pixel = (row + footprint.window.row0) * cols + col + footprint.window.col0
+        # A lucky draw matters only where somebody is without signal: what is kept stays small.
+        kept = (margin >= 0) | (demand.number_of_pixel[pixel] >= 0)
+        links.append((pixel[kept], margin[kept]))
     return links
 
 
