@@ -15,6 +15,7 @@ from coverage.errors import InputError
 from coverage.radio.p1812 import basic_transmission_loss
 from coverage.radio.path_geometry import COASTAL_LAND, INLAND, SEA, Profile
 from coverage.radio.sweep import ray_loss_db
+from coverage.radio.sweep_formulas import time_distribution_db
 
 FloatArray = NDArray[np.float64]
 TARGET_POINTS = 100_000
@@ -214,6 +215,15 @@ def test_the_cost_of_a_receiver_hardly_grows_with_its_distance(percent: float) -
 
     seconds(100, 1)  # compiles or loads the kernel
     assert seconds(8_000, 1) / seconds(500, 16) < 16.0 * 2.5
+
+
+def test_the_bound_that_spares_the_ducting_loss_holds() -> None:
+    """A(p) of equation (53) never rises with β: its value at the largest β0 is a lower bound (docs/radial-sweep.md)."""
+    log_beta = np.linspace(-20.0, np.log10(47.0), 300)
+    for percent in (1.0, 3.0, 10.0, 50.0):
+        for km in (0.1, 1.0, 10.0, 50.0, 200.0, 1000.0):
+            values = [time_distribution_db(np.log10(percent), b, km, 1e-6 * km**1.13) for b in log_beta]
+            assert np.all(np.diff(values) <= 1e-9), f"p = {percent} %, {km} km"
 
 
 def test_the_sweep_refuses_what_the_reference_refuses() -> None:
