@@ -262,7 +262,8 @@ def _files(view: View, context: AppContext, plan: dict[str, Any]) -> None:
         checked = st.button(view.texts["planning.verify"], key="plan-verify")
     if checked:
         planning.verify_plan(context, plan["plan_id"])
-        st.html(frame.notice(view.texts["planning.verified"], kind="plain"))
+        sentence = view.text("planning.verified", bound=f"{plan['certified_bound']:,.0f}")
+        st.html(frame.notice(sentence, kind="plain"))
 
 
 def _keep(view: View, context: AppContext, plan: dict[str, Any]) -> None:
