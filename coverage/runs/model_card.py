@@ -31,6 +31,7 @@ def model_card(data: RegionData, radio_card: Mapping[str, Any]) -> dict[str, Any
         },
         "receiver_height_m": radio.receiver_height_m,
         "receiver_clutter_m": radio.receiver_clutter_m,
+        "receiver_clutter_distance_m": radio.receiver_clutter_distance_m,
         "time_percent": radio.time_percent,
         "location_percent": radio.location_percent,
         "polarisation": radio.polarisation,
