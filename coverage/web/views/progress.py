@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from coverage.domain import fiscal
+from coverage.domain.known_ledger import EVER_IN_SERVICE
 from coverage.report.escape import esc
 from coverage.runs.result import RunResult
 from coverage.services import figures
@@ -20,7 +21,7 @@ from coverage.web.grades import grade
 Cells = dict[int, dict[str, Any]]
 
 
-PUBLIC_STATUSES = frozenset({"供用中", "停止", "廃止"})
+PUBLIC_STATUSES = frozenset(status.value for status in EVER_IN_SERVICE)
 """Sites that have been in service; everything before is an operator's plan."""
 
 def show(view: View, run: RunResult) -> None:
