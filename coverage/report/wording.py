@@ -51,9 +51,18 @@ def language(wanted: str | None) -> str:
 
 @lru_cache
 def load_texts(folder: Path, lang: str) -> Texts:
-    """The sentences of ``folder/<lang>.toml``."""
-    with (folder / f"{lang}.toml").open("rb") as file:
-        return Texts(lang, dict(_flat(tomllib.load(file), "")))
+    """The sentences of ``folder/<lang>.toml`` and of ``folder/<lang>/*.toml``: what all pages say, and each its own.
+
+    ValueError where two files give a sentence of the same name.
+    """
+    sentences: dict[str, str] = {}
+    for path in (folder / f"{lang}.toml", *sorted((folder / lang).glob("*.toml"))):
+        with path.open("rb") as file:
+            more = dict(_flat(tomllib.load(file), ""))
+        if twice := sentences.keys() & more.keys():
+            raise ValueError(f"{path.name} says again: {', '.join(sorted(twice))}")
+        sentences |= more
+    return Texts(lang, sentences)
 
 
 def report_texts(lang: str) -> Texts:

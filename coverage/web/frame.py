@@ -223,7 +223,9 @@ def _cell(value: Any) -> str:
 
 @st.cache_resource(show_spinner=False)
 def _css() -> str:
-    return (_ASSETS / "page.css").read_text(encoding="utf-8")
+    """The common styles, then those of single pages."""
+    sheets = (_ASSETS / "page.css", *sorted((_ASSETS / "pages").glob("*.css")))
+    return "\n".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
 
 
 def _style() -> None:

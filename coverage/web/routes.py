@@ -7,14 +7,9 @@ sentences, ``?download=1`` asks the browser to save.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import re
 from functools import lru_cache
-from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -22,13 +17,24 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from coverage import __version__
-from coverage.domain import fiscal
-from coverage.domain.municipality_code import five_digits
-from coverage.errors import CoverageGapError, InputError, NotFoundError
+from coverage.errors import CoverageGapError, NotFoundError
 from coverage.report.map_files import map_file
 from coverage.report.wording import language
 from coverage.services import compute, downloads
-from coverage.services.access import ANONYMOUS, Action, Object, Principal, Resource, allowed
+from coverage.services.access import Object
+from coverage.web.answers import (
+    CSV,
+    GEOJSON,
+    PDF,
+    XLSX,
+    bytes_answer,
+    file_answer,
+    fiscal_year_asked_for,
+    five_digits_of,
+    json_answer,
+    may,
+    run_asked_for,
+)
 from coverage.web.app_context import web_context
 from coverage.web.documents import Documents, error_page
 from coverage.web.security import Gate
@@ -39,108 +45,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from coverage.runs.result import RunResult
-
-GEOJSON: Final = "application/geo+json"
-PDF: Final = "application/pdf"
-_WORTH_ZIPPING: Final = 1000
-XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-CSV: Final = "text/csv; charset=utf-8"
-"""Files carry a byte order mark, so that Excel reads them as UTF-8."""
-
-
-def _may(request: Request, kind: Object) -> bool:
-    """Whether the one who asks may see objects of ``kind``."""
-    principal = request.scope.get("state", {}).get("principal", ANONYMOUS)
-    return isinstance(principal, Principal) and allowed(principal, Action.VIEW, Resource(kind))
-
-
-def _run(request: Request, run_id: str | None = None) -> RunResult:
-    """The published run, or the one asked for where the reader may see it."""
-    wanted = run_id if run_id is not None else request.query_params.get("run")
-    if wanted is not None and not _may(request, Object.RUN):
-        published = compute.chosen_run(web_context())
-        if published.run_id != wanted:
-            raise NotFoundError(
-                "run-not-found",
-                f"計算結果 {wanted[:40]} は公開されていません。公開中の結果は run を付けずに取得してください。",
-                f"Run {wanted[:40]} is not published; leave out 'run' for the published one.",
-            )
-        return published
-    return compute.chosen_run(web_context(), wanted)
-
-
-def _fiscal_year(request: Request) -> int | None:
-    """``?fy=`` as a western year; None without it. InputError (400) for 28, H28 and nonsense."""
-    text = request.query_params.get("fy")
-    return None if text is None else fiscal.parse_western_fiscal_year(text)
-
-
-def _five_digits(code: str) -> str | None:
-    """The five-digit form of a six-digit code, None for another text. A wrong check digit is a 404."""
-    if not re.fullmatch(r"[0-9]{6}", code):
-        return None
-    try:
-        return five_digits(code)
-    except InputError as error:
-        raise NotFoundError(error.code, error.ja, error.en) from None
-
-
-def _file(request: Request, path: Path, media_type: str, name: str) -> Response:
-    """The file's bytes with an ETag; 304 where the reader has them already."""
-    content = path.read_bytes()
-    return _bytes(request, content, _digest(path, path.stat().st_mtime_ns, len(content)), media_type, name)
-
-
-def _bytes(request: Request, content: bytes, digest: str, media_type: str, name: str) -> Response:
-    # Weak: the server may compress the same content or not.
-    tag = f'W/"{digest[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Disposition": _disposition(request, name)}
-    if tag in {t.strip() for t in request.headers.get("if-none-match", "").split(",")}:
-        return Response(status_code=304, headers=headers)
-    if len(content) >= _WORTH_ZIPPING and media_type not in (PDF, XLSX):
-        headers["Vary"] = "Accept-Encoding"
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            # Compressed once and kept: fifty readers of one summary cost one compression.
-            headers["Content-Encoding"] = "gzip"
-            content = _zipped(digest, content)
-    return Response(content, media_type=media_type, headers=headers)
-
-
-class _Kept:
-    """Compressed answers by digest, the oldest dropped beyond 64 MB."""
-
-    def __init__(self, limit: int = 64 * 2**20) -> None:
-        self._limit = limit
-        self._lock = Lock()
-        self._held: dict[str, bytes] = {}
-
-    def __call__(self, digest: str, content: bytes) -> bytes:
-        with self._lock:
-            found = self._held.pop(digest, None)
-            if found is not None:
-                self._held[digest] = found
-                return found
-        packed = gzip.compress(content, 6, mtime=0)
-        with self._lock:
-            self._held[digest] = packed
-            while sum(map(len, self._held.values())) > self._limit and len(self._held) > 1:
-                del self._held[next(iter(self._held))]
-        return packed
-
-
-_zipped = _Kept()
-
-
-@lru_cache(maxsize=2048)
-def _digest(path: Path, _changed: int, _size: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _disposition(request: Request, name: str) -> str:
-    """RFC 6266: an ASCII name for old readers and the real one in UTF-8."""
-    kind = "attachment" if request.query_params.get("download") == "1" else "inline"
-    plain = re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("_").replace("_.", ".") or "download"
-    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def healthz(request: Request) -> Response:
@@ -156,15 +60,8 @@ def healthz(request: Request) -> Response:
 
 def index(request: Request) -> Response:
     """What can be fetched, with addresses, checksums, licences and credits."""
-    run = _run(request)
-    return _json(request, downloads.index_document(run, _fiscal_year(request)), "index.json")
-
-
-def _json(request: Request, value: dict[str, Any], name: str) -> Response:
-    import json
-
-    content = (json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode("utf-8")
-    return _bytes(request, content, hashlib.sha256(content).hexdigest(), "application/json", name)
+    run = run_asked_for(request)
+    return json_answer(request, downloads.index_document(run, fiscal_year_asked_for(request)), "index.json")
 
 
 def municipalities_geojson(request: Request) -> Response:
@@ -180,7 +77,7 @@ def region_geojson(request: Request) -> Response:
 def municipality_geojson(request: Request) -> Response:
     """One municipality. Six digits with a right check digit redirect to the five-digit address for good."""
     code = str(request.path_params["code"])
-    short = _five_digits(code)
+    short = five_digits_of(code)
     if short is not None:
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"/api/v1/municipalities/{short}.geojson{query}", status_code=308)
@@ -194,17 +91,19 @@ def municipality_geojson(request: Request) -> Response:
 
 
 def _geojson(request: Request, code: str) -> Response:
-    run = _run(request)
-    fy = run.check_fy(_fiscal_year(request))
-    return _file(request, run.geojson_path(code, fy), GEOJSON, downloads.file_name(run, code, fy, "geojson"))
+    run = run_asked_for(request)
+    fy = run.check_fy(fiscal_year_asked_for(request))
+    return file_answer(
+        request, run.geojson_path(code, fy), GEOJSON, downloads.file_name(run, code, fy, "geojson")
+    )
 
 
 def _table(name: str) -> Callable[[Request], Response]:
     """A route for one CSV table of the run."""
 
     def table(request: Request) -> Response:
-        run = _run(request)
-        return _file(
+        run = run_asked_for(request)
+        return file_answer(
             request, downloads.table_path(run, name), CSV, downloads.file_name(run, name, None, "csv")
         )
 
@@ -215,23 +114,23 @@ def _table(name: str) -> Callable[[Request], Response]:
 
 def report_pdf(request: Request) -> Response:
     """The printed report on one fiscal year, A4."""
-    run = _run(request)
-    fy = run.check_fy(_fiscal_year(request))
+    run = run_asked_for(request)
+    fy = run.check_fy(fiscal_year_asked_for(request))
     content = downloads.report_file(
         run, "pdf", fiscal_year=fy, lang=language(request.query_params.get("lang"))
     )
     digest = hashlib.sha256(content).hexdigest()
-    return _bytes(request, content, digest, PDF, downloads.file_name(run, "report", fy, "pdf"))
+    return bytes_answer(request, content, digest, PDF, downloads.file_name(run, "report", fy, "pdf"))
 
 
 def report_xlsx(request: Request) -> Response:
     """The tables of the run as one workbook."""
-    run = _run(request)
+    run = run_asked_for(request)
     content = downloads.report_file(
         run, "xlsx", fiscal_year=None, lang=language(request.query_params.get("lang"))
     )
     digest = hashlib.sha256(content).hexdigest()
-    return _bytes(request, content, digest, XLSX, downloads.file_name(run, "tables", None, "xlsx"))
+    return bytes_answer(request, content, digest, XLSX, downloads.file_name(run, "tables", None, "xlsx"))
 
 
 def map_page(request: Request) -> Response:
@@ -241,13 +140,13 @@ def map_page(request: Request) -> Response:
     """
     from coverage.report.map_page import build_map_page, content_security_policy
 
-    run = _run(request, str(request.path_params["run"]))
+    run = run_asked_for(request, str(request.path_params["run"]))
     lang = language(request.query_params.get("lang"))
-    plans = request.query_params.get("plans") == "1" and _may(request, Object.PLANNED_SITE)
+    plans = request.query_params.get("plans") == "1" and may(request, Object.PLANNED_SITE)
     path = map_file(run, lang=lang, plans=plans)
     page = path.read_text(encoding="utf-8") if path.is_file() else _built(build_map_page, run, lang, plans)
     digest = hashlib.sha256(page.encode("utf-8")).hexdigest()
-    response = _bytes(
+    response = bytes_answer(
         request,
         page.encode("utf-8"),
         digest,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 import coverage.web
+from coverage.report.wording import load_texts
 from coverage.web.wording import web_texts
 
 WEB = Path(next(iter(coverage.web.__path__)))
@@ -62,3 +65,14 @@ def test_pages_say_nothing_of_their_own() -> None:
         source = re.sub(r'"""(.*?)"""', "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
         source = re.sub(r"#.*", "", source)
         assert not re.findall(r"[぀-ヿ㐀-鿿]{2,}", source), page.name
+
+
+def test_each_page_may_have_a_file_of_its_own_and_no_name_is_said_twice(tmp_path: Path) -> None:
+    (tmp_path / "ja").mkdir()
+    (tmp_path / "ja.toml").write_text('[page]\nmap = "地図"\n', encoding="utf-8")
+    (tmp_path / "ja" / "home.toml").write_text('[home]\ntitle = "ホーム"\n', encoding="utf-8")
+    assert load_texts(tmp_path, "ja") == {"page.map": "地図", "home.title": "ホーム"}
+    (tmp_path / "ja" / "other.toml").write_text('[page]\nmap = "図"\n', encoding="utf-8")
+    load_texts.cache_clear()
+    with pytest.raises(ValueError, match=r"other\.toml says again: page\.map"):
+        load_texts(tmp_path, "ja")

@@ -308,7 +308,7 @@ def test_compressed_answers_are_kept_up_to_a_limit() -> None:
     import gzip
     import random
 
-    from coverage.web.routes import _Kept
+    from coverage.web.answers import _Kept
 
     kept = _Kept(limit=3000)
     noise = random.Random(1)
