@@ -9,11 +9,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from coverage.errors import FileFormatError, NotFoundError, StorageError
 from coverage.runs.result import RunResult
 
 PUBLISHED = "published.json"
+REMEMBERED = 50
+"""Earlier publications that the pointer remembers."""
 CHECKSUMS = "SHA256SUMS"
 
 
@@ -107,25 +110,51 @@ def open_run(runs_folder: Path, run_id: str) -> RunResult:
 
 def published(runs_folder: Path) -> RunResult | None:
     """The published run, or None where nothing was published yet or the published run was removed."""
-    pointer = runs_folder / PUBLISHED
-    if not pointer.is_file():
+    pointer = _pointer(runs_folder)
+    if pointer is None:
         return None
-    try:
-        run_id = str(json.loads(pointer.read_text(encoding="utf-8"))["run_id"])
-    except (ValueError, KeyError, TypeError):
-        raise FileFormatError(
-            "published-unreadable",
-            f"{pointer} が壊れています。「coverage-gap publish」で公開し直してください。",
-            f"{pointer} is damaged; publish a run again with 'coverage-gap publish'.",
-        ) from None
+    run_id = str(pointer["run_id"])
     try:
         return open_run(runs_folder, run_id)
     except NotFoundError:
         return None
 
 
+def publications(runs_folder: Path) -> list[dict[str, str]]:
+    """What was published, newest first, the published run leading: ``run_id``, ``published_on``, ``by``.
+
+    Runs that were removed since are still named. FileFormatError where ``published.json`` is damaged.
+    """
+    pointer = _pointer(runs_folder)
+    if pointer is None:
+        return []
+    return [_publication(entry) for entry in (pointer, *pointer.get("earlier", []))]
+
+
+def _pointer(runs_folder: Path) -> dict[str, Any] | None:
+    """``published.json``; None where nothing was published yet."""
+    pointer = runs_folder / PUBLISHED
+    if not pointer.is_file():
+        return None
+    try:
+        held: dict[str, Any] = json.loads(pointer.read_text(encoding="utf-8"))
+        if not isinstance(held["run_id"], str) or not all(e["run_id"] for e in held.get("earlier", [])):
+            raise TypeError("published.json")
+    except (ValueError, KeyError, TypeError):
+        raise FileFormatError(
+            "published-unreadable",
+            f"{pointer} が壊れています。「coverage-gap publish」で公開し直してください。",
+            f"{pointer} is damaged; publish a run again with 'coverage-gap publish'.",
+        ) from None
+    return held
+
+
+def _publication(entry: dict[str, Any]) -> dict[str, str]:
+    return {name: str(entry.get(name, "")) for name in ("run_id", "published_on", "by")}
+
+
 def publish(runs_folder: Path, run_id: str, *, by: str, on: str) -> RunResult:
-    """Make a run the published one. ``on``: ISO date; ``by``: who decided."""
+    """Make a run the published one, and remember which was before. ``on``: ISO date; ``by``: who decided."""
     run = open_run(runs_folder, run_id)
     bad = damaged_files(run)
     if bad:
@@ -134,7 +163,16 @@ def publish(runs_folder: Path, run_id: str, *, by: str, on: str) -> RunResult:
             f"計算結果 {run_id} の {bad[0]} が壊れています。計算し直してから公開してください。",
             f"{bad[0]} of run {run_id} is damaged; compute it again before publishing.",
         )
-    text = json.dumps({"run_id": run_id, "published_on": on, "by": by}, ensure_ascii=False) + "\n"
+    try:
+        earlier = publications(runs_folder)
+    except FileFormatError:
+        # A damaged pointer is mended by publishing again; what it remembered is lost.
+        earlier = []
+    if earlier and earlier[0]["run_id"] == run_id:
+        # Published again without a change between: one publication, of the later day.
+        del earlier[0]
+    pointer = {"run_id": run_id, "published_on": on, "by": by, "earlier": earlier[:REMEMBERED]}
+    text = json.dumps(pointer, ensure_ascii=False) + "\n"
     part = runs_folder / f".{PUBLISHED}.{os.getpid()}.part"
     part.write_text(text, encoding="utf-8")
     os.replace(part, runs_folder / PUBLISHED)

@@ -123,3 +123,38 @@ def test_folder_that_cannot_be_written_is_one_sentence(tmp_path):
     with pytest.raises(StorageError) as caught, folder.writing(blocked, "abc"):
         pytest.fail("must not begin")
     assert caught.value.code == "run-not-written"
+
+
+def test_publishing_remembers_what_was_published_before(tmp_path):
+    for run_id in ("abc", "def"):
+        _make(tmp_path, run_id)
+    assert folder.publications(tmp_path) == []
+    folder.publish(tmp_path, "abc", by="yamada", on="2026-04-01")
+    folder.publish(tmp_path, "def", by="suzuki", on="2026-05-01")
+    folder.publish(tmp_path, "def", by="suzuki", on="2026-05-02")
+    folder.publish(tmp_path, "abc", by="yamada", on="2026-06-01")
+    assert [(p["run_id"], p["published_on"], p["by"]) for p in folder.publications(tmp_path)] == [
+        ("abc", "2026-06-01", "yamada"),
+        ("def", "2026-05-02", "suzuki"),
+        ("abc", "2026-04-01", "yamada"),
+    ]
+
+
+def test_a_pointer_of_an_earlier_release_has_no_history(tmp_path):
+    _make(tmp_path, "abc")
+    _make(tmp_path, "def")
+    (tmp_path / folder.PUBLISHED).write_text('{"run_id": "abc", "published_on": "2026-04-01", "by": "x"}', encoding="utf-8")
+    assert [p["run_id"] for p in folder.publications(tmp_path)] == ["abc"]
+    folder.publish(tmp_path, "def", by="y", on="2026-05-01")
+    assert [p["run_id"] for p in folder.publications(tmp_path)] == ["def", "abc"]
+
+
+def test_publishing_mends_a_damaged_pointer(tmp_path):
+    _make(tmp_path, "abc")
+    for damage in ("{", '{"earlier": []}', '{"run_id": "abc", "earlier": [1]}'):
+        (tmp_path / folder.PUBLISHED).write_text(damage, encoding="utf-8")
+        with pytest.raises(FileFormatError) as caught:
+            folder.publications(tmp_path)
+        assert caught.value.code == "published-unreadable"
+    folder.publish(tmp_path, "abc", by="admin", on="2026-04-01")
+    assert [p["run_id"] for p in folder.publications(tmp_path)] == ["abc"]
