@@ -197,3 +197,9 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Watched]]:
     yield opened
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def run_id(synthetic: ModuleType) -> str:
+    """Id of the synthetic run that ``server`` shows."""
+    return str(synthetic.RUN_ID)
