@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from coverage.errors import ConflictError, InputError
 from coverage.store.canonical import one_line, sha256_hex
-from coverage.store.clock import day_in_japan
+from coverage.store.clock import JAPAN, day_in_japan
 from coverage.store.editing import Editing, close, edit, not_found, require_text, require_version
 from coverage.store.events import TABLES, Change, Kind, join_key
 from coverage.store.protocol import Actor, Receipt
@@ -75,8 +75,15 @@ class People(Editing):
         lat: float | None = None,
         lon: float | None = None,
         operator: str | None = None,
+        most_per_day: int | None = None,
+        most_open: int | None = None,
     ) -> Challenge:
-        """「ここは圏外」: about a district of the register or a point. Staff answer it with ``answer_challenge``."""
+        """「ここは圏外」: about a district of the register or a point. Staff answer it with ``answer_challenge``.
+
+        ``most_per_day``, ``most_open``: how many the same user may file on a day (in Japan) and have open at a time.
+        Raises ConflictError "challenge-limit-day", "challenge-limit-open", and "challenge-open-already" where this user
+        filed the same place and operator before and it is still open.
+        """
         note = require_text(note, ja="申出の内容", en="note")
         if district_id is None and (lat is None or lon is None):
             raise InputError(
@@ -96,6 +103,9 @@ class People(Editing):
                 writing.books.load(Kind.DISTRICT, [plain["district_id"]])
                 if not writing.books.of_parents(TABLES[Kind.DISTRICT], {plain["district_id"]}):
                     raise not_found(Kind.DISTRICT, plain["district_id"])
+                district_id = plain["district_id"]
+            _check_flood(writing, most_per_day=most_per_day, most_open=most_open)
+            _check_repeat(writing, district_id=district_id, lat=lat, lon=lon, operator=operator)
             challenge_id = f"C{writing.tx:06d}"
             writing.replace(
                 Kind.CHALLENGE,
@@ -236,6 +246,48 @@ class People(Editing):
         found: ReadToken = TABLES[Kind.READ_TOKEN].record_from(TABLES[Kind.READ_TOKEN].read(rows[0]))
         expired = found.expires_on is not None and found.expires_on < day_in_japan(self._clock())
         return None if found.revoked or expired else found
+
+
+_FILED_SINCE = (
+    "SELECT COUNT(*) FROM challenge_event e JOIN audit a ON a.seq = e.tx "
+    'WHERE e.version = 1 AND e.filed_by = :who AND a."at" >= :since'
+)
+_STILL_OPEN = (
+    "SELECT challenge_id, district_id, lat, lon, operator FROM challenge_current "
+    "WHERE filed_by = :who AND state = 'open' ORDER BY key"
+)
+
+
+def _check_flood(writing: Writing, *, most_per_day: int | None, most_open: int | None) -> None:
+    who = writing.by.user_id
+    if most_per_day is not None:
+        since = datetime.combine(writing.today, time.min, tzinfo=JAPAN).astimezone(UTC)
+        ((today,),) = writing.session.all(_FILED_SINCE, {"who": who, "since": since})
+        if today >= most_per_day:
+            raise ConflictError(
+                "challenge-limit-day",
+                f"きょうの申出が上限の {most_per_day} 件に達しました。まとまった申出は担当課に相談してください。",
+                f"You have filed {most_per_day} challenges today, which is the limit; ask the office in charge about more.",
+            )
+    if most_open is not None and len(writing.session.all(_STILL_OPEN, {"who": who})) >= most_open:
+        raise ConflictError(
+            "challenge-limit-open",
+            f"回答待ちの申出が上限の {most_open} 件あります。回答を待ってから出してください。",
+            f"{most_open} of your challenges are still open, which is the limit; wait for answers before filing more.",
+        )
+
+
+def _check_repeat(
+    writing: Writing, *, district_id: str | None, lat: float | None, lon: float | None, operator: str | None
+) -> None:
+    """A double click, or the same place once more while the first still waits for its answer."""
+    for number, *stated in writing.session.all(_STILL_OPEN, {"who": writing.by.user_id}):
+        if stated == [district_id, lat, lon, operator]:
+            raise ConflictError(
+                "challenge-open-already",
+                f"同じ場所・同じ事業者の申出 {number} が回答待ちです。その回答を待ってください。",
+                f"Your challenge {number} about the same place and operator is still open; wait for its answer.",
+            )
 
 
 _ADMINS = "SELECT key FROM user_current WHERE role = :role AND active = :active"

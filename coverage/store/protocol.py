@@ -370,6 +370,8 @@ class Store(Protocol):
         lat: float | None = None,
         lon: float | None = None,
         operator: str | None = None,
+        most_per_day: int | None = None,
+        most_open: int | None = None,
     ) -> Challenge: ...
     def answer_challenge(
         self, challenge_id: str, *, answer: str, by: Actor, expected_version: int
