@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -14,7 +14,7 @@ from coverage.store.editing import Editing, close, edit, not_found, require_text
 from coverage.store.events import TABLES, Change, Kind, join_key
 from coverage.store.protocol import Actor, Receipt
 from coverage.store.records import Challenge, ChallengeState, ReadToken, User
-from coverage.store.session import Reach
+from coverage.store.session import Reach, read_audit
 from coverage.store.writing import Writing
 
 ROLES = ("viewer", "municipality", "planner", "admin")
@@ -63,6 +63,25 @@ class People(Editing):
             for site_id in site_ids:
                 _confirm_service(writing, site_id, held["district_id"])
             return close(writing, "confirm", f"district:{key}", {"note": note} if note else {})
+
+    def withdraw_resolution(self, key: str, *, by: Actor, expected_version: int, reason: str) -> Receipt:
+        """Take a confirmation back: the district is on the register again, the sites' rows confirmed with it are not.
+
+        Only what :meth:`confirm_resolution` stated is taken back. Raises ConflictError "not-confirmed" for a district on
+        the register, "confirmed-elsewhere" where the day came with an import or an edit, and
+        "district-designated-again" where a later stay of the district follows.
+        """
+        reason = require_text(reason, ja="理由", en="reason")
+        with self._transaction(by) as writing:
+            writing.books.load_keys(Kind.DISTRICT, [key])
+            require_version(writing, Kind.DISTRICT, key, expected_version)
+            held = writing.current(Kind.DISTRICT, key)
+            if held is None:
+                raise not_found(Kind.DISTRICT, key)
+            tx = _confirming_tx(writing, key, held)
+            edit(writing, Kind.DISTRICT, {"resolved_on": None}, expected_version=expected_version, key=key)
+            _unconfirm_services(writing, held["district_id"], tx)
+            return close(writing, "confirm.withdraw", f"district:{key}", {"reason": reason})
 
     def file_challenge(
         self,
@@ -329,3 +348,60 @@ def _confirm_service(writing: Writing, site_id: str, district_id: str) -> None:
             f'Site "{plain["site_id"]}" is not known to serve district "{plain["district_id"]}"; check the id.',
         )
     writing.apply(Change(Kind.SITE_DISTRICT, plain), plain)
+
+
+def _confirming_tx(writing: Writing, key: str, held: Mapping[str, Any]) -> int:
+    """The transaction of the confirmation that gave the district its day of resolution."""
+    district_id, resolved_on = held["district_id"], held["resolved_on"]
+    if resolved_on is None:
+        raise ConflictError(
+            "not-confirmed",
+            f"地区「{district_id}」は解消が確認されていません。取り下げるものがありません。",
+            f'The district "{district_id}" is not confirmed as resolved; there is nothing to withdraw.',
+        )
+    stated = None
+    tx = 0
+    for row in writing.books.rows(Kind.DISTRICT, key):
+        if row.values["resolved_on"] != stated:
+            stated, tx = row.values["resolved_on"], row.tx
+    if next(iter(read_audit(writing.session, "e.seq = :seq", {"seq": tx}))).action != "confirm":
+        raise ConflictError(
+            "confirmed-elsewhere",
+            f"地区「{district_id}」の解消日 {resolved_on} は取込みか台帳の変更で入ったものです。管理者に訂正を頼んでください。",
+            f'The day of resolution {resolved_on} of "{district_id}" came with an import or an edit of the ledger; ask '
+            "an administrator to correct it.",
+        )
+    writing.books.load(Kind.DISTRICT, [district_id])
+    for other in writing.books.of_parents(TABLES[Kind.DISTRICT], {district_id}):
+        later = writing.current(Kind.DISTRICT, other)
+        if other != key and later is not None and (later["designated_on"] or date.min) >= resolved_on:
+            raise ConflictError(
+                "district-designated-again",
+                f"地区「{district_id}」は {later['designated_on']} に再び登録されています。前の解消は取り下げられません。",
+                f'The district "{district_id}" was designated again on {later["designated_on"]}; its earlier resolution '
+                "stands.",
+            )
+    return tx
+
+
+_SERVING = "SELECT key FROM site_district_current WHERE district_id = :district AND confirmed_on IS NOT NULL"
+
+
+def _unconfirm_services(writing: Writing, district_id: str, tx: int) -> None:
+    """Take back what the confirmation ``tx`` said about the sites; what was confirmed before it stands."""
+    table = TABLES[Kind.SITE_DISTRICT]
+    keys = [str(key) for (key,) in writing.session.all(_SERVING, {"district": district_id})]
+    writing.books.load_keys(Kind.SITE_DISTRICT, keys)
+    for key in keys:
+        rows = writing.books.rows(Kind.SITE_DISTRICT, key)
+        if rows[-1].tx != tx:
+            continue
+        earlier: Mapping[str, Any] = next((row.values for row in reversed(rows) if row.tx < tx), {})
+        plain = table.plain(
+            {
+                **{name: rows[-1].values[name] for name in table.key},
+                "confirmed_by": earlier.get("confirmed_by"),
+                "confirmed_on": earlier.get("confirmed_on"),
+            }
+        )
+        writing.apply(Change(Kind.SITE_DISTRICT, plain), plain)

@@ -70,6 +70,74 @@ def test_a_confirmation_that_cannot_be_changes_nothing(
     assert books.head().seq == 1
 
 
+def _confirm(books: Any, **more: Any) -> str:
+    held = books.versioned(Kind.DISTRICT)[0]
+    stated = {"resolved_on": date(2017, 4, 1), "by": CITY, "expected_version": held.version, **more}
+    books.confirm_resolution(held.key, **stated)
+    return str(held.key)
+
+
+def test_a_confirmation_taken_back_puts_the_district_on_the_register_again(books: Any) -> None:
+    key = _confirm(books, site_ids=["T-001"])
+    before = books.ledger()
+    books.withdraw_resolution(key, by=CITY, expected_version=2, reason="地区を取り違えた")
+    assert books.ledger().districts[0].resolved_on is None
+    link = books.ledger().site_districts[0]
+    assert (link.serves_from, link.confirmed_by, link.confirmed_on) == (date(2018, 3, 31), None, None)
+    last = books.history(Kind.DISTRICT, key)[-1]
+    assert (last.action, last.actor, last.reason) == ("confirm.withdraw", "owase-city", "地区を取り違えた")
+    assert books.ledger(as_of=2) == before, "what was known in between can still be told"
+    assert books.verify_audit().ok
+    assert _confirm(books, site_ids=["T-001"]) == key
+
+
+def test_a_site_confirmed_earlier_or_since_keeps_its_confirmation(books: Any) -> None:
+    books.put(
+        Kind.SITE_DISTRICT,
+        {"site_id": "T-001", "district_id": "D-01", "confirmed_by": "旧市", "confirmed_on": date(2016, 4, 1)},
+        by=ADMIN,
+        expected_version=1,
+    )
+    key = _confirm(books, site_ids=["T-001"])
+    books.withdraw_resolution(key, by=CITY, expected_version=2, reason="取り違え")
+    link = books.ledger().site_districts[0]
+    assert (link.confirmed_by, link.confirmed_on) == ("旧市", date(2016, 4, 1))
+
+
+def test_a_name_put_right_after_the_confirmation_does_not_hide_it(books: Any) -> None:
+    key = _confirm(books)
+    books.put(Kind.DISTRICT, {"name": "九鬼町"}, by=ADMIN, expected_version=2, key=key)
+    books.withdraw_resolution(key, by=CITY, expected_version=3, reason="取り違え")
+    assert (books.ledger().districts[0].resolved_on, books.ledger().districts[0].name) == (None, "九鬼町")
+
+
+def test_only_a_confirmation_that_stands_is_taken_back(books: Any) -> None:
+    key = books.versioned(Kind.DISTRICT)[0].key
+
+    def refused(version: int, reason: str = "取り違え") -> str:
+        with pytest.raises((ConflictError, InputError, NotFoundError)) as caught:
+            books.withdraw_resolution(key, by=CITY, expected_version=version, reason=reason)
+        return str(caught.value.code)
+
+    assert refused(1) == "not-confirmed"
+    books.put(Kind.DISTRICT, {"resolved_on": date(2016, 4, 1)}, by=ADMIN, expected_version=1, key=key)
+    assert refused(2) == "confirmed-elsewhere"
+    _confirm(books)
+    assert refused(3, reason=" ") == "text-missing"
+    assert refused(2) == "edit-conflict"
+    held = books.get(Kind.DISTRICT, key).record
+    again = {
+        "district_id": held.district_id,
+        "municipality_code": held.municipality_code,
+        "name": held.name,
+        "geometry": held.geometry,
+        "designated_on": date(2017, 4, 5),
+    }
+    books.put(Kind.DISTRICT, again, by=ADMIN, expected_version=0)
+    assert refused(3) == "district-designated-again"
+    assert books.ledger().districts[0].resolved_on == date(2017, 4, 1)
+
+
 def test_a_challenge_is_filed_and_answered(books: Any) -> None:
     filed = books.file_challenge(
         by=CITY,
@@ -129,6 +197,34 @@ def test_a_challenge_that_cannot_be_is_refused(books: Any, more: dict[str, Any],
         books.file_challenge(by=CITY, **{**stated, **more})
     assert caught.value.code == code
     assert books.records(Kind.CHALLENGE) == ()
+
+
+def test_a_filer_is_bounded_by_the_day_in_japan_and_by_what_waits(books: Any, clock: Any) -> None:
+    def file(n: int, *, by: Actor = CITY, most_open: int = 3) -> str:
+        filed = books.file_challenge(
+            by=by, municipality_code="24209", observed_on=date(2017, 4, 9), note="峠", lat=34.0, lon=136 + n / 10,
+            most_per_day=2, most_open=most_open,
+        )  # fmt: skip
+        return str(filed.challenge_id)
+
+    def refused(n: int, **more: Any) -> str:
+        with pytest.raises(ConflictError) as caught:
+            file(n, **more)
+        return str(caught.value.code)
+
+    first = file(1)
+    assert refused(1) == "challenge-open-already"
+    file(2)
+    assert refused(3) == "challenge-limit-day"
+    file(1, by=Actor("hoka", "viewer"))
+    clock.set(datetime(2017, 4, 10, 14, 59, 0, tzinfo=UTC))
+    assert refused(3) == "challenge-limit-day"
+    clock.set(datetime(2017, 4, 10, 15, 0, 0, tzinfo=UTC))
+    file(3)
+    assert refused(4) == "challenge-limit-open"
+    books.answer_challenge(first, answer="伺います", by=ADMIN, expected_version=1)
+    assert file(1) != first
+    assert refused(5, most_open=9) == "challenge-limit-day"
 
 
 def test_users_have_a_role_and_the_last_administrator_stays(store: Any) -> None:
