@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import io
-import math
-import zipfile
-from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from openpyxl import Workbook
-from openpyxl.styles import Alignment, Font, PatternFill
-from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from coverage.domain import fiscal
 from coverage.report.wording import Texts, report_texts
+from coverage.report.workbook import PERCENT, WHOLE, add_sheet, put_table, without_clock
 from coverage.runs.result import RunResult
-from coverage.runs.tables import cell_text
-
-_HEAD: Final = PatternFill("solid", fgColor="FFEEF2F5")
-_PERCENT: Final = "0.00%"
-_WHOLE: Final = "#,##0"
 
 
 def report_xlsx(run: RunResult, *, lang: str = "ja") -> bytes:
@@ -35,68 +26,17 @@ def report_xlsx(run: RunResult, *, lang: str = "ja") -> bytes:
     first = book.active
     assert isinstance(first, Worksheet)
     _count(first, run, texts)
-    _municipalities(_sheet(book, texts["xlsx.municipalities"]), run, texts)
-    _indicators(_sheet(book, texts["xlsx.indicators"]), run, texts)
-    _districts(_sheet(book, texts["xlsx.districts"]), run, texts)
-    _sources(_sheet(book, texts["xlsx.sources"]), run, texts)
+    _municipalities(add_sheet(book, texts["xlsx.municipalities"]), run, texts)
+    _indicators(add_sheet(book, texts["xlsx.indicators"]), run, texts)
+    _districts(add_sheet(book, texts["xlsx.districts"]), run, texts)
+    _sources(add_sheet(book, texts["xlsx.sources"]), run, texts)
     end = fiscal.last_day(run.latest_fy)
     book.properties.created = book.properties.modified = datetime(end.year, end.month, end.day)
     book.properties.creator = str(run.meta["software"]["name"])
     book.properties.title = texts("report.title", region=run.meta["region"][f"name_{texts.lang}"])
     out = io.BytesIO()
     book.save(out)
-    return _without_clock(out.getvalue(), end.year, end.month, end.day)
-
-
-def _sheet(book: Workbook, title: str) -> Worksheet:
-    sheet = book.create_sheet(title)
-    assert isinstance(sheet, Worksheet)
-    return sheet
-
-
-def _put(
-    sheet: Worksheet,
-    head: Sequence[str],
-    rows: Iterable[Sequence[Any]],
-    formats: Sequence[str | None],
-    notes: Sequence[str] = (),
-) -> None:
-    sheet.append([cell_text(h) for h in head])
-    for cell in sheet[1]:
-        cell.font = Font(bold=True)
-        cell.fill = _HEAD
-        cell.alignment = Alignment(wrap_text=True, vertical="center")
-    widths = [_width(h) for h in head]
-    for row in rows:
-        plain = [_plain(value) for value in row]
-        sheet.append(plain)
-        widths = [max(w, min(_width(v), 48.0)) for w, v in zip(widths, plain, strict=True)]
-        for cell, form in zip(sheet[sheet.max_row], formats, strict=True):
-            if form is not None and isinstance(cell.value, (int, float)):
-                cell.number_format = form
-    for i, width in enumerate(widths, start=1):
-        sheet.column_dimensions[get_column_letter(i)].width = width
-    sheet.freeze_panes = "A2"
-    if notes:
-        sheet.append([])
-    for note in notes:
-        sheet.append([cell_text(note)])
-
-
-def _plain(value: Any) -> Any:
-    """A cell's value: numbers stay numbers, text is made harmless, NaN and None are blank."""
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return None
-    if isinstance(value, bool):
-        return "○" if value else ""
-    if hasattr(value, "item"):
-        return _plain(value.item())
-    return value if isinstance(value, (int, float)) else cell_text(value)
-
-
-def _width(value: Any) -> float:
-    """Characters, full-width ones counted as two, with some air."""
-    return 3.0 + sum(1.9 if ord(c) > 0x2000 else 1.05 for c in str(value if value is not None else ""))
+    return without_clock(out.getvalue(), end.year, end.month, end.day)
 
 
 def _count(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
@@ -143,16 +83,16 @@ def _count(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
             )
         )
     notes.append(str(run.count["rule"][lang]))
-    formats = [None, "0", _WHOLE, _WHOLE, _WHOLE, "0.00", _WHOLE, _WHOLE, _WHOLE, _WHOLE]
-    _put(sheet, [texts[f"xlsx.column.{n}"] for n in names], rows, formats, notes)
+    formats = [None, "0", WHOLE, WHOLE, WHOLE, "0.00", WHOLE, WHOLE, WHOLE, WHOLE]
+    put_table(sheet, [texts[f"xlsx.column.{n}"] for n in names], rows, formats, notes)
 
 
 def _municipalities(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
     computable = run.is_computable()
     shown = (
-        ("population", _WHOLE), ("unserved_people_area", _WHOLE), ("coverage_area", _PERCENT), ("coverage_half_mesh", _PERCENT),
-        ("coverage_cell", _PERCENT), ("unserved_area_km2", "#,##0.0"), ("shelters", _WHOLE), ("unserved_shelters", _WHOLE),
-        ("sites_in_service", _WHOLE), ("districts_registered", _WHOLE), ("register_people", _WHOLE), ("declined_people", _WHOLE),
+        ("population", WHOLE), ("unserved_people_area", WHOLE), ("coverage_area", PERCENT), ("coverage_half_mesh", PERCENT),
+        ("coverage_cell", PERCENT), ("unserved_area_km2", "#,##0.0"), ("shelters", WHOLE), ("unserved_shelters", WHOLE),
+        ("sites_in_service", WHOLE), ("districts_registered", WHOLE), ("register_people", WHOLE), ("declined_people", WHOLE),
     )  # fmt: skip
     statements = {
         "unserved_people_area",
@@ -176,7 +116,7 @@ def _municipalities(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
     ]
     head = [texts[f"xlsx.column.{n}"] for n in ("year", "code", "municipality", *(name for name, _ in shown))]
     notes = [] if computable else [str(run.meta["computable_reason"][texts.lang])]
-    _put(sheet, head, rows, [None, None, None, *(form for _, form in shown)], notes)
+    put_table(sheet, head, rows, [None, None, None, *(form for _, form in shown)], notes)
 
 
 def _indicators(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
@@ -197,7 +137,7 @@ def _indicators(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
         f"{row['code']}: {row['note'][lang]}" for row in (table["rows"] if table else ()) if row.get("note")
     ]
     notes += [str(table["rule"][lang])] if table else []
-    _put(sheet, head, rows, [None, None, None, None, "0", "#,##0.##", "#,##0.##", "0.00", None], notes)
+    put_table(sheet, head, rows, [None, None, None, None, "0", "#,##0.##", "#,##0.##", "0.00", None], notes)
 
 
 def _districts(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
@@ -216,11 +156,11 @@ def _districts(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
         "predicted",
     )
     rows = [[r[name] for name in names] for r in run.districts.to_dict("records")]
-    _put(
+    put_table(
         sheet,
         [texts[f"xlsx.column.{n}"] for n in names],
         rows,
-        [None, None, None, "0.00000", "0.00000", _WHOLE, _WHOLE, *([None] * 5)],
+        [None, None, None, "0.00000", "0.00000", WHOLE, WHOLE, *([None] * 5)],
     )
 
 
@@ -248,25 +188,10 @@ def _sources(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
         notes.append(str(run.meta["region"][f"notice_{texts.lang}"]))
     if run.meta["estimated"]:
         notes.append(texts["report.estimated"])
-    _put(
+    put_table(
         sheet,
         [texts[f"report.column.{n}"] for n in ("layer", "credit", "edition", "licence")],
         rows,
         [None] * 4,
         notes,
     )
-
-
-def _without_clock(book: bytes, year: int, month: int, day: int) -> bytes:
-    """The same archive with one date on every member, in the order it was written."""
-    out = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(book)) as source,
-        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target,
-    ):
-        for name in source.namelist():
-            member = zipfile.ZipInfo(name, (year, month, day, 0, 0, 0))
-            member.compress_type = zipfile.ZIP_DEFLATED
-            member.external_attr = 0o600 << 16
-            target.writestr(member, source.read(name))
-    return out.getvalue()
