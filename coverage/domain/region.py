@@ -8,6 +8,7 @@ in code. docs/region.md explains every key.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -63,6 +64,31 @@ class BandDefaults(_Table):
     height_m: Annotated[float, Field(ge=1, le=3000)] = 20.0
     technology: Literal["lte", "nr"] = "lte"
     subcarrier_khz: Annotated[int, Field(gt=0)] = 15
+    antenna: str | None = None
+    """Name in ``[antennas.*]`` for cells with an azimuth; None: the macro sector of 3GPP."""
+
+
+class AntennaConfig(_Table):
+    """An antenna's pattern: a measured table (``table``), or the beamwidths of 3GPP's parabola (docs/link-budget.md)."""
+
+    table: LayerConfig | None = None
+    """Format "pattern-table": one .msi, .pln or .csv file."""
+    horizontal_beamwidth_deg: Annotated[float, Field(gt=0, le=360)] | None = None
+    vertical_beamwidth_deg: Annotated[float, Field(gt=0, le=360)] | None = None
+    max_attenuation_db: Annotated[float, Field(gt=0, le=100)] | None = None
+    side_lobe_db: Annotated[float, Field(gt=0, le=100)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> AntennaConfig:
+        shape = (
+            self.horizontal_beamwidth_deg,
+            self.vertical_beamwidth_deg,
+            self.max_attenuation_db,
+            self.side_lobe_db,
+        )
+        if (self.table is None) == all(value is None for value in shape):
+            raise ValueError("an antenna is either a table or the values of a parabola, not both")
+        return self
 
 
 class OperatorConfig(_Table):
@@ -163,6 +189,7 @@ class RegionConfig(_Table):
     grid: GridConfig = GridConfig()
     counting: CountingConfig = CountingConfig()
     municipality_mergers: dict[str, str] = Field(default_factory=dict)
+    antennas: dict[str, AntennaConfig] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -196,3 +223,5 @@ class RegionData:
     layers: tuple[LayerRecord, ...] = ()
     indicators_toml: str = ""
     """Text of indicators.toml, parsed by ``coverage.domain.indicators.parse_indicator_set``; "" without a sheet."""
+    antenna_tables: tuple[tuple[str, Path], ...] = ()
+    """(name in ``[antennas]``, file) of the measured patterns; ``coverage.radio.antenna.read_pattern`` reads them."""

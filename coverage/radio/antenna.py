@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import csv
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coverage.domain.region import AntennaConfig
 from coverage.errors import FileFormatError, InputError
 
 Float64 = NDArray[np.float64]
@@ -149,6 +151,22 @@ def gain_db(
     own_azimuth = np.degrees(np.arctan2(y, forward))
     own_elevation = np.degrees(np.arcsin(np.clip(upward, -1.0, 1.0)))
     return -pattern.attenuation_db(own_azimuth, own_elevation + electrical_tilt_deg)
+
+
+def patterns_of(
+    antennas: Mapping[str, AntennaConfig], tables: Iterable[tuple[str, Path]]
+) -> dict[str, Pattern]:
+    """The patterns that region.toml names: ``tables`` are the files of those with a measured one.
+
+    What a parabola leaves open is that of :data:`MACRO_SECTOR`. Raises FileFormatError as :func:`read_pattern` does.
+    """
+    files = dict(tables)
+    return {
+        name: read_pattern(files[name])
+        if settings.table is not None
+        else replace(MACRO_SECTOR, **settings.model_dump(exclude_none=True))
+        for name, settings in antennas.items()
+    }
 
 
 def read_pattern(path: Path) -> TabledPattern:

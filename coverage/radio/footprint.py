@@ -125,7 +125,8 @@ def cells_of(
 
     Whether a row is on the air is the caller's question. Missing frequency, bandwidth, EIRP and height come from the
     operator's table of the band, then (frequency only) from the packaged bands, then from the operator's defaults.
-    ``patterns``: antenna tables by operator id for cells with an azimuth; others get the 3GPP macro sector.
+    ``patterns``: by name in ``[antennas]``, for cells with an azimuth whose table (band, else operator) names one; the
+    others get the 3GPP macro sector.
 
     Raises InputError: "operator-unknown", "site-unknown", or a value out of range (with site and operator).
     """
@@ -191,6 +192,7 @@ def _cell(
         origin if preset is None else "preset",
     )
     bandwidth = value("bandwidth_mhz", row.bandwidth_mhz, defaults.bandwidth_mhz)
+    antenna = defaults.antenna or operator.defaults.antenna
     n_rb = resource_blocks(defaults.technology, bandwidth, defaults.subcarrier_khz)
     return Cell(
         site_id=row.site_id,
@@ -204,7 +206,7 @@ def _cell(
         band=row.band or "",
         azimuth_deg=row.azimuth_deg,
         electrical_tilt_deg=row.tilt_deg or 0.0,
-        pattern=patterns.get(row.operator, MACRO_SECTOR),
+        pattern=MACRO_SECTOR if antenna is None or row.azimuth_deg is None else patterns[antenna],
     )
 
 

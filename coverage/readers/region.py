@@ -42,6 +42,7 @@ LAYERS: Final = (
     "indicators",
     "actuals",
     "published_coverage",
+    "antennas",
 )
 """Names that ``only`` takes, in the order in which they are read and recorded."""
 
@@ -129,6 +130,7 @@ class _Loading:
         shelters = self._shelters()
         indicators = self._indicators()
         published = self._published()
+        antenna_tables = self._antennas()
         order = {name: position for position, name in enumerate(LAYERS)}
         return RegionData(
             config=self.config,
@@ -141,6 +143,7 @@ class _Loading:
             published_coverage=published,
             layers=tuple(sorted(self.records, key=lambda r: (order[r.layer.split(":")[0]], r.layer))),
             indicators_toml=indicators,
+            antenna_tables=antenna_tables,
         )
 
     def _begin(self, name: str) -> tuple[LayerConfig, Path] | None:
@@ -290,6 +293,24 @@ class _Loading:
             reading = read_published_coverage(layer, root, operator=operator)
             self.records.append(record(name, layer, root, files=reading.files, notes=reading.notes))
             found.append(reading.coverage)
+        return tuple(found)
+
+    def _antennas(self) -> tuple[tuple[str, Path], ...]:
+        if "antennas" not in self.wanted:
+            return ()
+        found = []
+        for antenna, settings in self.config.antennas.items():
+            layer = settings.table
+            if layer is None:
+                continue
+            name = f"antennas:{antenna}"
+            self.progress(name)
+            if layer.format != "pattern-table":
+                raise unknown_format(name, layer, ["pattern-table"])
+            root = find_root(name, layer, self.roots)
+            path = one_file(name, layer, root)
+            self.records.append(record(name, layer, root, files=[path]))
+            found.append((antenna, path))
         return tuple(found)
 
     def _present(self, code: str) -> str:

@@ -22,7 +22,16 @@ from coverage.readers.text import decode, read_bytes
 
 FILE_NAME: Final = "region.toml"
 
-TABLES: Final = ("layers", "operators", "ladder", "radio", "grid", "counting", "municipality_mergers")
+TABLES: Final = (
+    "layers",
+    "operators",
+    "ladder",
+    "radio",
+    "grid",
+    "counting",
+    "municipality_mergers",
+    "antennas",
+)
 """Top-level tables beside ``[region]``, in the order of docs/region.md."""
 
 _JA: Final = {
@@ -78,6 +87,9 @@ _EN: Final = {
 _RULES_JA: Final = {
     "every class but the last has min_dbm, and the last has none": "は、最後の階級以外のすべてに min_dbm を書き、最後の階級には書かないでください",
     "classes run from the strongest to the weakest": "の階級は、強い順（min_dbm の大きい順）に並べてください",
+    "an antenna is either a table or the values of a parabola, not both": (
+        "には、table か放物線の値（半値幅など）のどちらか一方を書いてください"
+    ),
     "signal_edge is the id of one of the classes with min_dbm": "の signal_edge には、min_dbm のある階級の id を書いてください",
 }
 
@@ -223,6 +235,13 @@ def _check(config: RegionConfig) -> None:
                 f"operators の名前「{operator}」はファイル名に使うため、英数字・ハイフン・下線だけで書いてください",
                 f"the operator id '{operator}' becomes part of file names; use letters, digits, - and _ only",
             )
+    for operator, settings in config.operators.items():
+        for values in (settings.defaults, *settings.bands.values()):
+            if values.antenna is not None and values.antenna not in config.antennas:
+                raise _contradicts(
+                    f"operators.{operator} の antenna「{values.antenna}」が [antennas.*] にありません",
+                    f"operators.{operator} names the antenna '{values.antenna}', which [antennas] lacks",
+                )
 
 
 def _contradicts(ja: str, en: str) -> RegionError:

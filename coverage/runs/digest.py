@@ -32,6 +32,8 @@ def run_digest(data: RegionData, *, extra: dict[str, str] | None = None) -> str:
     layers = config.pop("layers")
     for operator in config["operators"].values():
         operator.pop("published_coverage")
+    for antenna in config["antennas"].values():
+        antenna.pop("table")
     content = {
         "format": FORMAT,
         "software": __version__,

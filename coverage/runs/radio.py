@@ -9,6 +9,7 @@ from typing import Any
 from coverage.domain import fiscal
 from coverage.domain.ledger import Status
 from coverage.domain.region import RegionData
+from coverage.radio.antenna import patterns_of
 from coverage.radio.footprint import Cell, cells_of, defaults_summary
 from coverage.runs.cellset import CellSet
 from coverage.runs.executors import Executor, ProcessExecutor, SerialExecutor, available_cores
@@ -64,7 +65,11 @@ def _cells(data: RegionData) -> tuple[list[Cell], dict[str, Any]]:
         if (row.site_id, row.operator) in wanted or row.site_id in future
     ]
     cells, defaults = cells_of(
-        data.ledger.sites, rows, data.config.operators, epsg=data.terrain.grid.epsg
+        data.ledger.sites,
+        rows,
+        data.config.operators,
+        epsg=data.terrain.grid.epsg,
+        patterns=patterns_of(data.config.antennas, data.antenna_tables),
     )
     card = {
         "model": _MODEL_NAMES[data.config.radio.model],

@@ -51,7 +51,7 @@ def region_of(context: AppContext) -> LedgerSource:
         return LedgerSource(context.region)
     named = context.config.layers
     wanted = [n for n in _OTHER_LAYERS if getattr(named, n) is not None]
-    region = _load(context, [*wanted, "published_coverage"])
+    region = _load(context, [*wanted, "published_coverage", "antennas"])
     with open_context_store(context) as store:
         ledger, history, head = store.ledger(), store.ledger(versions=True), store.head()
     record = LayerRecord(

@@ -14,7 +14,7 @@ from coverage.domain.projection import plane_to_lonlat
 from coverage.domain.region import BandDefaults, OperatorConfig, RadioConfig
 from coverage.domain.terrain import Terrain
 from coverage.errors import InputError, OutsideTerrainError
-from coverage.radio.antenna import TabledPattern
+from coverage.radio.antenna import ELEMENT, MACRO_SECTOR, Pattern, SectorPattern, TabledPattern
 from coverage.radio.footprint import OUT_OF_RANGE_DBM, Cell, cells_of, defaults_summary, footprint
 
 GRID = Grid(6674, 0.0, -150_000.0, 100.0, 120, 120)
@@ -246,17 +246,37 @@ def test_sectors_of_a_mast_are_cells_in_a_fixed_order() -> None:
     assert cells == again
 
 
-def test_an_operators_own_antenna_table_is_used() -> None:
+def _aimed(operator: OperatorConfig, band: str | None, patterns: dict[str, Pattern]) -> Cell:
+    row = SiteOperator("24-0001", "docomo", azimuth_deg=0.0, band=band)
+    (cell,), _ = cells_of([SITE], [row], {"docomo": operator}, epsg=6674, patterns=patterns)
+    return cell
+
+
+def test_the_antenna_is_that_of_the_band_then_that_of_the_operator_then_the_macro_sector() -> None:
     table = TabledPattern("panel", ((0.0, 0.0), (180.0, 30.0)), ((0.0, 0.0), (180.0, 30.0)))
-    cells, _ = cells_of(
-        [SITE],
-        [SiteOperator("24-0001", "docomo", azimuth_deg=0.0)],
-        OPERATORS,
-        epsg=6674,
-        patterns={"docomo": table},
+    narrow = SectorPattern(33.0, 7.0)
+    plain = OPERATORS["docomo"]
+    named = plain.model_copy(
+        update={
+            "defaults": plain.defaults.model_copy(update={"antenna": "narrow"}),
+            "bands": {"B1": BandDefaults(antenna="measured"), "B3": BandDefaults()},
+        }
     )
-    assert cells[0].pattern is table
-    assert cells[0].digest() != replace(cells[0], pattern=replace(table, name="other")).digest()
+    patterns: dict[str, Pattern] = {"measured": table, "narrow": narrow}
+    assert _aimed(named, "B1", patterns).pattern is table
+    assert _aimed(named, "B3", patterns).pattern is narrow
+    assert _aimed(named, None, patterns).pattern is narrow
+    assert _aimed(plain, None, patterns).pattern == MACRO_SECTOR
+    cell = _aimed(named, "B1", patterns)
+    assert cell.digest() != replace(cell, pattern=replace(table, name="other")).digest()
+
+
+def test_an_omnidirectional_cell_has_no_pattern_whatever_its_operator_names() -> None:
+    plain = OPERATORS["docomo"]
+    named = plain.model_copy(update={"defaults": plain.defaults.model_copy(update={"antenna": "narrow"})})
+    row = SiteOperator("24-0001", "docomo")
+    (cell,), _ = cells_of([SITE], [row], {"docomo": named}, epsg=6674, patterns={"narrow": ELEMENT})
+    assert cell.pattern == MACRO_SECTOR
 
 
 @pytest.mark.parametrize(
