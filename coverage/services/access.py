@@ -111,6 +111,14 @@ class Principal:
 ANONYMOUS = Principal("anonymous", Role.VIEWER, read_only=True)
 
 
+def guest(user_id: str) -> Principal:
+    """One whom the office's login names and to whom the ledger gives no role: a viewer, who may file challenges.
+
+    ("Anyone on the office network can file": nameless visitors cannot, because nobody could bound or ask them.)
+    """
+    return Principal(user_id, Role.VIEWER)
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """What is asked for: its kind, and where that matters whose it is and in which municipality it lies."""

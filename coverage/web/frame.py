@@ -16,7 +16,7 @@ import streamlit as st
 
 from coverage import __version__
 from coverage.domain import fiscal
-from coverage.errors import CoverageGapError, NotFoundError, PermissionDeniedError
+from coverage.errors import CoverageGapError, NotFoundError
 from coverage.report.escape import esc
 from coverage.report.wording import LANGUAGES, Texts, language
 from coverage.runs.result import RunResult
@@ -24,7 +24,7 @@ from coverage.services import compute
 from coverage.services.access import ANONYMOUS, Action, Object, Principal, Resource, Role, allowed
 from coverage.settings import Settings
 from coverage.web.app_context import web_context
-from coverage.web.visitors import principal_for
+from coverage.web.visitors import page_visitor
 from coverage.web.wording import web_texts
 
 _LOG: Final = logging.getLogger(__name__)
@@ -62,11 +62,7 @@ def open_view() -> View:
 
 def _visitor() -> Principal:
     """Who visits. On this machine alone (``auth = local``) the visitor may take a smaller role to see what it sees."""
-    try:
-        principal = principal_for({k.lower(): v for k, v in st.context.headers.items()})
-    except PermissionDeniedError:
-        # A stranger to the store looks at the public pages; what needs a role is not offered.
-        return ANONYMOUS
+    principal = page_visitor({k.lower(): v for k, v in st.context.headers.items()})
     role = st.session_state.get("role")
     if role in ROLES and Settings.from_environment().auth == "local":
         return dataclasses.replace(principal, role=Role(role))

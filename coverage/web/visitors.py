@@ -16,11 +16,12 @@ from threading import Lock
 from typing import Final
 from urllib.parse import quote, unquote
 
-from coverage.errors import EnvironmentProblemError, PermissionDeniedError
+from coverage.errors import EnvironmentProblemError, InputError, PermissionDeniedError
 from coverage.services.access import (
     ANONYMOUS,
     Principal,
     Role,
+    guest,
     principal_of_token,
     principal_of_user,
 )
@@ -113,6 +114,31 @@ def principal_for(headers: Mapping[str, str], settings: Settings | None = None) 
             )
         return found
     return ANONYMOUS
+
+
+def page_visitor(headers: Mapping[str, str], settings: Settings | None = None) -> Principal:
+    """The principal behind a visit to the pages, where nobody who may come near is turned away.
+
+    One whom the office's login names and to whom the ledger gives no role is a guest: looks at what is public and may
+    file challenges under that name, because anyone in the office may. One whose role was taken away, and one with a
+    token that opens nothing, only looks.
+    """
+    settings = settings or Settings.from_environment()
+    try:
+        return principal_for(headers, settings)
+    except InputError:
+        # A name that no ledger could hold.
+        return ANONYMOUS
+    except PermissionDeniedError as error:
+        if error.code != "user-unknown":
+            return ANONYMOUS
+    basic = settings.auth == "basic-file"
+    named = _let_in(headers) if basic else headers.get(settings.user_header.lower(), "").strip()
+    context = web_context()
+    if not has_ledger(context) or not named.isprintable():
+        return ANONYMOUS
+    with open_ledger(context) as store:
+        return guest(named) if store.user(named) is None else ANONYMOUS
 
 
 def _remembered(kind: str, key: str) -> Principal | None:

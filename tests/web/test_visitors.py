@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from coverage.errors import EnvironmentProblemError, PermissionDeniedError
-from coverage.services.access import ANONYMOUS, Role
+from coverage.services.access import ANONYMOUS, Action, Object, Resource, Role, allowed
 from coverage.settings import Settings
 from coverage.store.locate import open_store
 from coverage.store.protocol import Actor
 from coverage.web import visitors
-from coverage.web.visitors import check_auth, principal_for
+from coverage.web.visitors import check_auth, page_visitor, principal_for
 
 ADMIN = Actor("kanri", "admin")
 PROXY = Settings(auth="proxy-header", user_header="X-Remote-User")
@@ -56,6 +56,50 @@ def test_a_stranger_or_a_closed_account_is_refused(secret: str, user: str) -> No
     with pytest.raises(PermissionDeniedError) as caught:
         principal_for({"x-remote-user": user}, PROXY)
     assert caught.value.code == "user-unknown"
+
+
+def test_whom_the_office_names_without_a_role_is_a_guest_on_the_pages_and_may_file(secret: str) -> None:
+    for headers, settings in (
+        ({"x-remote-user": "dareka"}, PROXY),
+        ({visitors.LOGIN_HEADER: visitors.login_word("dareka")}, BASIC),
+    ):
+        found = page_visitor(headers, settings)
+        assert (found.user_id, found.role, found.read_only) == ("dareka", Role.VIEWER, False)
+        assert allowed(found, Action.FILE, Resource(Object.CHALLENGE, "99201"))
+        assert not allowed(found, Action.ANSWER, Resource(Object.CHALLENGE, "99201"))
+    assert page_visitor({"x-remote-user": "keikaku"}, PROXY).role is Role.PLANNER
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x-remote-user": "mukashi"},
+        {"x-remote-user": "a" * 201},
+        {"x-remote-user": "da\tre\u202eka"},
+        {"authorization": "Bearer guessed"},
+    ],
+)
+def test_the_nameless_and_those_whose_role_was_taken_away_only_look(
+    secret: str, headers: dict[str, str]
+) -> None:
+    assert page_visitor(headers, PROXY) is ANONYMOUS
+
+
+def test_where_anybody_looks_nobody_files_and_a_login_that_was_passed_by_is_refused(secret: str) -> None:
+    assert page_visitor({"x-remote-user": "dareka"}, Settings(auth="none-readonly")) is ANONYMOUS
+    with pytest.raises(EnvironmentProblemError):
+        page_visitor({"x-remote-user": "dareka"}, BASIC)
+
+
+def test_without_a_ledger_there_is_nothing_to_file_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COVERAGE_GAP_STORE", "")
+    visitors._seen.clear()
+    assert page_visitor({"x-remote-user": "dareka"}, PROXY) is ANONYMOUS
+    visitors._seen.clear()
 
 
 def test_a_read_token_reads_for_its_municipality_and_nothing_else(secret: str) -> None:
