@@ -18,6 +18,7 @@ from coverage.domain.fiscal import fiscal_year, label, last_day, short_label
 from coverage.domain.ledger import Status
 from coverage.gaps.classes import OUTSIDE_CLASS
 from coverage.report.pictures import (
+    YearStack,
     around,
     class_pixels,
     data_uri,
@@ -117,10 +118,10 @@ def map_data(run: RunResult, lang: str, *, plans: bool, signal: bool = True) -> 
         "stacks": _stacks(run) if signal else {},
         "credits": _credits(meta["layers"], texts),
         "model": _model(meta, texts, smallest),
-        "sites": [site for site in _sites(run, texts, plans=plans) if plans or site["phase"] != "planned"],
+        "sites": site_records(run, lang, plans=plans),
         "texts": {**texts.below("map"), **_common(texts)},
     }
-    relief = hillshade(run.folder / "rasters" / "terrain.tif", frame, grid, land=list(shapes.values()))
+    relief = relief_picture(run)
     page["around"] = around(relief)
     layers = {"municipalities": _boundary_layer(shapes), "areas": areas, "districts": _districts(run)}
     page["layers"] = {name: layer.properties for name, layer in layers.items()}
@@ -292,18 +293,45 @@ def _minus(level: float) -> str:
     return f"{level:g}".replace("-", "−")
 
 
-def _stacks(run: RunResult) -> dict[str, Any]:
-    """One packed picture per operator and one for "any"."""
+def signal_stack(run: RunResult, operator: str) -> YearStack | None:
+    """Signal classes of ``operator`` (or "any") in all years as one picture; None where it has no signal anywhere.
+
+    Taken from the run's ``map/`` folder where it was written there (:mod:`coverage.report.map_files`).
+    """
+    picture, rows = (run.folder / "map" / f"signal-{operator}{end}" for end in (".webp", ".json"))
+    if picture.is_file() and rows.is_file():
+        return YearStack(picture.read_bytes(), json.loads(rows.read_text(encoding="utf-8")))
     grid = grid_of(run.meta["grid"])
     frame = mercator_frame(grid, max_pixels=1000)
-    out: dict[str, Any] = {}
-    for operator in [ANY_OPERATOR, *run.operator_ids]:
-        years = [class_pixels(run.raster("class", fy, operator), frame, grid) for fy in run.fiscal_years]
-        if all(bool((y == OUTSIDE_CLASS).all()) for y in years):
-            continue
-        stack = year_stack(years)
-        out[operator] = {"picture": data_uri(stack.picture), "rows": stack.rows}
-    return out
+    years = [class_pixels(run.raster("class", fy, operator), frame, grid) for fy in run.fiscal_years]
+    if all(bool((y == OUTSIDE_CLASS).all()) for y in years):
+        return None
+    return year_stack(years)
+
+
+def relief_picture(run: RunResult) -> bytes:
+    """The hillshade of the run as WebP, from its ``map/`` folder where it was written there."""
+    kept = run.folder / "map" / "relief.webp"
+    if kept.is_file():
+        return kept.read_bytes()
+    grid = grid_of(run.meta["grid"])
+    frame = mercator_frame(grid, max_pixels=1000)
+    return hillshade(run.folder / "rasters" / "terrain.tif", frame, grid, land=list(_boundaries(run).values()))
+
+
+def site_records(run: RunResult, lang: str, *, plans: bool) -> list[dict[str, Any]]:
+    """One record a site as the map shows it; without ``plans`` only what is public."""
+    return [site for site in _sites(run, report_texts(lang), plans=plans) if plans or site["phase"] != "planned"]
+
+
+def _stacks(run: RunResult) -> dict[str, Any]:
+    """One packed picture per operator and one for "any"."""
+    stacks = {operator: signal_stack(run, operator) for operator in [ANY_OPERATOR, *run.operator_ids]}
+    return {
+        operator: {"picture": data_uri(stack.picture), "rows": stack.rows}
+        for operator, stack in stacks.items()
+        if stack is not None
+    }
 
 
 def _areas(run: RunResult) -> tuple[MapLayer, float]:

@@ -285,9 +285,9 @@ def _features(folder: Path, _changed: int, fy: int) -> _Features:
             found.areas.append((geometry, {key: p.get(key) for key in keys}))
         elif kind == "district":
             end = resolved.get(str(p["district_id"]))
-            keys = ("district_id", "name", "population", "households", "designated_on", "declined")
+            said = ("district_id", "name", "population", "households", "designated_on", "declined")
             if end is None or date.fromisoformat(end) > last_day(fy):
-                found.districts.append((geometry, {key: p.get(key) for key in keys}))
+                found.districts.append((geometry, {key: p.get(key) for key in said}))
     return _Features(found.places, found.areas, found.districts, frozenset(on_air))
 
 
