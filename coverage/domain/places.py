@@ -49,3 +49,11 @@ class PublishedCoverage:
 
     operator: str
     geometry: BaseGeometry
+
+
+@dataclass(frozen=True)
+class ExclusionArea:
+    """Ground where no mast may be built (特別保護地区 and the like). Geometry is lon/lat polygons; ``name`` may be ""."""
+
+    name: str
+    geometry: BaseGeometry

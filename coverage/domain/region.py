@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from coverage.domain.ledger import Funding, Inventory, Ledger, Purpose
-from coverage.domain.places import Municipality, PublishedCoverage, Settlement, Shelter
+from coverage.domain.places import ExclusionArea, Municipality, PublishedCoverage, Settlement, Shelter
 from coverage.domain.population import PopulationMesh
 from coverage.domain.terrain import Terrain
 
@@ -53,6 +53,8 @@ class LayersConfig(_Table):
     indicators: LayerConfig | None = None
     """indicators.toml: the policy sheet."""
     actuals: LayerConfig | None = None
+    exclusions: LayerConfig | None = None
+    """Polygons where no mast may be built; read by plans only."""
 
 
 class BandDefaults(_Table):
@@ -170,6 +172,15 @@ class CountingConfig(_Table):
     achievement_classes: list[float] = [1.0, 0.85, 0.70]
 
 
+class PlanningConfig(_Table):
+    """What a plan assumes where the planner says nothing else (docs/planning-region.md). No run depends on it."""
+
+    site_cost_yen: Annotated[int, Field(ge=0)] = 30_000_000
+    """Total cost of a new site before subsidies; observed 15–30–40 million yen for a standard one."""
+    joint_cost_yen: Annotated[int, Field(ge=0)] = 13_000_000
+    """Total cost of one more operator on a mast that stands. Not observed: the usual cost of a simplified site."""
+
+
 class RegionConfig(_Table):
     id: Annotated[str, Field(pattern="^[a-z0-9-]+$")]
     prefecture_code: Annotated[str, Field(pattern="^[0-9]{2}$")]
@@ -188,6 +199,7 @@ class RegionConfig(_Table):
     radio: RadioConfig = RadioConfig()
     grid: GridConfig = GridConfig()
     counting: CountingConfig = CountingConfig()
+    planning: PlanningConfig = PlanningConfig()
     municipality_mergers: dict[str, str] = Field(default_factory=dict)
     antennas: dict[str, AntennaConfig] = Field(default_factory=dict)
 
@@ -221,6 +233,8 @@ class RegionData:
     shelters: tuple[Shelter, ...] = ()
     published_coverage: tuple[PublishedCoverage, ...] = ()
     layers: tuple[LayerRecord, ...] = ()
+    exclusions: tuple[ExclusionArea, ...] = ()
+    """Only where a plan asked for them."""
     indicators_toml: str = ""
     """Text of indicators.toml, parsed by ``coverage.domain.indicators.parse_indicator_set``; "" without a sheet."""
     antenna_tables: tuple[tuple[str, Path], ...] = ()

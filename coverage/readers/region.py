@@ -16,7 +16,7 @@ import numpy as np
 from coverage.domain.grid import Grid
 from coverage.domain.ledger import Ledger
 from coverage.domain.municipality_code import present_code
-from coverage.domain.places import Municipality, PublishedCoverage, Settlement, Shelter
+from coverage.domain.places import ExclusionArea, Municipality, PublishedCoverage, Settlement, Shelter
 from coverage.domain.population import PopulationMesh
 from coverage.domain.region import LayerConfig, LayerRecord, RegionConfig, RegionData
 from coverage.domain.terrain import Terrain
@@ -43,8 +43,12 @@ LAYERS: Final = (
     "actuals",
     "published_coverage",
     "antennas",
+    "exclusions",
 )
 """Names that ``only`` takes, in the order in which they are read and recorded."""
+
+PLAN_LAYERS: Final = frozenset({"exclusions"})
+"""Read only where ``only`` names them: no run depends on them."""
 
 _NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "population": ("boundaries",),
@@ -74,7 +78,7 @@ def load_region(
     what they claim; the sentence names layer, file and place.
     """
     config = load_config(folder)
-    wanted = _closure(config, set(LAYERS) if only is None else set(only))
+    wanted = _closure(config, set(LAYERS) - PLAN_LAYERS if only is None else set(only))
     loading = _Loading(config, _roots(folder, layers_root), wanted, progress or (lambda _: None))
     return loading.run()
 
@@ -131,6 +135,7 @@ class _Loading:
         indicators = self._indicators()
         published = self._published()
         antenna_tables = self._antennas()
+        exclusions = self._exclusions()
         order = {name: position for position, name in enumerate(LAYERS)}
         return RegionData(
             config=self.config,
@@ -143,6 +148,7 @@ class _Loading:
             published_coverage=published,
             layers=tuple(sorted(self.records, key=lambda r: (order[r.layer.split(":")[0]], r.layer))),
             indicators_toml=indicators,
+            exclusions=exclusions,
             antenna_tables=antenna_tables,
         )
 
@@ -312,6 +318,17 @@ class _Loading:
             self.records.append(record(name, layer, root, files=[path]))
             found.append((antenna, path))
         return tuple(found)
+
+    def _exclusions(self) -> tuple[ExclusionArea, ...]:
+        begun = self._begin("exclusions")
+        if begun is None:
+            return ()
+        from coverage.readers.exclusions import read_exclusions
+
+        layer, root = begun
+        reading = read_exclusions(layer, root)
+        self.records.append(record("exclusions", layer, root, files=reading.files, notes=reading.notes))
+        return reading.areas
 
     def _present(self, code: str) -> str:
         return present_code(code, self.config.municipality_mergers)

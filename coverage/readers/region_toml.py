@@ -31,6 +31,7 @@ TABLES: Final = (
     "counting",
     "municipality_mergers",
     "antennas",
+    "planning",
 )
 """Top-level tables beside ``[region]``, in the order of docs/region.md."""
 

@@ -30,6 +30,9 @@ def run_digest(data: RegionData, *, extra: dict[str, str] | None = None) -> str:
     """
     config = data.config.model_dump(mode="json")
     layers = config.pop("layers")
+    # What plans alone read is named in their own inputs.
+    config.pop("planning")
+    layers.pop("exclusions")
     for operator in config["operators"].values():
         operator.pop("published_coverage")
     for antenna in config["antennas"].values():
