@@ -199,7 +199,7 @@ def _describe(best: PlanResult, plan: tuple[Choice, ...], all_plans: list[tuple[
     instance = best.instance
     sites, base = [site for site, _ in plan], best.sites
     served, served_best = instance.served_by_objective(sites), instance.served_by_objective(base)
-    value, cost = _objective(instance, plan), instance.cost(sites)
+    value, cost = _objective(instance, plan), instance.plan_cost(plan)
     group_change: dict[str, int] = {}
     if instance.group is not None:
         for number, name in enumerate(instance.group_names):
@@ -246,7 +246,7 @@ def marginal_values(instance: Instance, plan: tuple[Choice, ...] | list[Choice])
     Counted when the whole plan stands (at the end of its years).
     """
     counts: NDArray[np.int64] = np.zeros(instance.n_demand, dtype=np.int64)
-    chosen = {site for site, _ in plan}
+    chosen = dict(plan)
     for site in chosen:
         counts[instance.reach(site)] += 1
     barred = set(instance.excluded.tolist())
@@ -260,5 +260,6 @@ def marginal_values(instance: Instance, plan: tuple[Choice, ...] | list[Choice])
             name: int(weights[own].sum()) for name, weights in zip(instance.objectives, instance.weights, strict=True)
         }
         marginal, reach = by_objective[instance.objective], int(instance.w[rows].sum())
-        out.append(SiteValue(site, site in chosen, marginal, by_objective, reach, int(instance.costs[site])))
+        cost = instance.cost_in(site, chosen[site]) if site in chosen else int(instance.costs[site])
+        out.append(SiteValue(site, site in chosen, marginal, by_objective, reach, cost))
     return sorted(out, key=lambda v: (not v.chosen, -v.marginal, v.site))

@@ -46,7 +46,8 @@ def multipliers(model: CoverModel, dual: Dual) -> dict[str, Any]:
     largest = int(inst.w.max()) * max(inst.year_weights or (1,))
     scale = max(1, min(10**6, 2**61 // max(1, largest * inst.n_demand * inst.n_years)))
     lam = np.minimum(np.rint(dual.lam * scale).astype(np.int64), model.w * scale)
-    ceiling = max([1, inst.budget or 0, *inst.year_budgets, int(inst.costs.max(initial=1))])
+    dearest = inst.costs if inst.year_costs is None else inst.year_costs
+    ceiling = max([1, inst.budget or 0, *inst.year_budgets, int(dearest.max(initial=1))])
     fine = scale * max(1, 10**6 * ceiling // scale)
     relaxation = Relaxation(model)
     relaxation.mu, relaxation.pi = dual.mu.copy(), dual.pi
@@ -131,7 +132,7 @@ def make_certificate(
 ) -> dict[str, Any]:
     """The certificate of ``plan``, with value, cost and bound computed from the instance in exact integers."""
     sites = [site for site, _ in plan]
-    cost = instance.cost(sites)
+    cost = instance.plan_cost(plan)
     value = served_value(instance, plan) if instance.target is None else cost
     bound = proven_bound(instance, proof)
     certificate: dict[str, Any] = {

@@ -38,14 +38,14 @@ def broken_constraint(instance: Instance, plan: Sequence[Choice]) -> tuple[str, 
         return f"除外された候補地「{name}」があります", f"the excluded site '{name}' is chosen"
     if instance.p is not None and len(plan) > instance.p:
         return f"箇所数 {len(plan)} が上限 {instance.p} を超えます", f"{len(plan)} sites are more than p = {instance.p}"
-    cost = instance.cost(sites)
+    cost = instance.plan_cost(plan)
     if instance.budget is not None and cost > instance.budget:
         return (
             f"費用 {cost:,} 円が予算 {instance.budget:,} 円を超えます",
             f"the cost of {cost:,} yen exceeds the budget of {instance.budget:,} yen",
         )
     for year, limit in enumerate(instance.year_budgets):
-        spent = sum(int(instance.costs[site]) for site, when in plan if when == year)
+        spent = sum(instance.cost_in(site, year) for site, when in plan if when == year)
         if spent > limit:
             fiscal_year = instance.fiscal_years[year]
             return (

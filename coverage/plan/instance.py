@@ -70,6 +70,8 @@ class Instance:
     requires: NDArray[np.int32] | None = None
     site_ids: tuple[str, ...] | None = None
     demand_ids: tuple[str, ...] | None = None
+    year_costs: IntArray | None = None
+    """int64 (years, n) where a site's cost depends on the year; ``costs`` then is the least of them. None otherwise."""
 
     @property
     def n_sites(self) -> int:
@@ -113,7 +115,16 @@ class Instance:
         return {name: int(row[mask].sum()) for name, row in zip(self.objectives, self.weights, strict=True)}
 
     def cost(self, sites: Sequence[int] | IntArray) -> int:
+        """What ``sites`` cost, each in its cheapest year."""
         return sum(int(self.costs[int(j)]) for j in sites)
+
+    def cost_in(self, site: int, year: int) -> int:
+        """What a site costs when it is built in a year (its number, from 0)."""
+        return int(self.costs[site] if self.year_costs is None else self.year_costs[year, site])
+
+    def plan_cost(self, plan: Sequence[tuple[int, int]]) -> int:
+        """What the sites of a plan cost in their years."""
+        return sum(self.cost_in(site, year) for site, year in plan)
 
 
 def make_instance(
@@ -143,7 +154,7 @@ def make_instance(
 
     ``forced``, ``excluded`` and ``requires`` take site numbers or ids; ``groups`` one text (or None) per site;
     ``target`` a scaled whole number, ``"all"`` (everyone), ``"reachable"`` (everyone that any candidate reaches) or
-    ``{"percent": 95}`` of everyone. Raises InputError with one sentence for anything that cannot be meant; what
+    ``{"percent": 95}`` of everyone; ``costs`` one row (n,), or (years, n) where a site's cost depends on the year. Raises InputError with one sentence for anything that cannot be meant; what
     cannot be *fulfilled* is said by :func:`coverage.plan.feasibility.check_feasible`.
     """
     named = dict(weights) if isinstance(weights, Mapping) else {"people": weights}
@@ -208,9 +219,11 @@ def make_instance(
     w = matrix[list(named).index(objective)]
     goal_target = _target(goal, target, w, pointers, reach, excluded_sites)
     group, names, minimum = _groups(groups, group_minimum, n)
+    least, by_year = _costs(costs, n, len(years[1]))
     return Instance(
         weights=matrix,
-        costs=checked_costs(costs, n),
+        costs=least,
+        year_costs=by_year,
         indptr=pointers,
         indices=reach,
         objectives=tuple(named),
@@ -266,6 +279,22 @@ def _years(
             "fiscal_years must ascend and be as many as year_budgets and year_weights, with one weight above 0.",
         )
     return years, budgets, factors
+
+
+def _costs(costs: Any, n: int, years: int) -> tuple[IntArray, IntArray | None]:
+    """(least cost of each site, costs by year or None where no year differs)."""
+    if np.ndim(costs) != 2:
+        return checked_costs(costs, n), None
+    if len(costs) != years:
+        raise refuse(
+            "plan-costs-by-year",
+            f"年度ごとの費用（costs）が {len(costs)} 行で、年度別予算 {years} 年度と合いません。",
+            f"There are {len(costs)} rows of costs by year for {years} year budgets.",
+        )
+    table = np.vstack([checked_costs(row, n) for row in costs])
+    same = bool(np.all(table == table[0]))
+    least: IntArray = table.min(axis=0)
+    return least, None if same else table
 
 
 def _target(

@@ -54,6 +54,8 @@ def instance_digest(instance: Instance) -> str:
     digest.update(json.dumps(head, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode())
     array("weights", instance.weights, "<i8")
     array("costs", instance.costs, "<i8")
+    if instance.year_costs is not None:
+        array("year_costs", instance.year_costs, "<i8")
     array("indptr", instance.indptr, "<i8")
     array("indices", instance.indices, "<i4")
     array("forced", instance.forced, "<i8")
@@ -206,12 +208,13 @@ def write_instance(instance: Instance, path: Path | str) -> None:
     fields = {key: value for key, value in fields.items() if value is not None}
     scale = instance.weight_scale
     weights = instance.weights // scale if bool(np.all(instance.weights % scale == 0)) else instance.weights / scale
+    costs = instance.costs if instance.year_costs is None else instance.year_costs
     groups = None
     if instance.group is not None:
         groups = [instance.group_names[g] if g >= 0 else "" for g in instance.group]
     if file.suffix.lower() == ".npz":
         arrays = {key: np.asarray(value) for key, value in fields.items()}
-        arrays |= {"weights": weights, "costs": instance.costs, "indptr": instance.indptr, "indices": instance.indices}
+        arrays |= {"weights": weights, "costs": costs, "indptr": instance.indptr, "indices": instance.indices}
         if groups is not None:
             arrays["groups"] = np.asarray(groups)
             arrays["group_names"] = np.asarray(instance.group_names)
@@ -220,7 +223,7 @@ def write_instance(instance: Instance, path: Path | str) -> None:
         return
     fields["weights"] = {name: row.tolist() for name, row in zip(instance.objectives, weights, strict=True)}
     fields.pop("objectives")
-    fields["costs"] = instance.costs.tolist()
+    fields["costs"] = costs.tolist()
     fields["reach"] = [instance.reach(site).tolist() for site in range(instance.n_sites)]
     if groups is not None:
         fields["groups"] = groups

@@ -193,7 +193,7 @@ def build_model(instance: Instance, *, weights: IntArray | None = None, merge: b
         capacity = np.array(instance.year_budgets, dtype=np.int64)
         fixed = np.isin(open_sites, must)
         ptr, idx, unit, year = _spread_over_years(ptr, idx, rows, years)
-        cost = cost[unit]
+        cost = cost[unit] if instance.year_costs is None else instance.year_costs[year, open_sites[unit]]
     factors = instance.year_weights or (1,)
     merged = np.concatenate([merged * factor for factor in factors])
     rptr, rcols = sparse.transpose(ptr, idx, len(merged))

@@ -63,10 +63,10 @@ def proven_bound(inst: Instance, proof: dict[str, Any]) -> int:
         for t in range(when + 1):
             lent[int(parent[j]), t] += price  # type: ignore[index]
     for j in (j for j in range(inst.n_sites) if j not in excluded):
-        rows, cost, profits = inst.reach(j), int(inst.costs[j]), [] if j in forced else [0]
+        rows, profits = inst.reach(j), [] if j in forced else [0]
         extra = (nu[inst.group[j]] if inst.group is not None and inst.group[j] >= 0 else 0) - pi
-        for t in (t for t in years if j in forced or (room := most[t]) is None or cost <= room):
-            gain = int(onward[t][rows].sum()) * (fine // scale) - mu[t] * cost + extra
+        for t in (t for t in years if j in forced or (room := most[t]) is None or inst.cost_in(j, t) <= room):
+            gain = int(onward[t][rows].sum()) * (fine // scale) - mu[t] * inst.cost_in(j, t) + extra
             profits.append(gain - rho.get((j, t), 0) + lent.get((j, t), 0))
         total += max(profits)
     if inst.target is not None:
@@ -83,7 +83,7 @@ def claims(cert: dict[str, Any], inst: Instance) -> dict[str, bool]:
     shape = all(entry.keys() == {"site", "id", "year"} for entry in cert["plan"]) and plan == sorted(plan)
     need(known and shape and len(dict(plan)) == len(plan), "plan")
     sites, built, limits = [j for j, _ in plan], dict(plan), inst.year_budgets or (inst.budget,)
-    spent = [sum(int(inst.costs[j]) for j, when in plan if when == t) for t in range(inst.n_years)]
+    spent = [sum(inst.cost_in(j, t) for j, when in plan if when == t) for t in range(inst.n_years)]
     groups = [int(inst.group[j]) for j in sites] if inst.group is not None else []
     parents = [(j, int(inst.requires[j])) for j in sites] if inst.requires is not None else []
     served, least = inst.served_by_objective(sites), inst.target is not None

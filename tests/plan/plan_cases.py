@@ -13,7 +13,7 @@ from coverage.plan.verify import served_value
 
 VARIANTS = (
     "count", "budget", "both", "forced", "groups", "years", "requires", "set-cover", "partial", "partial-groups",
-    "years-forced", "partial-requires",
+    "years-forced", "partial-requires", "years-costs",
 )  # fmt: skip
 
 
@@ -51,6 +51,11 @@ def random_fields(rng: np.random.Generator, variant: str) -> dict[str, Any]:
         fields["fiscal_years"] = list(range(2017, 2017 + count))
         fields["year_weights"] = rng.integers(0, 3, count).tolist()
         fields["year_weights"][-1] += 1
+        if variant == "years-costs":
+            # A new subsidy rule: what the prefecture pays for the same mast changes with the year.
+            rates = rng.integers(1, 4, (count, n))
+            fields["costs"] = rates * np.asarray(fields["costs"])[None, :]
+            fields["year_budgets"] = (np.asarray(fields["year_budgets"]) * 2).tolist()
     if variant in ("requires", "partial-requires") or (variant == "years" and rng.random() < 0.4):
         fields["requires"] = [int(rng.integers(0, j)) if j and rng.random() < 0.4 else None for j in range(n)]
     if variant in ("set-cover", "partial", "partial-groups", "partial-requires"):
