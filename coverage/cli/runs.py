@@ -29,12 +29,13 @@ def run(
     from coverage.cli.progress import terminal_progress
     from coverage.services import compute
     from coverage.services.context import AppContext
+    from coverage.services.stores import command_line_principal
 
     context = AppContext.from_settings(region=region, layers=layers, runs=runs)
     with terminal_progress(quiet=as_json) as progress:
         result = compute.compute_run(context, force=force, workers=workers, progress=progress)
     if publish:
-        compute.publish_run(context, result.run_id, by="command line")
+        compute.publish_run(context, result.run_id, principal=command_line_principal(context.store_url))
     summary = compute.run_summary(result)
     if as_json:
         options.print_json(summary)
@@ -67,8 +68,10 @@ def publish(
     """計算結果を公開する / Publish a run: the one that /api/v1 serves"""
     from coverage.services import compute
     from coverage.services.context import AppContext
+    from coverage.services.stores import command_line_principal
 
-    result = compute.publish_run(AppContext.from_settings(runs=runs), run_id, by="command line")
+    context = AppContext.from_settings(runs=runs)
+    result = compute.publish_run(context, run_id, principal=command_line_principal(context.store_url))
     typer.echo(f"公開しました / published: {result.run_id}")
 
 

@@ -57,6 +57,25 @@ def writing(runs_folder: Path, run_id: str) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
+def mend(runs_folder: Path) -> int:
+    """Put right what a killed process left: half-written runs go, a run that was just being replaced comes back.
+
+    Only while nobody writes runs there. Returns how many folders went.
+    """
+    removed = 0
+    for old in runs_folder.glob(".*.old"):
+        final = runs_folder / old.name[1:].split(".")[0]
+        if old.is_dir() and final.name.isalnum() and not final.exists():
+            os.replace(old, final)
+    for left in [*runs_folder.glob(".*.part"), *runs_folder.glob(".*.old")]:
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+        removed += 1
+    return removed
+
+
 def write_checksums(folder: Path) -> None:
     """``SHA256SUMS`` over every file below ``folder``, in the form that ``sha256sum -c`` reads."""
     lines = [
@@ -153,16 +172,21 @@ def _publication(entry: dict[str, Any]) -> dict[str, str]:
     return {name: str(entry.get(name, "")) for name in ("run_id", "published_on", "by")}
 
 
-def publish(runs_folder: Path, run_id: str, *, by: str, on: str) -> RunResult:
-    """Make a run the published one, and remember which was before. ``on``: ISO date; ``by``: who decided."""
-    run = open_run(runs_folder, run_id)
+def require_sound(run: RunResult) -> None:
+    """Raise FileFormatError "run-damaged" unless every file of the run is what it was when it was written."""
     bad = damaged_files(run)
     if bad:
         raise FileFormatError(
             "run-damaged",
-            f"計算結果 {run_id} の {bad[0]} が壊れています。計算し直してから公開してください。",
-            f"{bad[0]} of run {run_id} is damaged; compute it again before publishing.",
+            f"計算結果 {run.run_id} の {bad[0]} が壊れています。計算し直してから公開してください。",
+            f"{bad[0]} of run {run.run_id} is damaged; compute it again before publishing.",
         )
+
+
+def publish(runs_folder: Path, run_id: str, *, by: str, on: str) -> RunResult:
+    """Make a run the published one, and remember which was before. ``on``: ISO date; ``by``: who decided."""
+    run = open_run(runs_folder, run_id)
+    require_sound(run)
     try:
         earlier = publications(runs_folder)
     except FileFormatError:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from coverage.domain import fiscal
-from coverage.errors import NotFoundError
-from coverage.runs import folder
+from coverage.errors import ConflictError, NotFoundError, StorageError
+from coverage.runs import folder, lock
 from coverage.runs.result import RunResult
+from coverage.services.access import Action, Object, Principal, Resource, authorise
 from coverage.services.context import AppContext
+from coverage.services.stores import own_login
+from coverage.store.protocol import Actor
+
+COMPUTING = ".computing"
+"""In the runs folder: held for as long as a run is being computed there, signed by who began it and when."""
 
 Progress = Callable[[float, str], None]
 
@@ -21,12 +27,35 @@ def _silent(fraction: float, text: str) -> None:
 
 
 def compute_run(
-    context: AppContext, *, force: bool = False, workers: int = 0, progress: Progress = _silent
+    context: AppContext, *, force: bool = False, workers: int = 0, progress: Progress = _silent, by: str = ""
 ) -> RunResult:
     """Compute the context's region, map page included. ``workers``: processes, 0 = every core, 1 = serial.
 
-    The finished run of the same inputs is returned as it is unless ``force``.
+    The finished run of the same inputs is returned as it is unless ``force``. Raises ConflictError
+    "run-in-progress", which names who computes there already: one run at a time in one runs folder. ``by``: who asks
+    (default: the login of this process).
     """
+    about = {"by": by or own_login(), "since": datetime.now(UTC).isoformat()}
+    try:
+        held = lock.Lock(context.runs_folder / COMPUTING, about)
+    except lock.HeldError as error:
+        raise run_in_progress(error.holder) from None
+    except OSError as error:
+        raise StorageError(
+            "run-not-written",
+            f"計算結果を {context.runs_folder} に書けません（{error.strerror or error}）。空き容量と書き込み権限を確かめてください。",
+            f"The run cannot be written to {context.runs_folder} ({error.strerror or error}); check free space and "
+            "permissions.",
+        ) from error
+    try:
+        # Whatever is half done here was left by a process that is gone.
+        folder.mend(context.runs_folder)
+        return _compute(context, force=force, workers=workers, progress=progress)
+    finally:
+        held.release()
+
+
+def _compute(context: AppContext, *, force: bool, workers: int, progress: Progress) -> RunResult:
     from coverage.report.map_files import write_map_files
     from coverage.runs.pipeline import execute
     from coverage.runs.radio import radio_engine
@@ -46,6 +75,20 @@ def compute_run(
     )
 
 
+def run_in_progress(holder: Mapping[str, Any]) -> ConflictError:
+    """The error for somebody who comes second; ``holder`` signed with ``by`` and ``since`` (ISO, UTC)."""
+    by = str(holder.get("by") or "—")
+    try:
+        since = datetime.fromisoformat(str(holder.get("since"))).astimezone(fiscal.TOKYO).strftime("%H:%M")
+    except ValueError:
+        since = "—"
+    return ConflictError(
+        "run-in-progress",
+        f"{by} さんが {since} からこの地域を計算しています。終わるのを待つか、その計算を中止してから始めてください。",
+        f"{by} has been computing this region since {since} (JST); wait until it ends or cancel it, then start.",
+    )
+
+
 def chosen_run(context: AppContext, run_id: str | None = None) -> RunResult:
     """The run asked for, or the published one; NotFoundError says what to do where there is none."""
     if run_id is not None:
@@ -60,10 +103,30 @@ def chosen_run(context: AppContext, run_id: str | None = None) -> RunResult:
     return run
 
 
-def publish_run(context: AppContext, run_id: str, *, by: str) -> RunResult:
-    """Make a run the one that pages and ``/api/v1`` show. The day is Japan's."""
-    today = fiscal.tokyo_date(datetime.now(UTC)).isoformat()
-    return folder.publish(context.runs_folder, run_id, by=by, on=today)
+def publish_run(
+    context: AppContext, run_id: str, *, by: str = "", principal: Principal | None = None
+) -> RunResult:
+    """Make a run the one that pages and ``/api/v1`` show. The day is Japan's. One use case for page and command.
+
+    A run that was computed from the store is kept there as a publication: its count and indicators as bytes, with the
+    values printed in them, so that ``publication verify`` can compute them again. ``principal`` must be allowed to
+    publish; None is the system itself at its first start, which signs as ``by``.
+
+    Raises PermissionDeniedError, NotFoundError, FileFormatError "run-damaged".
+    """
+    if principal is not None:
+        authorise(principal, Action.PUBLISH, Resource(Object.RUN))
+    run = folder.open_run(context.runs_folder, run_id)
+    folder.require_sound(run)
+    today = fiscal.tokyo_date(datetime.now(UTC))
+    actor = principal.actor if principal is not None else Actor(by or own_login(), "system")
+    if context.store_url is not None:
+        from coverage.services.run_publication import keep_publication
+        from coverage.services.stores import open_context_store
+
+        with open_context_store(context) as store:
+            keep_publication(store, run, published_on=today, actor=actor)
+    return folder.publish(context.runs_folder, run_id, by=by or actor.user_id, on=today.isoformat())
 
 
 def ensure_published_run(context: AppContext, *, progress: Progress = _silent) -> RunResult:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from coverage.domain import fiscal
 from coverage.domain.counting import count
+from coverage.domain.indicators import IndicatorSet, indicator_table
 from coverage.domain.ledger import Ledger
 from coverage.domain.region import CountingConfig
 from coverage.errors import ConflictError
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _JOURNAL = Resource(Object.JOURNAL)
 COUNT_SUBJECT = "count"
+ENTERED = ("decided", "reported")
+"""Sources of an actual that somebody entered; the others are the count's and the sheet's."""
 
 
 def set_opening(
@@ -57,7 +60,9 @@ class PublishedCount:
     values: Mapping[str, int | None]
 
 
-def count_values(ledger: Ledger, rule: CountingConfig, years: list[int], valid_on: date | None) -> dict[str, int | None]:
+def count_values(
+    ledger: Ledger, rule: CountingConfig, years: list[int], valid_on: date | None
+) -> dict[str, int | None]:
     """The printed values under stable names ("count/2016"), computed from a ledger."""
     result = count(ledger, rule=rule, fiscal_years=years, valid_on=valid_on)
     return {f"count/{year.fiscal_year}": year.total for year in result.years}
@@ -90,7 +95,10 @@ def publish_count(
         values=values,
         published_on=published_on,
         by=principal.actor,
-        parameters={"counting": rule.model_dump(mode="json"), "fiscal_years": [y.fiscal_year for y in result.years]},
+        parameters={
+            "counting": rule.model_dump(mode="json"),
+            "fiscal_years": [y.fiscal_year for y in result.years],
+        },
         freeze={last_fy: final.total},
     )
     return PublishedCount(publication, values)
@@ -100,12 +108,29 @@ def verify_publication(store: Store, publication_id: str, *, principal: Principa
     """Compute a publication again from the events it was made from, by the rule it was made with, and compare."""
     authorise(principal, Action.VERIFY, Resource(Object.PUBLICATION))
 
-    def recompute(ledger: Ledger, publication: Publication) -> dict[str, Any]:
-        rule = CountingConfig.model_validate(publication.parameters["counting"])
-        years = [int(fy) for fy in publication.parameters["fiscal_years"]]
-        return count_values(ledger, rule, years, publication.valid_on)
+    return store.verify_publication(publication_id, _recompute)
 
-    return store.verify_publication(publication_id, recompute)
+
+def _recompute(ledger: Ledger, publication: Publication) -> dict[str, Any]:
+    rule = CountingConfig.model_validate(publication.parameters["counting"])
+    years = [int(fy) for fy in publication.parameters["fiscal_years"]]
+    values: dict[str, Any] = dict(count_values(ledger, rule, years, publication.valid_on)) if years else {}
+    if "sheet" in publication.parameters:
+        values |= actual_values(ledger, rule, publication.parameters["sheet"])
+    return values
+
+
+def actual_values(ledger: Ledger, rule: CountingConfig, sheet: Mapping[str, Any]) -> dict[str, float]:
+    """The actuals that were decided or reported, under stable names ("actual/40602/2016"), as the sheet prints them."""
+    table = indicator_table(
+        IndicatorSet.model_validate(sheet), ledger.actuals, counted_indicator=rule.indicator, rule=None
+    )
+    return {
+        f"actual/{row.indicator.code}/{cell.fiscal_year}": float(cell.actual)
+        for row in table.rows
+        for cell in row.cells
+        if cell.actual is not None and cell.source in ENTERED
+    }
 
 
 def publications(store: Store, *, principal: Principal) -> list[dict[str, Any]]:

@@ -1,34 +1,30 @@
 """A plan made by a process of its own, watched from outside: start, look, cancel.
 
 The process is the same command that a person would type (``coverage-gap plan make``), so that a page never computes and
-a crash of the solver takes nothing else with it. Its answer, or its error, is the last line of its standard output.
+a crash of the solver takes nothing else with it. Its answer, or its error, is the last line of its standard output
+(:mod:`coverage.services.jobs`).
 """
 
 from __future__ import annotations
 
-import atexit
-import json
-import os
-import shutil
-import signal
-import subprocess
 import sys
 import threading
-import uuid
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 from coverage.errors import ConflictError, NotFoundError
+from coverage.services import jobs
 from coverage.services.access import Action, Object, Principal, Resource, Role, authorise
 from coverage.services.context import AppContext
+from coverage.services.jobs import State
 from coverage.services.plan_documents import PLANS
 from coverage.services.plan_ground import PlanRequest
 
+KIND = "plan"
 AT_ONCE = 2
 """Plans that one server computes at the same time; each uses every core for the reach of its candidates."""
-State = Literal["running", "done", "failed", "cancelled"]
+_KEPT_S = 3600.0
+"""How long an ended job waits for somebody to look at it."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +43,6 @@ class JobState:
     en: str = ""
 
 
-@dataclass
-class _Job:
-    process: subprocess.Popen[bytes]
-    folder: Path
-    owner: str
-    cancelled: bool = False
-
-
-_jobs: dict[str, _Job] = {}
 _lock = threading.Lock()
 
 
@@ -67,70 +54,90 @@ def start_plan(context: AppContext, request: PlanRequest, *, principal: Principa
     """
     authorise(principal, Action.COMPUTE, Resource(Object.SCENARIO))
     request.check()
+    root = _root(context)
     with _lock:
-        if sum(job.process.poll() is None for job in _jobs.values()) >= AT_ONCE:
+        # What a crash left, and what nobody asked for.
+        jobs.sweep(root, keep_s=_KEPT_S)
+        if sum(job.state == "running" for job in jobs.listing(root, KIND)) >= AT_ONCE:
             raise ConflictError(
                 "plan-jobs-busy",
                 f"いま {AT_ONCE} 件の計画を計算中です。終わってからもう一度始めてください。",
                 f"{AT_ONCE} plans are being made right now; start again when one has ended.",
             )
-        job_id = uuid.uuid4().hex
-        folder = context.runs_folder.resolve() / PLANS / f".job-{job_id}"
-        folder.mkdir(parents=True)
-        with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
-            process = subprocess.Popen(
-                _command(context, request, folder), stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                env=_environment(context), start_new_session=os.name != "nt",
-            )  # fmt: skip
-        _jobs[job_id] = _Job(process, folder, principal.user_id)
-    return job_id
+        return jobs.start(
+            KIND,
+            lambda folder: _command(context, request, folder),
+            root=root,
+            owner=principal.user_id,
+            environment=_environment(context),
+        )
 
 
-def job_state(job_id: str) -> JobState:
-    """Where a job stands. Raises NotFoundError for one that this server did not start."""
-    job = _job(job_id)
-    said = _progress(job.folder)
-    if job.process.poll() is None:
-        return JobState("running", **said)
-    if job.cancelled:
-        return JobState("cancelled", **said)
-    answer = _answer(job.folder)
-    if job.process.returncode == 0 and "plan_id" in answer:
-        return JobState("done", **{**said, "fraction": 1.0}, plan_id=str(answer["plan_id"]))
-    error = answer.get("error", {})
+def own_plans(context: AppContext, *, principal: Principal) -> list[str]:
+    """Ids of the jobs that ``principal`` started and nobody has dropped yet, newest first: for a page loaded anew."""
+    authorise(principal, Action.COMPUTE, Resource(Object.SCENARIO))
+    return [job.job_id for job in jobs.listing(_root(context), KIND) if job.owner == principal.user_id]
+
+
+def job_state(job_id: str, context: AppContext | None = None) -> JobState:
+    """Where a job stands. Raises NotFoundError for one that this server did not start, and with ``context`` only for
+    one that no server on the same runs folder did."""
+    job = _found(job_id, context)[1]
+    said = job.said
+    value, bound, gap = (_number(said.get(name)) for name in ("value", "bound", "gap"))
+    state = JobState(job.state, job.fraction, job.text, value, bound, gap)
+    if job.state in ("running", "cancelled"):
+        return state
+    if job.state == "done" and "plan_id" in job.answer:
+        return JobState("done", 1.0, job.text, value, bound, gap, plan_id=str(job.answer["plan_id"]))
+    ended = f"（終了コード {job.returncode}）" if job.returncode is not None else ""
+    code = f" (exit code {job.returncode})" if job.returncode is not None else ""
     return JobState(
-        "failed",
-        **said,
-        ja=str(error.get("ja") or f"計画の計算が途中で終わりました（終了コード {job.process.returncode}）。管理者に知らせてください。"),
-        en=str(error.get("en") or f"The planning process ended early (exit code {job.process.returncode}); tell an administrator."),
-    )
+        "failed", job.fraction, job.text, value, bound, gap,
+        ja=str(job.error.get("ja") or f"計画の計算が途中で終わりました{ended}。管理者に知らせてください。"),
+        en=str(job.error.get("en") or f"The planning process ended early{code}; tell an administrator."),
+    )  # fmt: skip
 
 
-def cancel_plan(job_id: str, *, principal: Principal) -> None:
+def cancel_plan(job_id: str, *, principal: Principal, context: AppContext | None = None) -> None:
     """End a job's process with all that it started. Its starter may, and an administrator."""
-    job = _job(job_id)
+    root, job = _found(job_id, context)
     authorise(principal, Action.COMPUTE, Resource(Object.SCENARIO))
     if principal.user_id != job.owner and principal.role is not Role.ADMIN:
         raise _unknown()
-    if job.process.poll() is not None:
-        return
-    job.cancelled = True
-    _end(job)
+    jobs.cancel(root, job_id)
 
 
-def forget_plan(job_id: str) -> None:
+def forget_plan(job_id: str, context: AppContext | None = None) -> None:
     """Drop an ended job with its files."""
-    with _lock:
-        job = _jobs.get(job_id)
-        if job is None or job.process.poll() is None:
-            return
-        del _jobs[job_id]
-    shutil.rmtree(job.folder, ignore_errors=True)
+    try:
+        root, _ = _found(job_id, context)
+    except NotFoundError:
+        return
+    jobs.forget(root, job_id)
+
+
+def _root(context: AppContext) -> Path:
+    return context.runs_folder.resolve() / PLANS
+
+
+def _found(job_id: str, context: AppContext | None) -> tuple[Path, jobs.Job]:
+    found = jobs.find(job_id)
+    if found is None and context is not None:
+        job = jobs.look(_root(context), job_id)
+        found = None if job is None else (_root(context), job)
+    if found is None or found[1].kind != KIND:
+        raise _unknown()
+    return found
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _command(context: AppContext, request: PlanRequest, folder: Path) -> list[str]:
     words = [
-        sys.executable, "-m", "coverage", "plan", "make", "--json",
+        sys.executable, "-m", "coverage.cli.job", str(folder), "plan", "make", "--json",
         f"--region={context.region_folder.resolve()}", f"--runs={context.runs_folder.resolve()}",
         f"--progress-file={folder / 'progress.json'}", f"--objective={request.objective}",
         f"--site-cost={request.site_cost_yen}", f"--margin={request.margin_db}", f"--candidates={request.max_candidates}",
@@ -154,41 +161,7 @@ def _command(context: AppContext, request: PlanRequest, folder: Path) -> list[st
 
 
 def _environment(context: AppContext) -> dict[str, str]:
-    """The store's address may hold a password: it travels in the environment, never on the command line."""
-    # A Windows console's own code page cannot say every name; the answer is read as UTF-8.
-    own = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-    if context.store_url is not None:
-        own["COVERAGE_GAP_STORE"] = context.store_url
-    return own
-
-
-@atexit.register
-def _end_all() -> None:
-    """A server that stops leaves no process behind that works for nobody."""
-    for job in _jobs.values():
-        if job.process.poll() is None:
-            _end(job)
-
-
-def _end(job: _Job) -> None:
-    if os.name == "nt":
-        job.process.terminate()
-    else:
-        with suppress(ProcessLookupError):
-            os.killpg(job.process.pid, signal.SIGTERM)
-    try:
-        job.process.wait(timeout=5)
-    except subprocess.TimeoutExpired:
-        job.process.kill()
-        job.process.wait()
-
-
-def _job(job_id: str) -> _Job:
-    with _lock:
-        job = _jobs.get(job_id)
-    if job is None:
-        raise _unknown()
-    return job
+    return jobs.environment_of(context)
 
 
 def _unknown() -> NotFoundError:
@@ -197,21 +170,3 @@ def _unknown() -> NotFoundError:
         "その計画の計算は見つかりません。もう一度始めてください。",
         "This planning job is not known; start it again.",
     )
-
-
-def _progress(folder: Path) -> dict[str, Any]:
-    try:
-        said: dict[str, Any] = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        # Not written yet, or just being replaced.
-        return {}
-    return {k: said.get(k) for k in ("fraction", "text", "value", "bound", "gap")}
-
-
-def _answer(folder: Path) -> dict[str, Any]:
-    lines = (folder / "out").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    try:
-        answer = json.loads(lines[-1]) if lines else {}
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
