@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from coverage.cli import (
+    challenges,
     db,
     exports,
     figures,
@@ -50,6 +51,8 @@ plan.app.command("adopt")(scenarios.adopt)
 app.add_typer(plan.app, name="plan")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(ledger.publication, name="publication")
+app.add_typer(challenges.app, name="challenge")
+app.command("confirm")(challenges.confirm)
 app.command("fetch")(layers.fetch)
 app.add_typer(db.app, name="db")
 app.add_typer(layers.app, name="layers")
