@@ -159,6 +159,12 @@ def hillshade(
     ``land`` are the region's boundaries (lon/lat). Inside them relief is drawn in full; other land is paler; the sea
     (height ≤ 0 outside the boundaries) is flat blue; NO DATA is a flat grey that is neither.
     """
+    pixels = relief_on(frame, grid, relief_colours(terrain, grid, land=land))
+    return _webp(pixels, lossless=False, quality=quality)
+
+
+def relief_colours(terrain: Path, grid: Grid, *, land: Sequence[BaseGeometry]) -> NDArray[np.float32]:
+    """The colours of :func:`hillshade` on the terrain's own grid, shape (rows, cols, 3), 0–255."""
     with rasterio.open(terrain) as source:
         height = source.read(1).astype(np.float32)
     own = rasterize(
@@ -176,6 +182,11 @@ def hillshade(
     colour[~own] = 236.0 + 0.14 * (colour[~own] - 220.0)
     colour[~own & ~unknown & (height <= 0.0)] = SEA
     colour[unknown] = UNKNOWN
+    return np.asarray(colour, dtype=np.float32)
+
+
+def relief_on(frame: Frame, grid: Grid, colour: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Colours of ``grid`` as a picture on ``frame``, shape (height, width, 3); sea beyond the grid."""
     out = np.zeros((3, frame.height, frame.width), dtype=np.float32)
     for band in range(3):
         reproject(
@@ -192,7 +203,7 @@ def hillshade(
     pixels = np.moveaxis(out, 0, -1)
     outside = pixels[..., 0] < 0.0
     pixels[outside] = SEA
-    return _webp(np.clip(np.rint(pixels), 0, 255).astype(np.uint8), lossless=False, quality=quality)
+    return np.asarray(np.clip(np.rint(pixels), 0, 255), dtype=np.uint8)
 
 
 def around(relief: bytes) -> str:
@@ -255,6 +266,8 @@ __all__ = [
     "grid_of",
     "hillshade",
     "mercator_frame",
+    "relief_colours",
+    "relief_on",
     "rgb",
     "year_stack",
 ]

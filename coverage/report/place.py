@@ -61,7 +61,8 @@ class Place:
     def document(self) -> dict[str, Any]:
         """The GeoJSON document, planned sites at its end."""
         document = self.run.geojson(self.code, self.fiscal_year)
-        plans = list(planned_features(self.run, self.plans_of))
+        codes = self.plans_of if self.is_region else self.plans_of & {self.code}
+        plans = list(planned_features(self.run, codes))
         return {**document, "features": [*document["features"], *plans]} if plans else document
 
     def features(self, kind: str) -> list[dict[str, Any]]:
