@@ -15,11 +15,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from shapely import Point
 
 from coverage.domain.fiscal import tokyo_date
 from coverage.domain.municipality_code import present_code
 from coverage.errors import InputError, NotFoundError, PermissionDeniedError
+from coverage.runs.geojson import collection, feature
 from coverage.services.access import Action, Object, Principal, Resource, Role, allowed, authorise
 from coverage.services.context import AppContext
 from coverage.services.stores import open_context_store
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 NOTE_LIMIT: Final = 500
 ANSWER_LIMIT: Final = 1000
 """Characters of a note and of an answer, after NFKC."""
+MOST_FEATURES: Final = 2000
+"""Features of the GeoJSON for GIS programs."""
 
 
 class Bounds(NamedTuple):
@@ -141,6 +146,33 @@ def open_challenges(context: AppContext, principal: Principal) -> tuple[OpenChal
     with open_context_store(context) as store:
         listed = list_challenges(context, store, principal=principal, state=ChallengeState.OPEN)
     return tuple(c.place for c in listed)
+
+
+def open_challenges_document(context: AppContext, principal: Principal) -> dict[str, Any]:
+    """Open challenges as a GeoJSON FeatureCollection (RFC 7946) of public fields: the newest :data:`MOST_FEATURES`.
+
+    ``total`` says how many wait altogether. Raises PermissionDeniedError for those who may not look.
+    """
+    waiting = open_challenges(context, principal)
+    features = [_feature(context, c) for c in waiting[:MOST_FEATURES]]
+    return collection(features, {"name": "open-challenges", "total": len(waiting), "returned": len(features)})
+
+
+def _feature(context: AppContext, shown: OpenChallenge) -> dict[str, Any]:
+    properties = {
+        "kind": "challenge",
+        "challenge_id": shown.challenge_id,
+        "municipality_code": shown.municipality_code,
+        "municipality_name": shown.municipality_name,
+        "district_id": shown.district_id,
+        "district_name": shown.district_name,
+        "operator": shown.operator,
+        "operator_name": operator_name(context, shown.operator, "ja"),
+        "observed_on": shown.observed_on.isoformat(),
+        "note": shown.note,
+        "page": f"/challenges?challenge={shown.challenge_id}",
+    }
+    return feature(Point(shown.lon, shown.lat), properties, f"challenge-{shown.challenge_id}")
 
 
 def list_challenges(

@@ -22,6 +22,7 @@ from coverage.report.map_files import map_file
 from coverage.report.wording import language
 from coverage.services import compute, downloads
 from coverage.services.access import Object
+from coverage.web import challenge_routes
 from coverage.web.answers import (
     CSV,
     GEOJSON,
@@ -198,6 +199,7 @@ ROUTES: Final = [
     *(Route(f"/api/v1/{name}.csv", _table(name)) for name in downloads.TABLES),
     Route("/api/v1/report.pdf", report_pdf),
     Route("/api/v1/report.xlsx", report_xlsx),
+    *challenge_routes.ROUTES,
     Route("/api/{path:path}", unknown_api),
     Route("/map/{run}.html", map_page),
     Route("/map/{path:path}", unknown_map),
