@@ -25,8 +25,3 @@ def classify(level_dbm: NDArray[np.floating[Any]], ladder: LadderConfig) -> NDAr
     index = (len(edges) - reached).astype(np.uint8)
     index[np.isnan(level_dbm)] = NO_DATA_CLASS
     return index
-
-
-def signal_class_count(ladder: LadderConfig) -> int:
-    """How many classes, from the best, count as signal."""
-    return next(i for i, c in enumerate(ladder.classes) if c.id == ladder.signal_edge) + 1

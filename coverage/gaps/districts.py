@@ -68,6 +68,15 @@ def district_pixels(overlay: Overlay, district: District) -> NDArray[np.int64]:
     return (populated if len(populated) else pixels).astype(np.int64)
 
 
+def served_share(state: NDArray[np.uint8], own: NDArray[np.int64]) -> float:
+    """Share (0–1) of a district's pixels with signal, among those whose signal is known; NaN where none is.
+
+    ``state``: flat; ``own``: flat pixels of the district. NO DATA is neither: nobody knows.
+    """
+    known = own[state[own] != UNKNOWN]
+    return int((state[known] == SERVED).sum()) / len(known) if len(known) else float("nan")
+
+
 def predict(
     overlay: Overlay, state: NDArray[np.uint8], districts: Sequence[District], pixels: Sequence[NDArray[np.int64]]
 ) -> list[DistrictPrediction]:
@@ -79,8 +88,6 @@ def predict(
     people = overlay.people_of_pixel().ravel()
     out: list[DistrictPrediction] = []
     for district, own in zip(districts, pixels, strict=True):
-        known = own[flat[own] != UNKNOWN]
         served = own[flat[own] == SERVED]
-        share = len(served) / len(known) if len(known) else float("nan")
-        out.append(DistrictPrediction(district.district_id, share, float(people[served].sum())))
+        out.append(DistrictPrediction(district.district_id, served_share(flat, own), float(people[served].sum())))
     return out

@@ -48,15 +48,16 @@ def region_candidates(
     masts: Sequence[tuple[Site, str]] = (),
     operator: str = "",
     own: Sequence[tuple[str, float, float]] = (),
-    excluded: Sequence[BaseGeometry] = (),
+    excluded: Sequence[tuple[str, BaseGeometry]] = (),
     options: CandidateOptions | None = None,
 ) -> tuple[list[siting.Candidate], list[siting.Rejection]]:
     """Candidates near ``demand`` and what was left out, with the reason.
 
     ``inside``: bool (rows, cols), the region's land. ``masts``: (site, operator on it); those without ``operator`` are
-    candidates for it. ``own``: a planner's list of (name, lat, lon). ``excluded``: polygons in the plane where nothing
-    may be built. Raises InputError "plan-unknown-source", and "plan-candidate-off-terrain" for a place of the own list
-    that lies off the terrain or on a hole.
+    candidates for it. ``own``: a planner's list of (name, lat, lon). ``excluded``: (name, polygon in the plane)
+    where nothing may be built, nor put on a mast that stands there. Raises InputError "plan-unknown-source", and for a
+    place of the own list "plan-candidate-off-terrain" (off the terrain, at sea or on a hole) or
+    "plan-candidate-excluded-area".
     """
     chosen = options or CandidateOptions()
     unknown = [s for s in chosen.sources if s not in SOURCES]
@@ -84,7 +85,16 @@ def region_candidates(
     standing = [c for c in on_land if c.source == "existing-mast"]
     other = [c for c in on_land if c.source not in {"list", "existing-mast"}]
     flat, steep = siting.not_steeper_than(other, chosen.max_slope_deg)
-    allowed, barred = siting.outside_of([*standing, *flat], excluded)
+    names, areas = [name for name, _ in excluded], [area for _, area in excluded]
+    for rejection in siting.outside_of(mine, areas, names=names)[1]:
+        raise InputError(
+            "plan-candidate-excluded-area",
+            f"候補地「{rejection.candidate.name}」は立地できない区域{f'「{rejection.detail}」' if rejection.detail else ''}の中です。"
+            "一覧から外すか、区域の層を確かめてください。",
+            f"The candidate '{rejection.candidate.name}' lies in an area where no mast may be built"
+            f"{f' ({rejection.detail})' if rejection.detail else ''}; take it off the list or check that layer.",
+        )
+    allowed, barred = siting.outside_of([*standing, *flat], areas, names=names)
     here = [c for c in allowed if inside[grid.row_col(c.x_m, c.y_m)]]
     away = [siting.Rejection(c, "outside-region", 0.0) for c in allowed if not inside[grid.row_col(c.x_m, c.y_m)]]
     ranked, idle = _ranked(here, demand, where, chosen.near_m)
@@ -124,7 +134,8 @@ def _generated(
     if "existing-mast" in options.sources and masts:
         rows = placed([(f"{site.name}（既設）", site.lat, site.lon) for site, _ in masts])
         on_them = [(site.site_id, *row[1:], who) for (site, who), row in zip(masts, rows, strict=True)]
-        found += siting.masts_of_others(on_them, operator=operator)
+        heights = {site.site_id: site.height_m for site, _ in masts}
+        found += siting.masts_of_others(on_them, operator=operator, antenna_m=heights)
     if "shelter" in options.sources:
         found += siting.at_places(placed([(s.name, s.lat, s.lon) for s in shelters]), "shelter")
     if "settlement" in options.sources:

@@ -1,15 +1,14 @@
 """Where a mast could stand: generators and filters over terrain, places and layers. No files, no radio.
 
 Generators look for spots (high ground near unserved people, shelters, town points, masts of other operators, a
-planner's own list); filters leave out what cannot be built on. What each candidate reaches comes from the radio engine
-as lists of demand rows, and :func:`candidate_instance` makes the planning instance of it.
+planner's own list); filters leave out what cannot be built on. What each candidate reaches comes from the radio engine.
 
 All coordinates are metres in the plane of the terrain's grid.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -21,7 +20,6 @@ from shapely.geometry.base import BaseGeometry
 
 from coverage.domain.terrain import Terrain
 from coverage.errors import InputError
-from coverage.plan.instance import Instance, make_instance
 
 FloatArray = NDArray[np.float64]
 Source = Literal["high-point", "shelter", "settlement", "existing-mast", "list"]
@@ -40,15 +38,20 @@ class Candidate:
     cost_yen: int | None = None
     ground_m: float = float("nan")
     slope_deg: float = float("nan")
+    mast_id: str = ""
+    """Site id of the standing mast that is joined; "" for a new one."""
+    antenna_m: float | None = None
+    """Height of a standing mast's antennas above ground, where the ledger knows it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why a candidate was left out: a stable kebab-case reason and a figure in the reason's unit."""
+    """Why a candidate was left out: a stable kebab-case reason, a figure in the reason's unit, and a name where one bars."""
 
     candidate: Candidate
     reason: str
     figure: float
+    detail: str = ""
 
 
 Filtered = tuple[list[Candidate], list[Rejection]]
@@ -109,7 +112,9 @@ def high_points(
 ) -> list[Candidate]:
     """High ground near unserved people: local maxima of the terrain, best first, at least ``spacing_m`` apart.
 
-    A pixel is a local maximum when nothing within ``window_m`` is higher (a plateau yields one pixel). Points are
+    A pixel is a local maximum when nothing within ``window_m`` is higher. Every pixel of a plateau is one; of those,
+    ``spacing_m`` leaves the northernmost, westernmost and others that far from it, so that a wide plateau yields several
+    points and a narrow summit one. Points are
     ranked by people within ``within_m`` times height above the mean ground within that distance of those people: a
     hill that stands out over many people comes first. Points with nobody in reach are left out. ``demand_xy`` float64
     (k, 2), ``demand_weight`` (k,): unserved people only.
@@ -204,40 +209,26 @@ def at_places(
 
 
 def masts_of_others(
-    masts: Iterable[tuple[str, str, float, float, str]], *, operator: str
+    masts: Iterable[tuple[str, str, float, float, str]],
+    *,
+    operator: str,
+    antenna_m: Mapping[str, float | None] | None = None,
 ) -> list[Candidate]:
-    """Existing masts (id, name, x_m, y_m, operator on it) where ``operator`` is not yet: one candidate per mast."""
+    """Existing masts (id, name, x_m, y_m, operator on it) where ``operator`` is not yet: one candidate per mast.
+
+    ``antenna_m``: height of a mast's antennas above ground by its id, None where nobody knows.
+    """
     rows = list(masts)
     taken = {mast_id for mast_id, _, _, _, on_it in rows if on_it == operator}
     first: dict[str, tuple[str, str, float, float]] = {}
     for mast_id, name, x, y, _ in rows:
         if mast_id not in taken:
             first.setdefault(mast_id, (mast_id, name, x, y))
-    return at_places(first.values(), "existing-mast")
-
-
-def on_high_ground_nearby(candidates: Iterable[Candidate], terrain: Terrain, *, within_m: float) -> list[Candidate]:
-    """Each candidate moved to the highest land pixel within ``within_m`` (a shelter's own hill, not its yard).
-
-    Candidates outside the terrain, or without any land in that distance, stay where they are.
-    """
-    _positive(within_m=within_m)
-    out: list[Candidate] = []
-    for candidate in candidates:
-        window = terrain.grid.window_around(candidate.x_m, candidate.y_m, within_m)
-        if not window.rows or not window.cols:
-            out.append(candidate)
-            continue
-        rows, cols = np.mgrid[window.row0 : window.row0 + window.rows, window.col0 : window.col0 + window.cols]
-        x, y = terrain.grid.xy(rows, cols)
-        height = np.where(terrain.sea[window.slices], np.nan, terrain.height_m[window.slices])
-        usable = ((x - candidate.x_m) ** 2 + (y - candidate.y_m) ** 2 <= within_m**2) & np.isfinite(height)
-        if not usable.any():
-            out.append(candidate)
-            continue
-        best = np.unravel_index(int(np.argmax(np.where(usable, height, -np.inf))), height.shape)
-        out.append(replace(candidate, x_m=float(x[best]), y_m=float(y[best]), ground_m=float(height[best])))
-    return out
+    heights = antenna_m or {}
+    return [
+        replace(c, mast_id=c.candidate_id, antenna_m=heights.get(c.candidate_id))
+        for c in at_places(first.values(), "existing-mast")
+    ]
 
 
 # ---- filters --------------------------------------------------------------------------------------------------------
@@ -255,46 +246,25 @@ def not_steeper_than(candidates: Sequence[Candidate], max_deg: float) -> Filtere
     return _split(candidates, slopes, slopes <= max_deg, "too-steep")
 
 
-def near_to(candidates: Sequence[Candidate], layer: Sequence[BaseGeometry], max_m: float, *, reason: str) -> Filtered:
-    """At most ``max_m`` metres from any geometry of ``layer`` (roads, power lines, backhaul); an empty layer rejects all."""
-    distance = _distance(candidates, layer)
-    return _split(candidates, distance, distance <= max_m, reason)
+def outside_of(
+    candidates: Sequence[Candidate],
+    polygons: Sequence[BaseGeometry],
+    *,
+    names: Sequence[str] = (),
+    reason: str = "excluded-area",
+) -> Filtered:
+    """Not inside or on the edge of any polygon (nature parks, landslide areas); the rejection names the first that bars.
 
-
-def far_from(candidates: Sequence[Candidate], layer: Sequence[BaseGeometry], min_m: float, *, reason: str) -> Filtered:
-    """At least ``min_m`` metres from every geometry of ``layer`` (existing sites, housing)."""
-    distance = _distance(candidates, layer)
-    return _split(candidates, distance, distance >= min_m, reason)
-
-
-def _distance(candidates: Sequence[Candidate], layer: Sequence[BaseGeometry]) -> FloatArray:
-    out = np.full(len(candidates), np.inf)
-    if not layer or not candidates:
-        return out
-    tree = STRtree(list(layer))
-    pairs, found = tree.query_nearest([Point(c.x_m, c.y_m) for c in candidates], return_distance=True, all_matches=False)
-    out[pairs[0]] = found
-    return out
-
-
-def outside_of(candidates: Sequence[Candidate], polygons: Sequence[BaseGeometry], *, reason: str = "excluded-area") -> Filtered:
-    """Not inside or on the edge of any polygon (nature parks, landslide areas)."""
-    inside = _inside(candidates, polygons)
-    return _split(candidates, np.zeros(len(candidates)), ~inside, reason)
-
-
-def inside_of(candidates: Sequence[Candidate], polygons: Sequence[BaseGeometry], *, reason: str = "outside-region") -> Filtered:
-    """Inside or on the edge of at least one polygon (the prefecture, public land)."""
-    inside = _inside(candidates, polygons)
-    return _split(candidates, np.zeros(len(candidates)), inside, reason)
-
-
-def _inside(candidates: Sequence[Candidate], polygons: Sequence[BaseGeometry]) -> NDArray[np.bool_]:
-    out = np.zeros(len(candidates), dtype=np.bool_)
+    ``names``: one per polygon, or none.
+    """
+    barred: dict[int, int] = {}
     if polygons and candidates:
         pairs = STRtree(list(polygons)).query([Point(c.x_m, c.y_m) for c in candidates], predicate="intersects")
-        out[pairs[0]] = True
-    return out
+        for candidate, polygon in sorted(zip(pairs[0].tolist(), pairs[1].tolist(), strict=True)):
+            barred.setdefault(candidate, polygon)
+    kept = [c for k, c in enumerate(candidates) if k not in barred]
+    out = [Rejection(candidates[k], reason, 0.0, names[p] if names else "") for k, p in sorted(barred.items())]
+    return kept, out
 
 
 def thinned(candidates: Sequence[Candidate], spacing_m: float) -> Filtered:
@@ -309,69 +279,3 @@ def thinned(candidates: Sequence[Candidate], spacing_m: float) -> Filtered:
             nearest[k] = float(np.sqrt(((standing - xy[k]) ** 2).sum(axis=1).min()))
         keep[k] = nearest[k] >= spacing_m
     return _split(candidates, nearest, keep, "too-close")
-
-
-def apply_filters(candidates: Sequence[Candidate], filters: Sequence[Callable[[Sequence[Candidate]], Filtered]]) -> Filtered:
-    """The filters one after the other; every rejected candidate with the first reason that hit it."""
-    kept, out = list(candidates), []
-    for one in filters:
-        kept, gone = one(kept)
-        out += gone
-    return kept, out
-
-
-# ---- from candidates to an instance -----------------------------------------------------------------------------------
-
-
-def candidate_instance(
-    candidates: Sequence[Candidate],
-    reach: Sequence[NDArray[Any]],
-    weights: Mapping[str, NDArray[Any]],
-    *,
-    default_cost_yen: int,
-    served: NDArray[np.bool_] | None = None,
-    budget: int | None = None,
-    demand_ids: Sequence[str] | None = None,
-    **options: Any,
-) -> tuple[Instance, list[Rejection], NDArray[np.int64]]:
-    """The planning instance of ``candidates``: (instance, candidates that reach nobody, demand row of each point).
-
-    ``reach[k]``: rows of demand that candidate k serves, from the radio engine. ``served`` marks demand that existing
-    sites serve already: it is removed, not constrained. Candidates with nothing left to serve are left out and named.
-    ``options`` go to :func:`coverage.plan.instance.make_instance` (p, forced by id, group_minimum, year_budgets, …).
-    Municipality codes become the groups. Raises InputError where nobody reaches anybody.
-    """
-    if len(reach) != len(candidates):
-        raise InputError(
-            "candidate-reach-shape",
-            f"到達リストが {len(reach)} 件で、候補地 {len(candidates)} 件と合いません。",
-            f"There are {len(reach)} reach lists for {len(candidates)} candidates.",
-        )
-    size = len(next(iter(weights.values())))
-    open_rows = np.flatnonzero(~served) if served is not None else np.arange(size)
-    number = np.full(size, -1, dtype=np.int64)
-    number[open_rows] = np.arange(len(open_rows))
-    lists: list[NDArray[np.int64]] = []
-    kept: list[Candidate] = []
-    idle: list[Rejection] = []
-    for candidate, rows in zip(candidates, reach, strict=True):
-        left = number[np.asarray(rows, dtype=np.int64)]
-        left = np.sort(left[left >= 0])
-        if len(left):
-            kept.append(candidate)
-            lists.append(left)
-        else:
-            idle.append(Rejection(candidate, "reaches-nobody-unserved", 0.0))
-    codes = [c.municipality_code or None for c in kept]
-    instance = make_instance(
-        weights={name: np.asarray(values)[open_rows] for name, values in weights.items()},
-        indptr=np.concatenate(([0], np.cumsum([len(rows) for rows in lists], dtype=np.int64))),
-        indices=np.concatenate(lists) if lists else np.zeros(0, dtype=np.int64),
-        costs=np.array([c.cost_yen if c.cost_yen is not None else default_cost_yen for c in kept], dtype=np.int64),
-        budget=budget,
-        site_ids=[c.candidate_id for c in kept],
-        demand_ids=None if demand_ids is None else [demand_ids[int(row)] for row in open_rows],
-        groups=codes if any(codes) else None,
-        **options,
-    )
-    return instance, idle, open_rows

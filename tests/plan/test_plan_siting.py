@@ -6,14 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from shapely.geometry import LineString, Point, box
+from shapely.geometry import box
 
 from coverage.domain.grid import Grid
 from coverage.domain.terrain import Terrain
 from coverage.errors import InputError
 from coverage.plan import siting
 from coverage.plan.siting import Candidate
-from coverage.plan.solve import solve
 
 
 def land(height: np.ndarray, *, cell_m: float = 100.0, sea: np.ndarray | None = None) -> Terrain:
@@ -102,15 +101,6 @@ def test_terrain_is_looked_up_and_what_has_none_is_named() -> None:
     ]  # fmt: skip
 
 
-def test_a_shelter_moves_to_its_own_hill_but_not_farther() -> None:
-    moved = siting.on_high_ground_nearby([at(1250.0, 1950.0)], two_hills(), within_m=500.0)[0]
-    assert (moved.x_m, moved.y_m) == (1550.0, 1950.0)
-    nearer = siting.on_high_ground_nearby([at(1250.0, 1950.0)], two_hills(), within_m=150.0)[0]
-    assert math.hypot(nearer.x_m - 1250.0, nearer.y_m - 1950.0) <= 150.0
-    off_grid = at(99_000.0, 0.0)
-    assert siting.on_high_ground_nearby([off_grid], two_hills(), within_m=150.0) == [off_grid]
-
-
 def test_places_keep_their_names_and_codes() -> None:
     found = siting.at_places([("S1", "大杉小学校", 1.0, 2.0)], "shelter", municipality={"S1": "24443"})
     assert found == [Candidate("S1", 1.0, 2.0, "shelter", "大杉小学校", "24443")]
@@ -129,67 +119,49 @@ def test_another_operators_mast_is_a_candidate_only_where_the_operator_is_not_ye
     assert [c.candidate_id for c in siting.masts_of_others(rows, operator="softbank")] == ["M1", "M2"]
 
 
-def test_filters_leave_out_and_say_why() -> None:
-    road = LineString([(0, 0), (1000, 0)])
-    park = box(400, -50, 600, 50)
-    spots = [at(100, 30, 1, slope_deg=5.0), at(500, 10, 2, slope_deg=5.0), at(900, 300, 3, slope_deg=5.0), at(800, 20, 4, slope_deg=50.0), at(150, 30, 5)]
-    kept, out = siting.apply_filters(
-        spots,
-        [
-            lambda c: siting.not_steeper_than(c, 30.0),
-            lambda c: siting.near_to(c, [road], 100.0, reason="far-from-road"),
-            lambda c: siting.outside_of(c, [park]),
-        ],
-    )
-    assert [c.candidate_id for c in kept] == ["C1"]
-    assert {(r.candidate.candidate_id, r.reason) for r in out} == {
-        ("C4", "too-steep"), ("C5", "too-steep"), ("C3", "far-from-road"), ("C2", "excluded-area")
-    }  # fmt: skip
-    assert next(r.figure for r in out if r.reason == "far-from-road") == pytest.approx(300.0)
-
-
-def test_far_from_inside_of_and_thinning() -> None:
-    spots = [at(0, 0, 1), at(30, 0, 2), at(100, 0, 3)]
-    assert [c.candidate_id for c in siting.far_from(spots, [Point(0, 0)], 50.0, reason="near-site")[0]] == ["C3"]
-    assert [c.candidate_id for c in siting.inside_of(spots, [box(-1, -1, 50, 1)])[0]] == ["C1", "C2"]
-    kept, out = siting.thinned(spots, 50.0)
-    assert [c.candidate_id for c in kept] == ["C1", "C3"]
-    assert (out[0].reason, out[0].figure) == ("too-close", 30.0)
-
-
-def test_an_absent_road_layer_rejects_everything_instead_of_guessing() -> None:
-    kept, out = siting.near_to([at(0, 0)], [], 100.0, reason="far-from-road")
-    assert kept == []
-    assert len(out) == 1
-    assert siting.inside_of([], []) == ([], [])
-
-
 @pytest.mark.parametrize("value", [0.0, -5.0, float("nan")])
 def test_lengths_must_be_positive(value: float) -> None:
     with pytest.raises(InputError):
         siting.thinned([at(0, 0)], value)
 
 
-def test_the_instance_holds_only_demand_that_nobody_serves_yet() -> None:
-    spots = [at(0, 0, 1, municipality_code="24201", cost_yen=5_000_000), at(1, 1, 2, municipality_code="24202"), at(2, 2, 3)]
-    instance, idle, rows = siting.candidate_instance(
-        spots, [np.array([2, 0]), np.array([1]), np.array([3])], {"people": np.array([5.0, 7.0, 11.0, 2.0])},
-        default_cost_yen=20_000_000, served=np.array([False, True, False, False]), budget=25_000_000,
-        demand_ids=["a", "b", "c", "d"], group_minimum={"24201": 1},
-    )  # fmt: skip
-    assert rows.tolist() == [0, 2, 3]
-    assert [(r.candidate.candidate_id, r.reason) for r in idle] == [("C2", "reaches-nobody-unserved")]
-    assert instance.site_ids == ("C1", "C3")
-    assert instance.demand_ids == ("a", "c", "d")
-    assert instance.costs.tolist() == [5_000_000, 20_000_000]
-    result = solve(instance)
-    assert (result.value, result.sites) == (18, [0, 1])
+def test_an_area_bars_what_lies_in_it_or_on_its_edge_and_is_named() -> None:
+    spots = [at(500, 10, 1), at(400, 0, 2), at(900, 0, 3)]
+    park, slope = box(400, -50, 600, 50), box(450, -50, 700, 50)
+    kept, out = siting.outside_of(spots, [park, slope], names=["公園", "地すべり"])
+    assert [c.candidate_id for c in kept] == ["C3"]
+    assert [(r.candidate.candidate_id, r.reason, r.detail) for r in out] == [
+        ("C1", "excluded-area", "公園"), ("C2", "excluded-area", "公園")
+    ]  # fmt: skip
+    assert [r.detail for r in siting.outside_of(spots, [park])[1]] == ["", ""]
+    assert siting.outside_of(spots, []) == (spots, [])
 
 
-def test_candidates_that_reach_nobody_at_all_are_refused_with_a_sentence() -> None:
-    with pytest.raises(InputError) as caught:
-        siting.candidate_instance([at(0, 0)], [np.array([], dtype=np.int64)], {"people": np.array([1.0])}, default_cost_yen=1, p=1)
-    assert caught.value.code == "plan-no-candidates"
-    with pytest.raises(InputError) as caught:
-        siting.candidate_instance([at(0, 0)], [], {"people": np.array([1.0])}, default_cost_yen=1, p=1)
-    assert caught.value.code == "candidate-reach-shape"
+def test_ground_too_steep_or_of_unknown_slope_is_left_out() -> None:
+    spots = [at(0, 0, 1, slope_deg=5.0), at(0, 0, 2, slope_deg=50.0), at(0, 0, 3)]
+    kept, out = siting.not_steeper_than(spots, 30.0)
+    assert [c.candidate_id for c in kept] == ["C1"]
+    assert [(r.candidate.candidate_id, r.reason) for r in out] == [("C2", "too-steep"), ("C3", "too-steep")]
+
+
+def test_of_two_places_too_close_the_earlier_stands() -> None:
+    kept, out = siting.thinned([at(0, 0, 1), at(30, 0, 2), at(100, 0, 3)], 50.0)
+    assert [c.candidate_id for c in kept] == ["C1", "C3"]
+    assert (out[0].reason, out[0].figure) == ("too-close", 30.0)
+
+
+def test_a_wide_plateau_yields_points_by_spacing_and_a_narrow_summit_one() -> None:
+    height = np.full((30, 30), 10.0)
+    height[4:6, 4:6] = 200.0
+    homes = np.array([(500.0, 2_500.0)])
+    summit = siting.high_points(land(height), homes, np.ones(1), within_m=900.0, window_m=300.0, spacing_m=300.0)
+    assert [c.ground_m for c in summit].count(200.0) == 1
+    height[4:6, 4:20] = 200.0
+    plateau = siting.high_points(land(height), homes, np.ones(1), within_m=1_600.0, window_m=300.0, spacing_m=300.0)
+    assert [c.ground_m for c in plateau].count(200.0) > 1
+
+
+def test_a_standing_mast_keeps_its_id_and_the_height_that_is_known() -> None:
+    rows = [("M1", "a", 0.0, 0.0, "kddi"), ("M2", "b", 1.0, 1.0, "kddi")]
+    found = siting.masts_of_others(rows, operator="docomo", antenna_m={"M1": 40.0, "M2": None})
+    assert [(c.mast_id, c.antenna_m) for c in found] == [("M1", 40.0), ("M2", None)]

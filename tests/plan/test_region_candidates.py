@@ -86,7 +86,7 @@ def test_places_are_left_out_with_a_reason(place, reason):
     x, y = GRID.xy(np.array([38]), np.array([48]))
     park = box(float(x[0]) - 60, float(y[0]) - 60, float(x[0]) + 60, float(y[0]) + 60)
     found, out = region_candidates(
-        _terrain(), inside, _demand(), settlements=[_settlement(*place, "町")], excluded=[park],
+        _terrain(), inside, _demand(), settlements=[_settlement(*place, "町")], excluded=[("公園", park)],
         options=replace(OPTIONS, sources=("settlement",)),
     )  # fmt: skip
     assert found == []
@@ -100,6 +100,25 @@ def test_steep_ground_is_no_place_for_a_mast_but_the_planner_may_insist():
     assert (found, [r.reason for r in out]) == ([], ["too-steep"])
     found, _ = region_candidates(_terrain(steep=True), _inside(), _demand(), own=[("崖上", lat, lon)], **arguments)
     assert [c.name for c in found] == ["崖上"]
+
+
+def test_own_place_where_nothing_may_be_built_is_refused_with_the_name_of_the_area():
+    lon, lat = _lonlat(38, 48)
+    x, y = GRID.xy(np.array([38]), np.array([48]))
+    park = box(float(x[0]) - 60, float(y[0]) - 60, float(x[0]) + 60, float(y[0]) + 60)
+    with pytest.raises(InputError) as caught:
+        region_candidates(_terrain(), _inside(), _demand(), own=[("展望台", lat, lon)], excluded=[("特別保護地区", park)])
+    assert caught.value.code == "plan-candidate-excluded-area"
+    assert "展望台" in caught.value.ja
+    assert "特別保護地区" in caught.value.ja
+
+
+def test_a_standing_mast_brings_its_id_and_height():
+    mast = Site("S1", "既設局", "99201", *_lonlat(28, 45)[::-1], Status.IN_SERVICE, 42.0)
+    found, _ = region_candidates(
+        _terrain(), _inside(), _demand(), masts=[(mast, "m2")], operator="m1", options=replace(OPTIONS, sources=("existing-mast",)),
+    )  # fmt: skip
+    assert [(c.mast_id, c.antenna_m) for c in found] == [("S1", 42.0)]
 
 
 def test_spacing_and_limit_keep_those_with_most_people_near():
