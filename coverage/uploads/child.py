@@ -12,8 +12,9 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+ROWS_A_LINE = 500
 _FORBIDDEN = (
     "socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname", "subprocess.Popen",
     "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "ftplib.connect", "urllib.Request", "webbrowser.open",
@@ -93,11 +94,19 @@ def bound_resources(memory_bytes: int, wall_s: float) -> None:
 def work(job: dict[str, Any]) -> dict[str, Any]:
     """Parse and check one upload; the report as a dict. Errors become a rejection with their own sentence."""
     from coverage.errors import CoverageGapError
+    from coverage.uploads.describe import layout_digest
     from coverage.uploads.reading import read_upload
     from coverage.uploads.report import rejection
+    from coverage.uploads.tables import ChoiceError
 
     try:
         return read_upload(job).as_dict()
+    except ChoiceError as asked:
+        report = rejection(asked.code, asked.ja, asked.en)
+        report.understood |= asked.offers
+        offers: list[dict[str, Any]] = next(iter(asked.offers.values()), [])
+        report.understood["layout"] = layout_digest(job["kind"], [[o["name"], *o["columns"]] for o in offers])
+        return report.as_dict()
     except CoverageGapError as error:
         return rejection(error.code, error.ja, error.en).as_dict()
     except MemoryError:
@@ -110,6 +119,16 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
         return rejection(
             "nested-too-deep", "ファイルの入れ子が深すぎます。", "The file is nested too deeply."
         ).as_dict()
+
+
+def write_report(report: dict[str, Any], stream: TextIO) -> None:
+    """The report by lines: all but its rows, then the rows in parts. So the parent, which serves other people at the same
+    time, never has to swallow 100 MB of JSON at one bite (the interpreter is not shared during one)."""
+    head = {**report, "rows": []}
+    stream.write(json.dumps(head, ensure_ascii=False, allow_nan=False) + "\n")
+    rows = report["rows"]
+    for first in range(0, len(rows), ROWS_A_LINE):
+        stream.write(json.dumps(rows[first : first + ROWS_A_LINE], ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def main() -> int:
@@ -127,8 +146,8 @@ def main() -> int:
     out = Path(job["out"])
     part = out.with_suffix(".part")
     # Half a surrogate pair, which JSON can smuggle in, is no text: it becomes a question mark.
-    with part.open("w", encoding="utf-8", errors="replace") as stream:
-        stream.write(json.dumps(report, ensure_ascii=False, allow_nan=False))
+    with part.open("w", encoding="utf-8", errors="replace", newline="\n") as stream:
+        write_report(report, stream)
     os.replace(part, out)
     return 0
 

@@ -112,7 +112,7 @@ def says_tokyo(header: str) -> bool:
 
 
 def assign(columns: Sequence[str], answers: Mapping[str, str], label: str) -> dict[str, int]:
-    """Position of each field. ``answers``: field → header, from ``--mapping`` or the wizard.
+    """Position of each field. ``answers``: field → header, from ``--mapping`` or the wizard; "" = from no column.
 
     Raises FileFormatError "header-twice" (one header twice), "header-ambiguous" (緯度 beside lat), "header-unknown"
     (an answer that names no column).
@@ -127,6 +127,8 @@ def assign(columns: Sequence[str], answers: Mapping[str, str], label: str) -> di
             )
     found: dict[str, int] = {}
     for field, header in answers.items():
+        if not header:
+            continue
         if plain_header(header) not in plain:
             raise FileFormatError(
                 "header-unknown",
@@ -148,6 +150,6 @@ def assign(columns: Sequence[str], answers: Mapping[str, str], label: str) -> di
         found[known] = i
     for i, header in enumerate(columns):
         known = field_of(header)
-        if known is not None and plain[i] in _WEAK and known not in found and i not in taken:
+        if known is not None and plain[i] in _WEAK and known not in found and known not in answers and i not in taken:
             found[known] = i
     return found

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from coverage.errors import FileFormatError
 from coverage.uploads.headers import header_score
@@ -54,7 +55,7 @@ def parse_csv(data: bytes, label: str, limits: Limits) -> RawTable:
         ) from None  # fmt: skip
     return build_table(
         lines, label, limits, guesses,
-        understood={"format": "CSV", "encoding": encoding}, ends_open=not text.endswith(("\n", "\r")),
+        understood={"format": "CSV", "encoding": encoding, "separator": separator}, ends_open=not text.endswith(("\n", "\r")),
     )  # fmt: skip
 
 
@@ -92,15 +93,14 @@ def build_table(
     limits: Limits,
     guesses: list[Remark],
     *,
-    understood: dict[str, str],
+    understood: dict[str, Any],
     ends_open: bool = False,
 ) -> RawTable:
     """Find the header and turn the lines under it into rows. A line of another length is a spoilt row; the last one,
     cut off without a line end, means that the file ends early and is refused whole ("truncated")."""
     if not lines:
         raise refused("empty-file", label, "に行がありません", "holds no rows")
-    best = max(range(min(len(lines), _TITLE_LINES)), key=lambda i: (header_score(lines[i][1]), -i))
-    at = best if header_score(lines[best][1]) >= 2 else 0
+    at = header_at(lines)
     if at:
         guesses.append(
             Remark(
@@ -109,9 +109,7 @@ def build_table(
                 f"Line {lines[at][0]} was taken as the header; the lines above it were not read.",
             )
         )
-    header = [re.sub(r"[\u200b\u2060\ufeff]", "", c).strip() for c in lines[at][1]]
-    while header and not header[-1]:
-        header.pop()
+    header = header_cells(lines[at][1])
     width = len(header)
     body = lines[at + 1 :]
     if len(body) > limits.rows:
@@ -131,11 +129,26 @@ def build_table(
                 f"Line {line} has {len(cells)} cells where the header has {width}.",
                 row=number,
             )
-            rows.append(RawRow(number, cells[:width] + [""] * (width - len(cells)), spoilt=spoilt))
+            rows.append(RawRow(number, cells[:width] + [""] * (width - len(cells)), spoilt=spoilt, line=line))
             continue
-        rows.append(RawRow(number, cells[:width]))
+        rows.append(RawRow(number, cells[:width], line=line))
     titles = " ".join(c for _, cells in lines[:at] for c in cells if c)
+    understood = {**understood, "header_row": lines[at][0]}
     return RawTable(header, rows, guesses=guesses, understood=understood, titles=titles, ends_open=ends_open)
+
+
+def header_at(lines: Sequence[Line]) -> int:
+    """Which of the first lines is the header: the one that names most of our columns; the first where none names two."""
+    best = max(range(min(len(lines), _TITLE_LINES)), key=lambda i: (header_score(lines[i][1]), -i))
+    return best if header_score(lines[best][1]) >= 2 else 0
+
+
+def header_cells(cells: Sequence[str]) -> list[str]:
+    """The headers of a line, without invisible characters and empty ends."""
+    header = [re.sub(r"[\u200b\u2060\ufeff]", "", c).strip() for c in cells]
+    while header and not header[-1]:
+        header.pop()
+    return header
 
 
 def too_many_rows(label: str, limits: Limits) -> FileFormatError:

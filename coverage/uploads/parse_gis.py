@@ -6,6 +6,7 @@ Neither reaches GDAL: GeoPackage by SQLite, Shapefile by our own reader.
 from __future__ import annotations
 
 import math
+import re
 import sqlite3
 import struct
 import zipfile
@@ -24,7 +25,7 @@ from coverage.readers.shapefile import parse_shapefile
 from coverage.uploads.archive import is_litter, read_member
 from coverage.uploads.limits import Limits
 from coverage.uploads.report import Remark
-from coverage.uploads.tables import RawRow, RawTable
+from coverage.uploads.tables import ChoiceError, RawRow, RawTable
 from coverage.uploads.vector_parts import (
     AREAS,
     cell_text,
@@ -47,7 +48,10 @@ def parse_gpkg_rows(path: Path, label: str, limits: Limits, layer: str | None) -
         table = read_geopackage(path, layer=layer, judge=False)
     except FileFormatError as problem:
         # The reader names the file as it lies here; people know it by the name they gave it.
-        raise FileFormatError(problem.code, problem.ja.replace(path.name, label), problem.en.replace(path.name, label)) from None
+        ja, en = problem.ja.replace(path.name, label), problem.en.replace(path.name, label)
+        if problem.code == "layer-choose":
+            raise ChoiceError(problem.code, ja, en, {"layers": _gpkg_offers(path)}) from None
+        raise FileFormatError(problem.code, ja, en) from None
     if crs is None:
         guesses.append(
             Remark("crs-assumed", "座標系が書かれていないため、緯度経度（JGD2011）とみなしました。", "No CRS is given: taken as longitude and latitude (JGD2011).")
@@ -65,7 +69,29 @@ def parse_gpkg_rows(path: Path, label: str, limits: Limits, layer: str | None) -
             guesses.append(crs_transformed())
         elif "tokyo" in stated.name.lower():
             guesses.append(datum_transformed())
-    return _from_features(table, label, limits, {"format": "GeoPackage", "crs": str(crs or "4326")[:200]}, guesses)
+    offers = _gpkg_offers(path)
+    read = layer or (offers[0]["name"] if len(offers) == 1 else "")
+    understood = {"format": "GeoPackage", "crs": _crs_word(crs), "layer": read, "layers": offers}
+    return _from_features(table, label, limits, understood, guesses)
+
+
+def _crs_word(crs: int | str | None) -> str:
+    return f"EPSG:{crs}" if isinstance(crs, int) else str(crs or "")[:200]
+
+
+def _gpkg_offers(path: Path) -> list[dict[str, Any]]:
+    """The feature tables with their numbers of rows and their columns; the catalogue was found to be sound before."""
+    database, tables = _gpkg_tables(path)
+    try:
+        offers = []
+        for name in tables[:20]:
+            quoted = str(name).replace('"', '""')
+            rows = int(database.execute(f'SELECT COUNT(*) FROM "{quoted}"').fetchone()[0])
+            columns = [str(c[1]) for c in database.execute(f'PRAGMA table_info("{quoted}")')]
+            offers.append({"name": str(name), "rows": rows, "columns": columns[:40]})
+        return offers
+    finally:
+        database.close()
 
 
 def _gpkg_tables(path: Path) -> Any:
@@ -175,12 +201,18 @@ def parse_shapefile_rows(path: Path, label: str, limits: Limits) -> RawTable:
         if "tokyo" in prj.lower():
             guesses.append(datum_transformed())
     table = parse_shapefile(parts, name=label, encoding=stated, judge=False)
-    raw = _from_features(table, label, limits, {"format": "Shapefile"}, guesses)
+    raw = _from_features(table, label, limits, {"format": "Shapefile", "crs": _prj_name(prj)}, guesses)
     numbers_of = [f.number - 1 for f in table.features]
     for row, at in zip(raw.rows, numbers_of, strict=True):
         if at in lost:
             row.lonlat, row.geometry = (math.nan, math.nan), "Point"
     return raw
+
+
+def _prj_name(prj: str) -> str:
+    """The name that a .prj gives its coordinate system; "" where there is none."""
+    named = re.search(r'^\s*\w+\s*\[\s*"([^"]{1,200})"', prj)
+    return named[1] if named else ""
 
 
 def _shapefile_parts(path: Path, label: str) -> dict[str, bytes]:
@@ -233,7 +265,7 @@ def _drop_impossible(parts: dict[str, bytes]) -> set[int]:
 
 
 def _from_features(
-    table: FeatureTable, label: str, limits: Limits, understood: dict[str, str], guesses: list[Remark]
+    table: FeatureTable, label: str, limits: Limits, understood: dict[str, Any], guesses: list[Remark]
 ) -> RawTable:
     if len(table.features) > limits.rows:
         raise too_many_rows(label, limits)

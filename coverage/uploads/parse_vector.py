@@ -73,7 +73,7 @@ def parse_geojson_rows(data: bytes, label: str, limits: Limits) -> RawTable:
         rows.append(RawRow(number, cells, lonlat=where, geometry=kind_, shape=_area(geometry, kind_, epsg)))
     if multi:
         guesses.append(multipoint_single(multi))
-    return RawTable(names, rows, spatial=True, guesses=guesses, understood={"format": "GeoJSON", "crs": str(epsg or 4326)})
+    return RawTable(names, rows, spatial=True, guesses=guesses, understood={"format": "GeoJSON", "crs": f"EPSG:{epsg or 4326}"})
 
 
 def parse_kml_rows(data: bytes, label: str, limits: Limits) -> RawTable:
@@ -107,7 +107,7 @@ def parse_kml_rows(data: bytes, label: str, limits: Limits) -> RawTable:
     for number, (placemark, values) in enumerate(zip(placemarks, own, strict=True)):
         where, kind = _kml_point(placemark)
         rows.append(RawRow(number, [cell_text(values.get(n), label, limits) for n in names], lonlat=where, geometry=kind))
-    return RawTable(names, rows, spatial=True, understood={"format": "KML", "crs": "4326"})
+    return RawTable(names, rows, spatial=True, understood={"format": "KML", "crs": "EPSG:4326"})
 
 
 def _as_utf8_xml(data: bytes, label: str) -> bytes:

@@ -7,6 +7,7 @@ never believed, nothing is filled up to them, and a formula without a stored res
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 import warnings
 import zipfile
@@ -21,12 +22,22 @@ from openpyxl.worksheet._reader import WorkSheetParser
 from coverage.errors import FileFormatError
 from coverage.uploads.archive import read_member
 from coverage.uploads.limits import Limits
-from coverage.uploads.parse_csv import Line, build_table, check_line, refused, too_many_rows
+from coverage.uploads.parse_csv import (
+    Line,
+    build_table,
+    check_line,
+    header_at,
+    header_cells,
+    refused,
+    too_many_rows,
+)
 from coverage.uploads.report import Remark
-from coverage.uploads.tables import RawTable
+from coverage.uploads.tables import ChoiceError, RawTable
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _FORMULA, _VALUE, _TEXT = f"{_MAIN}f", f"{_MAIN}v", f"{_MAIN}t"
+TEMPLATE_SHEETS = ("例示 example", "記入の決まり rules")
+"""Sheets of the templates that we hand out (coverage/services/templates.py): they explain, and are never data."""
 UNCOMPUTED = "#UNCOMPUTED!"
 """Stands for a formula whose result is not in the file: no number and no date, so that it is named and left out."""
 
@@ -145,17 +156,22 @@ def _one_sheet(book: Any, label: str, limits: Limits, wanted: str | None) -> Raw
             lines = list(_lines(sheet, book, label, limits))
             if lines:
                 found[sheet.title] = lines
+    offers = _offers(book, found, label, limits, wanted)
+    if wanted is None and any(title not in TEMPLATE_SHEETS for title in found):
+        # The sheets of our own template that explain it are no data, whoever has typed beside them.
+        found = {title: lines for title, lines in found.items() if title not in TEMPLATE_SHEETS}
     if wanted is not None and wanted not in found:
         raise refused("sheet-missing", label, f"にデータのあるシート「{wanted[:60]}」がありません", f"has no sheet '{wanted[:60]}' with data")
     if not found:
         raise refused("empty-file", label, "に行がありません", "holds no rows")
     if len(found) > 1:
         names = [name[:60] for name in found][:20]
-        raise refused(
+        asked = refused(
             "sheet-choose", label,
             f"にはデータのあるシートが {len(found)} 枚あります（{'、'.join(names)}）。どれを読むか選んでください（mapping の sheet）",
             f"has {len(found)} sheets with data ({', '.join(names)}); choose one (mapping: sheet)",
         )  # fmt: skip
+        raise ChoiceError(asked.code, asked.ja, asked.en, {"sheets": offers})
     title, lines = next(iter(found.items()))
     width = max(len(cells) for _, cells in lines)
     for _, cells in lines:
@@ -166,7 +182,34 @@ def _one_sheet(book: Any, label: str, limits: Limits, wanted: str | None) -> Raw
         guesses.append(
             Remark("sheet-hidden", f"データは非表示のシート「{title[:60]}」にだけありました。", f"The data stand in the hidden sheet '{title[:60]}' only.")
         )
-    return build_table(lines, label, limits, guesses, understood={"format": "XLSX", "sheet": title})
+    understood = {"format": "XLSX", "sheet": title, "sheets": offers}
+    return build_table(lines, label, limits, guesses, understood=understood)
+
+
+def _offers(
+    book: Any, found: dict[str, list[Line]], label: str, limits: Limits, wanted: str | None
+) -> list[dict[str, Any]]:
+    """The sheets with data. Those that were not asked for are read as far as their header only."""
+    offers = []
+    for sheet in book.worksheets:
+        lines = found.get(sheet.title)
+        counted = lines is not None
+        if lines is None and wanted is not None:
+            try:
+                lines = list(itertools.islice(_lines(sheet, book, label, limits), 20))
+            except FileFormatError:
+                continue  # a sheet that nobody wants may be as it likes
+        if not lines or sheet.title in TEMPLATE_SHEETS:
+            continue
+        at = header_at(lines)
+        offers.append(
+            {
+                "name": sheet.title,
+                "rows": len(lines) - at - 1 if counted else None,
+                "columns": header_cells(lines[at][1])[:40],
+            }
+        )
+    return offers[:20]
 
 
 def _lines(sheet: Any, book: Any, label: str, limits: Limits) -> Iterator[Line]:

@@ -11,6 +11,9 @@ from typing import Any
 
 from coverage.readers.crs import TOKYO_DATUM, in_japan
 
+TOKYO_WORDS = re.compile(r"日本測地系(?!\s*20)|旧測地系|tokyo|東京|\b4301\b", re.IGNORECASE)
+WORLD_WORDS = re.compile(r"jgd|世界測地系|新測地系|wgs|日本測地系\s*20|grs\s*80|\b(?:4326|6668|4612)\b", re.IGNORECASE)
+"""What a column or an answer says of the datum."""
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
 _SIMPLE = re.compile(r"-?\d{1,3}\.\d+", re.ASCII)
 _HEMISPHERE = re.compile(r"^(北緯|南緯|東経|西経|[NSEW])|([NSEW])$", re.IGNORECASE)
@@ -115,3 +118,19 @@ POSITION_SENTENCES = {
     "datum-unknown": ("測地系「{shown}」が分かりません。世界測地系か日本測地系かを書いてください。", "The datum '{shown}' is unknown; state JGD2011 or the Tokyo datum."),
     "not-a-point": ("図形が点ではありません（{shown}）。", "The geometry is no point ({shown})."),
 }  # fmt: skip
+
+
+def plane_epsg(text: str) -> int | None:
+    """EPSG 6669–6687 from "6", "VI", "第6系", "6674" or "EPSG:6674"; None for anything else."""
+    digits = re.search(r"\d+", text)
+    number = int(digits[0]) if digits else _ROMAN.get(re.sub(r"[第系\s]", "", text).upper(), 0)
+    if 1 <= number <= 19:
+        return 6668 + number
+    if 6669 <= number <= 6687:
+        return number
+    if 2443 <= number <= 2461:  # JGD2000: the same numbers for our purposes
+        return number - 2443 + 6669
+    return None
+
+
+_ROMAN = {r: i for i, r in enumerate(["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII", "XIV", "XV", "XVI", "XVII", "XVIII", "XIX"], 1)}

@@ -73,7 +73,9 @@ class Report:
     rejected: bool = False
     bad_rows: list[dict[str, Any]] = field(default_factory=list)
     """Rows with errors as the file has them, for a person to put right: ``row`` and ``cells`` (header → text) of the
-    columns that are used. At most :data:`MAX_BAD_ROWS`."""
+    columns that are used. At most :data:`MAX_BAD_ROWS`; ``line`` is the spreadsheet's, where the file has lines."""
+    other_rows: list[dict[str, Any]] = field(default_factory=list)
+    """The same of rows with warnings and of the first rows of the file, for a person to look at and to change."""
 
     @property
     def rows_bad(self) -> int:
@@ -99,6 +101,7 @@ class Report:
             "understood": self.understood,
             "rows": [] if rejected else self.rows,
             "bad_rows": self.bad_rows,
+            "other_rows": self.other_rows,
         }
 
     @classmethod
@@ -116,6 +119,7 @@ class Report:
             understood=data["understood"],
             rejected=data["verdict"] == "reject",
             bad_rows=data["bad_rows"],
+            other_rows=data["other_rows"],
         )
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,14 @@ def check_file(
     operators: Mapping[str, str] | None = None,
     region_wkb: str | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    cancelled: Callable[[], bool] | None = None,
 ) -> Report:
     """The report on one upload; never raises for what the file holds.
 
     ``kind``: "sites" or another table of product rule §2. ``client_name``: the name it came with (a label only).
     ``answers``: what a person was asked (axes, datum, crs, sheet, layer, columns). ``operators``: name → id.
-    ``region_wkb``: outline for the region check in hexadecimal WKB, None to skip it.
+    ``region_wkb``: outline for the region check in hexadecimal WKB, None to skip it. ``cancelled`` is asked ten times a
+    second; where it says yes the child is ended and the report is the rejection "reading-cancelled".
     Raises StorageError where this machine has no room, InputError where ``path`` cannot be read.
     """
     try:
@@ -53,7 +55,7 @@ def check_file(
                 "operators": None if operators is None else dict(operators),
                 "region": region_wkb,
             }
-            report = _run_child(job, limits)
+            report = _run_child(job, limits, cancelled)
             report.understood |= {"file": held.label, "sha256": held.sha256, "bytes": held.size}
             return report
     except CoverageGapError as error:
@@ -62,7 +64,7 @@ def check_file(
         return rejection(error.code, error.ja, error.en)
 
 
-def _run_child(job: dict[str, Any], limits: Limits) -> Report:
+def _run_child(job: dict[str, Any], limits: Limits, cancelled: Callable[[], bool] | None = None) -> Report:
     with tempfile.TemporaryDirectory(prefix="coverage-gap-job-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         out = folder / "report.json"
@@ -85,7 +87,7 @@ def _run_child(job: dict[str, Any], limits: Limits) -> Report:
                 from coverage.uploads.windows_job import confine
 
                 job_object = confine(child.pid, limits.memory_bytes)
-            ended = _watch(child, limits)
+            ended = _watch(child, limits, cancelled)
         finally:
             _kill(child)
             if job_object is not None:
@@ -95,10 +97,19 @@ def _run_child(job: dict[str, Any], limits: Limits) -> Report:
         if child.returncode != 0 or not out.is_file() or out.stat().st_size > _LARGEST_REPORT:
             return _died()
         try:
-            return Report.from_dict(json.loads(out.read_text(encoding="utf-8")))
+            return _read_report(out)
         except (ValueError, KeyError, TypeError, AttributeError):
             # Whoever took the child over writes what they like; here it is a report or it is nothing.
             return _died()
+
+
+def _read_report(out: Path) -> Report:
+    """What the child wrote, line by line. Raises ValueError, KeyError, TypeError or AttributeError where it is no report."""
+    with out.open(encoding="utf-8", newline="\n") as stream:
+        data = json.loads(stream.readline())
+        for line in stream:
+            data["rows"].extend(json.loads(line))
+    return Report.from_dict(data)
 
 
 def _died() -> Report:
@@ -130,7 +141,9 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _watch(child: subprocess.Popen[bytes], limits: Limits) -> Report | None:
+def _watch(
+    child: subprocess.Popen[bytes], limits: Limits, cancelled: Callable[[], bool] | None = None
+) -> Report | None:
     """Wait for the end; a breach of clock or memory ends in a rejection."""
     deadline = time.monotonic() + limits.wall_s
     while True:
@@ -139,6 +152,8 @@ def _watch(child: subprocess.Popen[bytes], limits: Limits) -> Report | None:
             return None
         except subprocess.TimeoutExpired:
             pass
+        if cancelled is not None and cancelled():
+            return rejection("reading-cancelled", "読み取りを中止しました。", "Reading was cancelled.")
         if time.monotonic() > deadline:
             return rejection(
                 "too-slow",

@@ -16,8 +16,17 @@ from shapely.geometry.base import BaseGeometry
 from coverage.domain.municipality_code import parse_municipality_code
 from coverage.errors import FileFormatError, InputError
 from coverage.readers.crs import in_japan
-from coverage.uploads.headers import assign, is_personal, plain_header, says_tokyo, unit_of
-from coverage.uploads.positions import POSITION_SENTENCES, judge_position, read_angle, tokyo_to_lonlat
+from coverage.uploads.headers import assign, plain_header, says_tokyo, unit_of
+from coverage.uploads.other_tables import name_ignored
+from coverage.uploads.positions import (
+    POSITION_SENTENCES,
+    TOKYO_WORDS,
+    WORLD_WORDS,
+    judge_position,
+    plane_epsg,
+    read_angle,
+    tokyo_to_lonlat,
+)
 from coverage.uploads.report import Remark, Remarks, Report
 from coverage.uploads.tables import RawRow, RawTable
 from coverage.uploads.text import control_removed
@@ -28,9 +37,7 @@ _CONTROL = re.compile(
 )
 _ID_CHARACTERS = 200
 _BETWEEN_IDS = re.compile(r"[;、,\s]+")
-_TOKYO_WORDS = re.compile(r"日本測地系(?!\s*20)|旧測地系|tokyo|東京|\b4301\b", re.IGNORECASE)
 _TOKYO_TITLE = re.compile(r"日本測地系(?!\s*20)|旧測地系|tokyo\s*datum", re.IGNORECASE)
-_WORLD_WORDS = re.compile(r"jgd|世界測地系|新測地系|wgs|日本測地系\s*20|grs\s*80|\b(4326|6668|4612)\b", re.IGNORECASE)
 _EXCEL_ERROR = re.compile(r"#(N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|UNCOMPUTED!|SPILL!|CALC!)")
 _OPTIONAL_NUMBERS = ("height_m", "frequency_mhz", "eirp_dbm", "bandwidth_mhz", "azimuth_deg", "tilt_deg", "cost_yen")
 
@@ -38,7 +45,8 @@ _OPTIONAL_NUMBERS = ("height_m", "frequency_mhz", "eirp_dbm", "bandwidth_mhz", "
 @dataclass(frozen=True)
 class SiteContext:
     """What a person or the region adds to the file. ``answers``: ``axes`` = "swap" | "keep", ``datum`` = "tokyo" |
-    "jgd2011", ``crs`` = EPSG code of plane metres, ``columns`` = {field: header}. ``operators``: name → id, or None
+    "jgd2011", ``crs`` = EPSG code of plane metres, ``columns`` = {field: header}, ``dates`` = what stands in
+    :mod:`coverage.uploads.date_answers`. ``operators``: name → id, or None
     where any text is an operator. ``region``: lon/lat outline, or None where the check is skipped."""
 
     answers: Mapping[str, Any] = field(default_factory=dict)
@@ -64,31 +72,13 @@ def read_sites(table: RawTable, label: str, context: SiteContext) -> Report:
             f"「{label}」に緯度・経度の列がありません（ある列: {'、'.join(table.columns[:20])}）。見出しを確かめてください。",
             f"'{label}' has no columns for latitude and longitude (it has: {', '.join(table.columns[:20])}).",
         )
-    _name_columns(table, place, report)
+    report.understood["columns"] = {name: table.columns[i] for name, i in sorted(place.items(), key=lambda p: p[1])}
+    name_ignored(table, place, report)
     reader = _Reader(table, place, label, context, report, plane)
     for row in table.rows:
         reader.row(row)
     reader.finish()
     return report
-
-
-def _name_columns(table: RawTable, place: Mapping[str, int], report: Report) -> None:
-    used = set(place.values())
-    report.understood["columns"] = {name: table.columns[i] for name, i in sorted(place.items(), key=lambda p: p[1])}
-    personal = [c for i, c in enumerate(table.columns) if i not in used and is_personal(c)]
-    ignored = [c for i, c in enumerate(table.columns) if i not in used and c and not is_personal(c)]
-    if personal:
-        report.warnings.append(
-            Remark(
-                "personal-data-dropped",
-                f"個人情報と思われる列（{'、'.join(personal)}）は読まずに捨てました。",
-                f"Columns that look like personal data ({', '.join(personal)}) were dropped unread.",
-            )
-        )
-    if ignored:
-        report.notices.append(
-            Remark("columns-ignored", f"使わない列: {'、'.join(ignored[:30])}", f"Columns not used: {', '.join(ignored[:30])}")
-        )
 
 
 class _Reader:
@@ -188,6 +178,9 @@ class _Reader:
                 return None
             lon, lat = row.lonlat
             shown = f"{lat:g}, {lon:g}"
+            metres = self.answered_metres(repr(lat), repr(lon))
+            if metres is not None:
+                return self.from_metres(row, *metres, shown)
             self.compare_columns(row, lat, lon)
         elif self.plane:
             return self.plane_position(row)
@@ -197,6 +190,9 @@ class _Reader:
             if is_blank(texts[0]) or is_blank(texts[1]):
                 self.wrong("position-missing", row, shown)
                 return None
+            metres = self.answered_metres(*texts)
+            if metres is not None:
+                return self.from_metres(row, *metres, shown)
             angles = read_angle(texts[0]), read_angle(texts[1])
             if angles[0] is None or angles[1] is None:
                 self.wrong("position-unreadable", row, shown)
@@ -221,12 +217,41 @@ class _Reader:
         self.check_region(row, lat, lon)
         return lat, lon
 
-    def plane_position(self, row: RawRow) -> tuple[float, float] | None:
-        """Plane rectangular metres. X is the northing in Japanese tables, whatever the letters suggest."""
+    def answered_metres(self, northing: str, easting: str) -> tuple[float, float] | None:
+        """(northing, easting) of a position that cannot be degrees, where a person named the plane system."""
+        if plane_epsg(str(self.context.answers.get("crs") or "")) is None:
+            return None
+        silent: list[Remark] = []
+        numbers = [read_number("plane_m", t, 0, "lat", silent.append) for t in (northing, easting)]
+        if numbers[0] is None or numbers[1] is None or max(abs(numbers[0]), abs(numbers[1])) <= 360:
+            return None
+        return numbers[0], numbers[1]
+
+    def from_metres(self, row: RawRow, northing: float, easting: float, shown: str) -> tuple[float, float] | None:
+        """Plane metres of the answered system, exchanged first where a person said so."""
+        epsg = plane_epsg(str(self.context.answers.get("crs")))
+        assert epsg is not None
+        if self.context.answers.get("axes") == "swap":
+            northing, easting = easting, northing
+        return self.to_degrees(row, northing, easting, epsg, shown)
+
+    def to_degrees(self, row: RawRow, northing: float, easting: float, epsg: int, shown: str) -> tuple[float, float] | None:
         from coverage.domain.projection import plane_to_lonlat
 
+        lon_array, lat_array = plane_to_lonlat(easting, northing, epsg)
+        lat, lon = float(lat_array), float(lon_array)
+        code = judge_position(lat, lon)
+        if code is not None:
+            self.wrong(code, row, shown)
+            return None
+        self.moved.setdefault(f"plane:{epsg}", []).append(row.number)
+        self.check_region(row, lat, lon)
+        return lat, lon
+
+    def plane_position(self, row: RawRow) -> tuple[float, float] | None:
+        """Plane rectangular metres. X is the northing in Japanese tables, whatever the letters suggest."""
         zone = unicodedata.normalize("NFKC", self.cell(row, "zone")) or str(self.context.answers.get("crs") or "")
-        epsg = _plane_epsg(zone)
+        epsg = plane_epsg(zone)
         texts = self.cell(row, "x"), self.cell(row, "y")
         shown = ", ".join(texts)
         angles = [read_angle(t) for t in texts]
@@ -248,24 +273,19 @@ class _Reader:
         if northing is None or easting is None:
             self.wrong("position-unreadable", row, shown)
             return None
-        lon_array, lat_array = plane_to_lonlat(easting, northing, epsg)
-        lat, lon = float(lat_array), float(lon_array)
-        code = judge_position(lat, lon)
-        if code is not None:
-            self.wrong(code, row, shown)
-            return None
-        self.moved.setdefault(f"plane:{epsg}", []).append(row.number)
-        self.check_region(row, lat, lon)
-        return lat, lon
+        return self.to_degrees(row, northing, easting, epsg, shown)
 
     def is_tokyo(self, row: RawRow) -> bool | None:
         """Whether the row's position is of the Tokyo datum; None where it states a datum that is neither."""
         stated = unicodedata.normalize("NFKC", self.cell(row, "datum"))
         if not is_blank(stated):
-            if _TOKYO_WORDS.search(stated):
+            if TOKYO_WORDS.search(stated):
                 return True
-            return False if _WORLD_WORDS.search(stated) else None
+            if WORLD_WORDS.search(stated):
+                return False
         answer = self.context.answers.get("datum")
+        if not is_blank(stated) and answer is None:
+            return None
         if answer is not None:
             return bool(answer == "tokyo")
         return self.tokyo_header or self.tokyo_title
@@ -392,7 +412,8 @@ class _Reader:
             text, column, by_year = self.cell(row, "fiscal_year"), "in_service_date", True
         day: date | None
         day, precision = read_service_date(
-            text, self.cell(row, "date_precision"), row.number, column, warn, fiscal_year_column=by_year
+            text, self.cell(row, "date_precision"), row.number, column, warn, fiscal_year_column=by_year,
+            answers=self.context.answers.get("dates"),
         )
         planned = self.cell(row, "planned_fy")
         planned_fy = None
@@ -472,19 +493,3 @@ _OWN_UNITS = {
     "height_m": "m", "frequency_mhz": "mhz", "frequency_ghz": "ghz", "bandwidth_mhz": "mhz", "eirp_dbm": "dbm", "eirp_w": "w",
     "cost_yen": "円", "lat": "度", "lon": "度", "azimuth_deg": "度", "tilt_deg": "度", "x": "m", "y": "m",
 }  # fmt: skip
-
-
-def _plane_epsg(text: str) -> int | None:
-    """EPSG 6669–6687 from "6", "VI", "第6系", "6674" or "EPSG:6674"; None for anything else."""
-    digits = re.search(r"\d+", text)
-    number = int(digits[0]) if digits else _ROMAN.get(re.sub(r"[第系\s]", "", text).upper(), 0)
-    if 1 <= number <= 19:
-        return 6668 + number
-    if 6669 <= number <= 6687:
-        return number
-    if 2443 <= number <= 2461:  # JGD2000: the same numbers for our purposes
-        return number - 2443 + 6669
-    return None
-
-
-_ROMAN = {r: i for i, r in enumerate(["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII", "XIV", "XV", "XVI", "XVII", "XVIII", "XIX"], 1)}

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
+from coverage.errors import FileFormatError
 from coverage.uploads.report import Remark
+
+
+class ChoiceError(FileFormatError):
+    """A file with several tables, of which a person has to choose one. ``offers``: "sheets" or "layers", each with
+    ``name``, ``rows`` (None where they were not counted) and the first ``columns``."""
+
+    def __init__(self, code: str, ja: str, en: str, offers: dict[str, Any] | None = None) -> None:
+        super().__init__(code, ja, en)
+        self.offers = offers or {}
+
+    def __reduce__(self) -> Any:
+        return (type(self), (self.code, self.ja, self.en, self.offers))
 
 
 @dataclass
@@ -23,6 +37,8 @@ class RawRow:
     spoilt: Remark | None = None
     shape: BaseGeometry | None = None
     """Lines and areas, for the tables that may hold them (districts)."""
+    line: int | None = None
+    """Its line as a spreadsheet counts; None in files that have no lines."""
 
 
 @dataclass
@@ -33,7 +49,7 @@ class RawTable:
     rows: list[RawRow]
     spatial: bool = False
     guesses: list[Remark] = field(default_factory=list)
-    understood: dict[str, str] = field(default_factory=dict)
+    understood: dict[str, Any] = field(default_factory=dict)
     titles: str = ""
     """Text of the lines above the header."""
     ends_open: bool = False

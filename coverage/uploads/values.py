@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from coverage.domain import fiscal
 from coverage.domain.ledger import DatePrecision, Funding, Purpose, Status
 from coverage.errors import InputError
+from coverage.uploads.date_answers import read_date_answered
 from coverage.uploads.report import Remark
 
 EnumT = TypeVar("EnumT", bound=StrEnum)
@@ -58,9 +59,6 @@ def is_blank(text: str) -> bool:
     if not text or (len(text) > 1 and text.isascii()):
         return not text or text.isspace()
     return unicodedata.normalize("NFKC", text).strip() in _BLANK
-
-
-_read_date = lru_cache(maxsize=8192)(fiscal.read_date)
 
 
 @lru_cache(maxsize=16)
@@ -148,11 +146,13 @@ def read_word(kind: type[EnumT], text: str, row: int, column: str, warn: Add) ->
 
 
 def read_service_date(
-    text: str, precision_text: str, row: int, column: str, warn: Add, *, fiscal_year_column: bool
+    text: str, precision_text: str, row: int, column: str, warn: Add, *, fiscal_year_column: bool,
+    answers: Mapping[str, Any] | None = None,
 ) -> tuple[date | None, DatePrecision | None]:
     """A service date and what it is known to; (None, None) with a warning where it cannot be read.
 
     Era dates and dates coarser than a day are named as guesses. In a column that says 年度 a bare year is a fiscal year.
+    ``answers``: what a person said about dates that cannot be read alone (the mapping's ``dates``).
     """
     if is_blank(text):
         return None, None
@@ -163,7 +163,7 @@ def read_service_date(
     if fiscal_year_column and re.fullmatch(r"\d{1,2}", plain):
         plain += "年度"
     try:
-        read = _read_date(plain, bare_year=bare)
+        read, answered = read_date_answered(plain, bare_year=bare, answers=answers or {})
     except InputError as problem:
         warn(Remark(problem.code, f"{problem.ja}空欄にしました。", f"{problem.en} Left out.", row, column))
         return None, None
@@ -176,7 +176,7 @@ def read_service_date(
             warn(
                 Remark("date-precision-contradicts", f"「{text.strip()}」からは {stated.value} の精度は分かりません。", f"'{text.strip()}' is not known to the {stated.value}.", row, column)
             )
-    if re.match(r"^(明治|大正|昭和|平成|令和|[MTSHR]\d)", plain, re.IGNORECASE) or (precision is not DatePrecision.DAY and stated is None):
+    if answered or re.match(r"^(明治|大正|昭和|平成|令和|[MTSHR]\d)", plain, re.IGNORECASE) or (precision is not DatePrecision.DAY and stated is None):
         warn(
             Remark(
                 "date-read",
