@@ -257,9 +257,9 @@ class People(Editing):
         params: dict[str, Any] = {"digest": sha256_hex(secret)}
         with self._read() as session:
             names = TABLES[Kind.READ_TOKEN].column_names
-            rows = self._state(
-                session, TABLES[Kind.READ_TOKEN], Reach(), names, "e.token_sha256 = :digest", params
-            )
+            where = "e.token_sha256 = :digest"
+            query = self._state_query(session, TABLES[Kind.READ_TOKEN], Reach(), names, where, params)
+            rows = session.all(*query)
         if not rows:
             return None
         found: ReadToken = TABLES[Kind.READ_TOKEN].record_from(TABLES[Kind.READ_TOKEN].read(rows[0]))

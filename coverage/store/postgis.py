@@ -26,7 +26,7 @@ from coverage.store.journal import Journal
 from coverage.store.migrate import guards, latest_version, migrations, pending
 from coverage.store.people import People
 from coverage.store.protocol import Bounds
-from coverage.store.session import Row, Session, read_head
+from coverage.store.session import BATCH, Row, Session, read_head
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -63,6 +63,12 @@ class PostgisSession:
     def iterate(self, sql: str, params: Mapping[str, Any] | None = None) -> Iterator[Row]:
         return iter(self.all(sql, params))
 
+    def batches(self, sql: str, params: Mapping[str, Any] | None = None) -> Iterator[list[Row]]:
+        with self.driver.cursor() as cursor:
+            cursor.execute(_pyformat(sql), dict(params or {}))
+            while rows := cursor.fetchmany(BATCH):
+                yield rows
+
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         names = ", ".join(f'"{c}"' for c in columns)
         with self.driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
@@ -71,9 +77,12 @@ class PostgisSession:
 
     def latest(self, table: str, conditions: str) -> str:
         return (
-            f"FROM (SELECT DISTINCT ON (x.key) x.* FROM {table} x WHERE {conditions} "
+            f"FROM (SELECT DISTINCT ON (x.key) x.* FROM {table} x WHERE {conditions or 'TRUE'} "
             "ORDER BY x.key, x.version DESC) e WHERE TRUE"
         )
+
+    def latest_of_all(self, table: str, conditions: str) -> str:
+        return self.latest(table, conditions)
 
     def run(self, sql: str) -> None:
         """Statements without parameters or result."""

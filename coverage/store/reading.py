@@ -31,6 +31,7 @@ from coverage.store.protocol import AsOf, Bounds, HistoryEntry, Versioned
 from coverage.store.session import (
     ENVELOPE,
     Reach,
+    Row,
     Session,
     columns_sql,
     event_of,
@@ -357,7 +358,7 @@ class Reading(ABC):
             return Reach(times.tx_at(moment), moment, valid_on)
         return Reach(as_of, None, valid_on)
 
-    def _state(
+    def _state_query(
         self,
         session: Session,
         table: Table,
@@ -365,15 +366,16 @@ class Reading(ABC):
         names: Iterable[str],
         where: str,
         params: Mapping[str, Any],
-    ) -> list[Any]:
-        listed = list(names)
+    ) -> tuple[str, Mapping[str, Any]]:
+        """SQL and parameters of the columns ``names`` of what stands, in order of key."""
+        listed = columns_sql(names)
+        if where and reach.everything:
+            return f"SELECT {listed} FROM {table.kind.value}_current e WHERE {where} ORDER BY e.key", params
+        latest = session.latest if where else session.latest_of_all
+        source = latest(table.name, reach.conditions())
         narrowed = f" AND {where}" if where else ""
-        if reach.everything:
-            sql = f"SELECT {columns_sql(listed)} FROM {table.kind.value}_current e WHERE 1 = 1{narrowed} ORDER BY e.key"
-            return session.all(sql, params)
-        source = session.latest(table.name, reach.conditions())
-        sql = f"SELECT {columns_sql(listed)} {source} AND NOT e.deleted{narrowed} ORDER BY e.key"
-        return session.all(sql, {**params, **reach.params()})
+        sql = f"SELECT {listed} {source} AND NOT e.deleted{narrowed} ORDER BY e.key"
+        return sql, {**params, **reach.params()}
 
     def _records(
         self,
@@ -385,18 +387,14 @@ class Reading(ABC):
         params: Mapping[str, Any] | None = None,
     ) -> list[Any]:
         names = ("known_tx", "known_since", *table.column_names)
+        query = self._state_query(session, table, reach, names, where, params or {})
+        found: list[Any] = []
         with _uncollected():
-            return self._built(times, table, self._state(session, table, reach, names, where, params or {}))
-
-    def _built(self, times: Times, table: Table, rows: list[Any]) -> list[Any]:
-        if not rows:
-            return []
-        known_tx, known_since, *columns = zip(*rows, strict=True)
-        known = times.at(known_tx)
-        for i, since in enumerate(known_since):
-            if since is not None:
-                known[i] = read_instant(since)
-        return table.records_of(columns, known)
+            # Batch by batch, so that the rows of one are still in the processor's cache when they become records,
+            # and their memory is used again by the next.
+            for rows in session.batches(*query):
+                found += _built(times, table, rows)
+        return found
 
     def _all_records(self, session: Session, times: Times, table: Table, reach: Reach) -> tuple[Any, ...]:
         """Every record of a kind; the current ones are kept until an event of that kind is written."""
@@ -456,7 +454,7 @@ class Reading(ABC):
     ) -> Iterable[Versioned]:
         names = (*ENVELOPE, *table.column_names)
         last = self._last_versions(session, table, reach, where, params or {})
-        for row in self._state(session, table, reach, names, where, params or {}):
+        for row in session.all(*self._state_query(session, table, reach, names, where, params or {})):
             event = event_of(table, row)
             known = times[event.known_tx] if event.known_since is None else event.known_since
             record = table.record_from(event.values, known)
@@ -477,6 +475,16 @@ class Reading(ABC):
         )
         sql = f"SELECT x.key, MAX(x.version) FROM {table.name} x WHERE {conditions or '1 = 1'} GROUP BY x.key"
         return {key: int(version) for key, version in session.all(sql, {**params, **without_day.params()})}
+
+
+def _built(times: Times, table: Table, rows: list[Row]) -> list[Any]:
+    """Records from rows of known_tx, known_since and the table's columns."""
+    known_tx, known_since, *columns = zip(*rows, strict=True)
+    known = times.at(known_tx)
+    for i, since in enumerate(known_since):
+        if since is not None:
+            known[i] = read_instant(since)
+    return table.records_of(columns, known)
 
 
 def _ledger_of(parts: Mapping[Kind, Iterable[Any]]) -> Ledger:

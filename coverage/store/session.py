@@ -34,6 +34,8 @@ AUDIT_COLUMNS = (
 )
 CHUNK = 500
 """Keys per query where a list of them is fetched."""
+BATCH = 1_000
+"""Rows at a time where a large table is read whole."""
 
 
 class Session(Protocol):
@@ -47,12 +49,20 @@ class Session(Protocol):
         """The rows of a query one by one, without holding them all."""
         ...
 
+    def batches(self, sql: str, params: Mapping[str, Any] | None = None) -> Iterator[list[Row]]:
+        """The rows of a query, :data:`BATCH` at a time; no batch is empty."""
+        ...
+
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         """Append rows of plain values (dates, instants, booleans and bytes as Python has them)."""
         ...
 
     def latest(self, table: str, conditions: str) -> str:
         """SQL of the events that are the last of their key under ``conditions`` (on alias ``x``), as alias ``e``."""
+        ...
+
+    def latest_of_all(self, table: str, conditions: str) -> str:
+        """The same events as ``latest``, asked for where all keys of a large table are to be read in one go."""
         ...
 
 

@@ -26,7 +26,7 @@ from coverage.store.imports import Imports
 from coverage.store.journal import Journal
 from coverage.store.migrate import guards, latest_version, pending, statements
 from coverage.store.people import People
-from coverage.store.session import Row, Session, read_head
+from coverage.store.session import BATCH, Row, Session, read_head
 
 MIGRATIONS = "migrations"
 APPLICATION_ID = 0x43475031
@@ -47,6 +47,11 @@ class SqliteSession:
     def iterate(self, sql: str, params: Mapping[str, Any] | None = None) -> Iterator[Row]:
         return iter(self._connection.execute(sql, _bound(params)))
 
+    def batches(self, sql: str, params: Mapping[str, Any] | None = None) -> Iterator[list[Row]]:
+        cursor = self._connection.execute(sql, _bound(params))
+        while rows := cursor.fetchmany(BATCH):
+            yield rows
+
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         names = ", ".join(f'"{c}"' for c in columns)
         marks = ", ".join("?" * len(columns))
@@ -56,7 +61,17 @@ class SqliteSession:
     def latest(self, table: str, conditions: str) -> str:
         return (
             f"FROM {table} e WHERE e.version = (SELECT MAX(x.version) FROM {table} x "
-            f"WHERE x.key = e.key AND {conditions})"
+            f"WHERE x.key = e.key AND {conditions or 'TRUE'})"
+        )
+
+    def latest_of_all(self, table: str, conditions: str) -> str:
+        # A key that never had a second version needs no search for its last one; the keys that had are few, or are
+        # all, and then this costs one look into a list more. The index on tx covers that list.
+        alone = conditions.replace("x.", "e.") or "TRUE"
+        changed = f"SELECT x.key FROM {table} x WHERE x.version > 1"
+        return (
+            f"FROM {table} e WHERE (e.version = 1 AND {alone} AND e.key NOT IN ({changed}) OR e.version = "
+            f"(SELECT MAX(x.version) FROM {table} x WHERE x.key = e.key AND {conditions or 'TRUE'}))"
         )
 
 
