@@ -8,10 +8,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from coverage.errors import FileFormatError, NotFoundError, StorageError
+from coverage.runs import publication_history
+from coverage.runs.publication_history import Publication
 from coverage.runs.result import RunResult
 
 PUBLISHED = "published.json"
@@ -150,6 +153,21 @@ def publications(runs_folder: Path) -> list[dict[str, str]]:
     return [_publication(entry) for entry in (pointer, *pointer.get("earlier", []))]
 
 
+def published_when(runs_folder: Path) -> list[Publication]:
+    """Every publication with its moment, oldest first, also of runs that were removed since, without a limit."""
+    return publication_history.history(runs_folder, _moments(runs_folder))
+
+
+def _moments(runs_folder: Path) -> list[Publication]:
+    """What ``published.json`` itself remembers of :func:`published_when`."""
+    pointer = _pointer(runs_folder)
+    try:
+        entries = [] if pointer is None else [pointer, *pointer.get("earlier", [])]
+        return [found for entry in entries if (found := publication_history.parse(entry)) is not None]
+    except (ValueError, TypeError):
+        raise _unreadable(runs_folder / PUBLISHED) from None
+
+
 def _pointer(runs_folder: Path) -> dict[str, Any] | None:
     """``published.json``; None where nothing was published yet."""
     pointer = runs_folder / PUBLISHED
@@ -160,16 +178,21 @@ def _pointer(runs_folder: Path) -> dict[str, Any] | None:
         if not isinstance(held["run_id"], str) or not all(e["run_id"] for e in held.get("earlier", [])):
             raise TypeError("published.json")
     except (ValueError, KeyError, TypeError):
-        raise FileFormatError(
-            "published-unreadable",
-            f"{pointer} が壊れています。「coverage-gap publish」で公開し直してください。",
-            f"{pointer} is damaged; publish a run again with 'coverage-gap publish'.",
-        ) from None
+        raise _unreadable(pointer) from None
     return held
 
 
+def _unreadable(pointer: Path) -> FileFormatError:
+    return FileFormatError(
+        "published-unreadable",
+        f"{pointer} が壊れています。「coverage-gap publish」で公開し直してください。",
+        f"{pointer} is damaged; publish a run again with 'coverage-gap publish'.",
+    )
+
+
 def _publication(entry: dict[str, Any]) -> dict[str, str]:
-    return {name: str(entry.get(name, "")) for name in ("run_id", "published_on", "by")}
+    kept = {name: str(entry.get(name, "")) for name in ("run_id", "published_on", "by")}
+    return {**kept, "published_at": str(entry["published_at"])} if "published_at" in entry else kept
 
 
 def require_sound(run: RunResult) -> None:
@@ -183,21 +206,28 @@ def require_sound(run: RunResult) -> None:
         )
 
 
-def publish(runs_folder: Path, run_id: str, *, by: str, on: str) -> RunResult:
-    """Make a run the published one, and remember which was before. ``on``: ISO date; ``by``: who decided."""
+def publish(runs_folder: Path, run_id: str, *, by: str, on: str, at: datetime | None = None) -> RunResult:
+    """Make a run the published one, and remember which was before.
+
+    ``on``: ISO date; ``by``: who decided; ``at``: the moment (aware; None = now).
+    """
     run = open_run(runs_folder, run_id)
     require_sound(run)
     try:
-        earlier = publications(runs_folder)
+        earlier, moments = publications(runs_folder), _moments(runs_folder)
     except FileFormatError:
-        # A damaged pointer is mended by publishing again; what it remembered is lost.
-        earlier = []
+        # A damaged pointer is mended by publishing again; what it remembered is in the history only.
+        earlier, moments = [], []
     if earlier and earlier[0]["run_id"] == run_id:
         # Published again without a change between: one publication, of the later day.
         del earlier[0]
-    pointer = {"run_id": run_id, "published_on": on, "by": by, "earlier": earlier[:REMEMBERED]}
+    new = Publication(run_id, at or datetime.now(UTC), on, by)
+    pointer = {**new.as_dict(), "earlier": earlier[:REMEMBERED]}
     text = json.dumps(pointer, ensure_ascii=False) + "\n"
+    for moment in moments:
+        publication_history.remember(runs_folder, moment)
     part = runs_folder / f".{PUBLISHED}.{os.getpid()}.part"
     part.write_text(text, encoding="utf-8")
     os.replace(part, runs_folder / PUBLISHED)
+    publication_history.remember(runs_folder, new)
     return run
