@@ -29,7 +29,7 @@ app = typer.Typer(
     help="携帯電話不感地域の見える化・整備数の集計・整備計画 / Mobile no-signal areas: map, count, plan",
 )
 app.command("run")(runs.run)
-app.command("runs")(runs.list_runs)
+app.add_typer(runs.listing, name="runs")
 app.command("publish")(runs.publish)
 app.command("sample")(runs.sample)
 app.command("count")(figures.count)

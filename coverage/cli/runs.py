@@ -45,8 +45,19 @@ def run(
         typer.echo(line)
 
 
-def list_runs(runs: options.Runs = None, as_json: options.Json = False) -> None:
-    """計算結果の一覧 / List the runs"""
+listing = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"terminal_width": 120},
+    help="計算結果の一覧と整理 / List the runs, and clean up",
+)
+
+
+@listing.callback(invoke_without_command=True)
+def list_runs(typed: typer.Context, runs: options.Runs = None, as_json: options.Json = False) -> None:
+    """計算結果の一覧と整理 / List the runs, and clean up"""
+    if typed.invoked_subcommand is not None:
+        return
     from coverage.services import compute
     from coverage.services.context import AppContext
 
@@ -59,6 +70,44 @@ def list_runs(runs: options.Runs = None, as_json: options.Json = False) -> None:
     for row in listing:
         mark = "公開中 published" if row["published"] else ""
         typer.echo(f"{row['run_id']}  {row['region']}  {row['fiscal_years']}  {mark}".rstrip())
+
+
+@listing.command()
+def clean(
+    runs: options.Runs = None,
+    keep: Annotated[int, typer.Option("--keep", min=0, help="公開も計画もしていない計算を新しい順に残す数 / Unpublished runs to keep")] = 5,
+    cache_gb: Annotated[
+        float, typer.Option("--cache-gb", min=0.0, help="電波の作業ファイルの上限（GB） / Bound of the footprint cache")
+    ] = 4.0,
+    days: Annotated[
+        float, typer.Option("--days", min=0.0, help="この日数使っていない標高の作業ファイルを消す / Terrain unused for so many days goes")
+    ] = 30.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="消さずに番号だけ示す / Only name the runs that would go")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """古い計算結果と作業ファイルを消す。公開した計算は消さない / Remove old runs and work files; never a published run"""
+    from coverage.services import run_cleaning
+    from coverage.services.context import AppContext
+    from coverage.services.stores import command_line_principal
+
+    context = AppContext.from_settings(runs=runs)
+    if dry_run:
+        names = run_cleaning.removable_runs(context, keep=keep)
+        if as_json:
+            options.print_json({"run_ids": names})
+        else:
+            typer.echo("\n".join(names) or "消す計算結果はありません。 / No run would be removed.")
+        return
+    done = run_cleaning.clean_runs(
+        context, command_line_principal(context.store_url), keep=keep, cache_bytes=int(cache_gb * 2**30), unused_days=days
+    )
+    if as_json:
+        options.print_json({"run_ids": list(done.run_ids), "others": done.others, "freed_bytes": done.freed_bytes})
+        return
+    typer.echo(
+        f"計算結果 {len(done.run_ids)} 件とほか {done.others} 件を消し、{done.freed_bytes / 1e6:,.1f} MB 空きました。 / "
+        f"Removed {len(done.run_ids)} runs and {done.others} other files; {done.freed_bytes / 1e6:,.1f} MB freed."
+    )
 
 
 def publish(

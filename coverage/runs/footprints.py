@@ -16,6 +16,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -135,18 +136,31 @@ def compute_footprints(
     return prints
 
 
-def clean_work(work: Path, *, keep: FootprintSet, limit_bytes: int) -> int:
-    """Make room in a work folder: other terrains, left-over strips, and the oldest footprints above ``limit_bytes``.
+def clean_work(work: Path, *, keep: FootprintSet | None, limit_bytes: int, unused_s: float = 0.0) -> int:
+    """Make room in a work folder: other terrains and left-over strips that nobody used for ``unused_s`` seconds, and the
+    oldest footprints above ``limit_bytes``.
 
-    What ``keep`` needs stays. Not for a folder that another run is using at this moment. Returns how many files and
-    folders went.
+    What ``keep`` needs stays; with None the terrain used last stays. Not for a folder that another run is using at this
+    moment, unless ``unused_s`` is longer than a run takes. Returns how many files and folders went.
     """
-    removed = FootprintCache(work / "footprints").trim(keep=set(keep.keys), limit_bytes=limit_bytes)
-    for folder in [*(work / "terrain").glob("*"), *(work / "strips").glob("*")]:
-        if folder != keep.terrain_folder:
+    wanted = set() if keep is None else set(keep.keys)
+    removed = FootprintCache(work / "footprints").trim(keep=wanted, limit_bytes=limit_bytes)
+    terrains = sorted((work / "terrain").glob("*"), key=_used)
+    kept = keep.terrain_folder if keep is not None else next(reversed(terrains), None)
+    now = time.time()
+    for folder in [*terrains, *(work / "strips").glob("*")]:
+        if folder != kept and now - _used(folder) >= unused_s:
             shutil.rmtree(folder, ignore_errors=True)
             removed += 1
     return removed
+
+
+def _used(folder: Path) -> float:
+    """When a folder was last written to or found sound (seconds of the clock); 0 for one that is just going."""
+    try:
+        return folder.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 # --- Terrain that processes share ------------------------------------------------------------------------------------
@@ -172,6 +186,8 @@ def publish_terrain(terrain: Terrain, work: Path, digest: str) -> Path:
     folder = work / "terrain" / digest
     if folder.is_dir():
         if _is_sound(folder, digest):
+            with suppress(OSError):
+                os.utime(folder)  # used now: cleaning goes by it
             return folder
         log.warning("work folder: terrain %s is damaged; it is written again", digest[:16])
         shutil.rmtree(folder)

@@ -13,19 +13,26 @@ from coverage.radio.antenna import patterns_of
 from coverage.radio.footprint import Cell, cells_of, defaults_summary
 from coverage.runs.cellset import CellSet
 from coverage.runs.executors import Executor, ProcessExecutor, SerialExecutor, available_cores
-from coverage.runs.footprints import compute_footprints
+from coverage.runs.footprints import clean_work, compute_footprints
 from coverage.runs.signal import on_air_rows
 
 Progress = Callable[[float, str], None]
+UNUSED_S = 30 * 24 * 3600.0
+"""A terrain that no run used for so long is of an earlier edition."""
 _FUTURE = {Status.CANDIDATE, Status.PLANNED, Status.GRANT_DECIDED, Status.UNDER_CONSTRUCTION}
 
 
 def radio_engine(
-    *, work_folder: Path, workers: int = 0, executor: Executor | None = None
+    *,
+    work_folder: Path,
+    workers: int = 0,
+    executor: Executor | None = None,
+    cache_limit_bytes: int | None = None,
 ) -> Callable[[RegionData, Progress], CellSet]:
     """The radio of a run. ``workers``: processes, 0 = every core, 1 = serial; ``executor`` wins over it.
 
-    ``work_folder`` keeps footprints between runs: only changed sites are computed again.
+    ``work_folder`` keeps footprints between runs: only changed sites are computed again. With ``cache_limit_bytes`` the
+    oldest ones above it go, and terrains that were not used for :data:`UNUSED_S`; what this run needs stays.
     """
 
     def radio(data: RegionData, progress: Progress) -> CellSet:
@@ -40,6 +47,8 @@ def radio_engine(
             prints = compute_footprints(
                 data.terrain, cells, data.config.radio, work=work_folder, executor=running, report=report
             )
+        if cache_limit_bytes is not None:
+            clean_work(work_folder, keep=prints, limit_bytes=cache_limit_bytes, unused_s=UNUSED_S)
         keys = tuple((cell.site_id, cell.operator, cell.band) for cell in cells)
         return CellSet(keys, prints.footprint, card)
 
