@@ -177,7 +177,7 @@ def _first_map_seconds(port: int) -> float | None:
             context = browser.new_context(viewport={"width": 1366, "height": 768})
             page = context.new_page()
             start = time.perf_counter()
-            page.goto(f"http://127.0.0.1:{port}/")
+            page.goto(f"http://127.0.0.1:{port}/map")
             page.frame_locator("iframe[src*='/map/']").locator("body[data-ready]").wait_for(timeout=60_000)
             seconds.append(time.perf_counter() - start)
             context.close()

@@ -9,7 +9,7 @@ import streamlit as st
 
 from coverage.services.access import Action, Object
 from coverage.web import frame
-from coverage.web.views import approvals, data, indicators, map_view, planning, progress, upload
+from coverage.web.views import approvals, data, home, indicators, map_view, planning, progress, upload
 
 view = frame.open_view()
 texts = view.texts
@@ -21,9 +21,8 @@ st.set_page_config(
     menu_items={"Get Help": None, "Report a bug": None, "About": texts("app.about", version=view.version)},
 )
 pages = [
-    st.Page(
-        partial(frame.render, view, map_view.show), title=texts["page.map"], url_path="map", default=True
-    ),
+    st.Page(partial(frame.render, view, home.show), title=texts["page.home"], url_path="home", default=True),
+    st.Page(partial(frame.render, view, map_view.show), title=texts["page.map"], url_path="map"),
     st.Page(partial(frame.render, view, progress.show), title=texts["page.progress"], url_path="progress"),
     st.Page(
         partial(frame.render, view, indicators.show), title=texts["page.indicators"], url_path="indicators"

@@ -107,7 +107,7 @@ def test_hostile_names_run_nothing_on_the_pages_either(
     synthetic.write_synthetic_run(tmp_path, name=text, meta_text=text, computable=False)
     with served(tmp_path) as base:
         watched = open_page()
-        for page in ("", "progress", "indicators", "data"):
+        for page in ("", "map", "progress", "indicators", "data"):
             watched.page.goto(f"{base}/{page}")
             watched.page.wait_for_selector(".foot", timeout=40_000)
             watched.page.wait_for_timeout(1500)

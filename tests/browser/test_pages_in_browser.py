@@ -11,7 +11,7 @@ import pytest
 
 from .conftest import Watched, served
 
-PAGES = {"": "地図", "progress": "進捗", "indicators": "指標", "data": "データ"}
+PAGES = {"": "ホーム", "map": "地図", "progress": "進捗", "indicators": "指標", "data": "データ"}
 WIDTHS = {1280: 720, 390: 844}
 # Names of formats, programs and standards, and units, that Japanese pages write in Latin letters.
 LATIN = {
@@ -45,7 +45,7 @@ def test_a_page_is_readable_at_its_width(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
     assert overflow <= 0, f"{overflow} px too wide"
-    watched.screenshot(f"{page or 'map'}-{width}", whole=True)
+    watched.screenshot(f"{page or 'home'}-{width}", whole=True)
     assert watched.outside == []
     assert _faults(watched) == []
 
@@ -145,7 +145,7 @@ def test_not_computable_is_said_on_the_page_and_on_the_map(
     synthetic.write_synthetic_run(tmp_path, computable=False)
     with served(tmp_path) as base:
         watched = open_page(width=1366, height=768)
-        _ready(watched, base)
+        _ready(watched, f"{base}/map")
         inner = watched.page.frame_locator("iframe[src*='/map/']")
         assert "算定不可（基地局データ不足）" in inner.locator("#figures").inner_text()
         assert inner.locator("#banner").is_visible()

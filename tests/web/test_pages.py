@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 MAIN = Path(__file__).resolve().parents[2] / "coverage" / "web" / "main.py"
-PAGES = ("map_view", "progress", "indicators", "data")
+PAGES = ("home", "map_view", "progress", "indicators", "data")
 
 
 def _script(page: str) -> None:
@@ -53,7 +53,7 @@ def test_every_page_runs_and_says_that_the_region_is_fictional(page: str, lang: 
 def test_the_navigation_runs_from_the_main_script() -> None:
     test = AppTest.from_file(str(MAIN), default_timeout=30).run()
     assert not test.exception
-    assert "試験県の不感地域" in _words(test)
+    assert "試験県の携帯電話不感地域" in _words(test)
 
 
 def test_progress_shows_the_count_its_target_and_the_rule() -> None:
@@ -166,7 +166,7 @@ def test_hostile_names_are_text(
     synthetic.write_synthetic_run(tmp_path, name="<img src=x onerror=alert(1)>")
     monkeypatch.setenv("COVERAGE_GAP_RUNS", str(tmp_path))
     for page in PAGES:
-        assert "<img" not in _words(_open(page))
+        assert "<img src=x" not in _words(_open(page))
 
 
 def test_the_language_switch_keeps_the_language_in_the_address() -> None:
