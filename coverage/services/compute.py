@@ -103,6 +103,38 @@ def chosen_run(context: AppContext, run_id: str | None = None) -> RunResult:
     return run
 
 
+def run_as_of(context: AppContext, moment: datetime) -> RunResult:
+    """The run that was published at ``moment`` (aware).
+
+    NotFoundError "nothing-published-then" where nothing was public yet, "publication-removed" where the run of that
+    time is no longer kept.
+    """
+    known = folder.published_when(context.runs_folder)
+    then = [p for p in known if p.at <= moment]
+    if not then:
+        first = f"最初の公開は {_in_japan(known[0].at)} です。" if known else "まだ何も公開されていません。"
+        first_en = f"the first was on {_in_japan(known[0].at)} (Japan)." if known else "nothing is yet."
+        raise NotFoundError(
+            "nothing-published-then",
+            f"{_in_japan(moment)} の時点で公開された計算結果はありません。{first}",
+            f"Nothing was published at {_in_japan(moment)} (Japan); {first_en}",
+        )
+    try:
+        return folder.open_run(context.runs_folder, then[-1].run_id)
+    except NotFoundError:
+        raise NotFoundError(
+            "publication-removed",
+            f"{_in_japan(moment)} の時点で公開されていた計算結果 {then[-1].run_id} は保存されていません。"
+            "管理者にバックアップから戻すよう頼んでください。",
+            f"Run {then[-1].run_id}, published at {_in_japan(moment)} (Japan), is no longer kept; ask an administrator to "
+            "restore it from the backup.",
+        ) from None
+
+
+def _in_japan(moment: datetime) -> str:
+    return moment.astimezone(fiscal.TOKYO).strftime("%Y-%m-%d %H:%M")
+
+
 def publish_run(
     context: AppContext, run_id: str, *, by: str = "", principal: Principal | None = None
 ) -> RunResult:
@@ -118,7 +150,8 @@ def publish_run(
         authorise(principal, Action.PUBLISH, Resource(Object.RUN))
     run = folder.open_run(context.runs_folder, run_id)
     folder.require_sound(run)
-    today = fiscal.tokyo_date(datetime.now(UTC))
+    now = datetime.now(UTC)
+    today = fiscal.tokyo_date(now)
     actor = principal.actor if principal is not None else Actor(by or own_login(), "system")
     if context.store_url is not None:
         from coverage.services.run_publication import keep_publication
@@ -126,7 +159,7 @@ def publish_run(
 
         with open_context_store(context) as store:
             keep_publication(store, run, published_on=today, actor=actor)
-    return folder.publish(context.runs_folder, run_id, by=by or actor.user_id, on=today.isoformat())
+    return folder.publish(context.runs_folder, run_id, by=by or actor.user_id, on=today.isoformat(), at=now)
 
 
 def ensure_published_run(context: AppContext, *, progress: Progress = _silent) -> RunResult:
