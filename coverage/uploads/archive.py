@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import struct
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from coverage.errors import FileFormatError
@@ -98,7 +99,7 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, label: str) -> 
                 if got > info.file_size:
                     break
                 parts.append(block)
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, ValueError, RuntimeError) as problem:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, ValueError, RuntimeError) as problem:
         raise _refused(
             "archive-damaged", label, f"の中の {info.filename} を展開できません（{problem}）", f"holds {info.filename}, which cannot be unpacked ({problem})"
         ) from None

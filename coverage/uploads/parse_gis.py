@@ -80,14 +80,20 @@ def _crs_word(crs: int | str | None) -> str:
 
 
 def _gpkg_offers(path: Path) -> list[dict[str, Any]]:
-    """The feature tables with their numbers of rows and their columns; the catalogue was found to be sound before."""
-    database, tables = _gpkg_tables(path)
+    """The feature tables with their numbers of rows and their columns; one that is damaged is not on offer."""
+    offers: list[dict[str, Any]] = []
     try:
-        offers = []
+        database, tables = _gpkg_tables(path)
+    except sqlite3.Error:
+        return offers
+    try:
         for name in tables[:20]:
             quoted = str(name).replace('"', '""')
-            rows = int(database.execute(f'SELECT COUNT(*) FROM "{quoted}"').fetchone()[0])
-            columns = [str(c[1]) for c in database.execute(f'PRAGMA table_info("{quoted}")')]
+            try:
+                rows = int(database.execute(f'SELECT COUNT(*) FROM "{quoted}"').fetchone()[0])
+                columns = [str(c[1]) for c in database.execute(f'PRAGMA table_info("{quoted}")')]
+            except sqlite3.Error:
+                continue
             offers.append({"name": str(name), "rows": rows, "columns": columns[:40]})
         return offers
     finally:
@@ -101,7 +107,12 @@ def _gpkg_tables(path: Path) -> Any:
     """
     database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
     database.execute("PRAGMA trusted_schema=OFF")
-    kinds = {name: (kind, sql or "") for name, kind, sql in database.execute("SELECT name, type, sql FROM sqlite_master")}
+    try:
+        kinds = {name: (kind, sql or "") for name, kind, sql in database.execute("SELECT name, type, sql FROM sqlite_master")}
+    except UnicodeDecodeError:
+        # SQLite's complaint about a damaged name quotes the name.
+        database.close()
+        raise sqlite3.DatabaseError("malformed database schema") from None
     feature_tables = []
     for name in ("gpkg_contents", "gpkg_geometry_columns", "gpkg_spatial_ref_sys"):
         kind, sql = kinds.get(name, ("", ""))
@@ -230,6 +241,8 @@ def _shapefile_parts(path: Path, label: str) -> dict[str, bytes]:
         for name, info in members.items():
             content = read_member(archive, info, label)  # all of them: a false size anywhere is a false archive
             suffix = PurePosixPath(name).suffix.lower()
+            if suffix == ".cpg":
+                content = content.replace(b"\x00", b"")
             if suffix in _PARTS and str(PurePosixPath(name).with_suffix("")).lower() == stem:
                 parts[suffix] = content
     return parts
