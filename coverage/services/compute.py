@@ -19,6 +19,9 @@ from coverage.store.protocol import Actor
 COMPUTING = ".computing"
 """In the runs folder: held for as long as a run is being computed there, signed by who began it and when."""
 
+CACHE_LIMIT_BYTES = 4 * 2**30
+"""Footprints kept between runs; what a run needs stays in any case."""
+
 Progress = Callable[[float, str], None]
 
 
@@ -66,7 +69,7 @@ def _compute(context: AppContext, *, force: bool, workers: int, progress: Progre
     return execute(
         source.region,
         context.runs_folder,
-        radio=radio_engine(work_folder=context.runs_folder / ".cache", workers=workers),
+        radio=radio_engine(work_folder=context.runs_folder / ".cache", workers=workers, cache_limit_bytes=CACHE_LIMIT_BYTES),
         progress=progress,
         finishers=[write_map_files],
         extra_inputs={"ledger": source.head} if source.head else None,
