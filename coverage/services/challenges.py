@@ -8,9 +8,8 @@ the ledger forgets nothing, so a note that holds a telephone number or a mail ad
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -24,6 +23,7 @@ from coverage.domain.municipality_code import present_code
 from coverage.errors import InputError, NotFoundError, PermissionDeniedError
 from coverage.runs.geojson import collection, feature
 from coverage.services.access import Action, Object, Principal, Resource, Role, allowed, authorise
+from coverage.services.challenge_entry import ANSWER_LIMIT, NOTE_LIMIT, clean_text, parse_point
 from coverage.services.context import AppContext
 from coverage.services.stores import open_context_store
 from coverage.store.canonical import one_line
@@ -35,9 +35,36 @@ if TYPE_CHECKING:
     from coverage.domain.ledger import District
     from coverage.domain.places import Municipality
 
-NOTE_LIMIT: Final = 500
-ANSWER_LIMIT: Final = 1000
-"""Characters of a note and of an answer, after NFKC."""
+__all__ = [
+    "ANSWER_LIMIT",
+    "BOUNDS",
+    "MOST_FEATURES",
+    "NOTE_LIMIT",
+    "Bounds",
+    "ChallengeState",
+    "ListedChallenge",
+    "OpenChallenge",
+    "Places",
+    "Store",
+    "answer_challenge",
+    "challenge",
+    "clean_text",
+    "districts_to_choose",
+    "file_challenge",
+    "list_challenges",
+    "may_file",
+    "municipality_at",
+    "named",
+    "open_challenges",
+    "open_challenges_document",
+    "operator_id",
+    "operator_name",
+    "parse_point",
+    "places",
+    "today",
+]
+"""Also the types of the store that pages need for their signatures: pages know services only."""
+
 MOST_FEATURES: Final = 2000
 """Features of the GeoJSON for GIS programs."""
 
@@ -69,7 +96,7 @@ class OpenChallenge:
     municipality_code: str
     municipality_name: str
     operator: str | None
-    """The operator's id in region.toml; None = none of them has signal there."""
+    """The operator's id in region.toml; None = not stated: all of them, or unknown."""
     observed_on: date
     note: str
     district_name: str | None = None
@@ -211,6 +238,15 @@ def challenge(
     return _listed(held, stays, places(context), context.config.municipality_mergers, principal)
 
 
+def named(listed: Iterable[ListedChallenge], challenge_id: str) -> ListedChallenge:
+    """The challenge of that number among those listed. Raises NotFoundError "challenge-not-found"."""
+    plain = _plain_number(challenge_id)
+    for shown in listed:
+        if shown.challenge_id == plain:
+            return shown
+    raise _no_challenge(challenge_id)
+
+
 def file_challenge(
     context: AppContext,
     store: Store,
@@ -225,7 +261,7 @@ def file_challenge(
 ) -> Challenge:
     """File a challenge about a point inside the region, or about a district of the ledger.
 
-    ``operator``: id or name; None = no operator has signal. Raises PermissionDeniedError "filing-needs-a-name" for
+    ``operator``: id or name; None = all of them, or unknown. Raises PermissionDeniedError "filing-needs-a-name" for
     anonymous visitors and read tokens and "permission-denied" for a municipality elsewhere; InputError for a place, day,
     operator or note that cannot be; NotFoundError for a district that is not in the ledger; ConflictError beyond
     :data:`BOUNDS` and for the same place filed twice.
@@ -297,6 +333,13 @@ def answer_challenge(
     )
 
 
+def may_file(principal: Principal) -> bool:
+    """Whether the one who asks may file somewhere. A municipality without codes may nowhere."""
+    anywhere = Resource(Object.CHALLENGE)
+    own = (Resource(Object.CHALLENGE, municipality_code=code) for code in principal.municipality_codes)
+    return any(allowed(principal, Action.FILE, resource) for resource in (anywhere, *own))
+
+
 def municipality_at(context: AppContext, lat: float, lon: float) -> str:
     """The five-digit code of the municipality around a point. InputError where there is none."""
     if not (-90 <= lat <= 90 and -180 <= lon <= 180):
@@ -314,64 +357,6 @@ def municipality_at(context: AppContext, lat: float, lon: float) -> str:
             "numbers and that latitude comes first.",
         )
     return code
-
-
-_POINT: Final = re.compile(r"([+-]?\d{1,3}(?:\.\d{1,12})?)\s*[,、\s]\s*([+-]?\d{1,3}(?:\.\d{1,12})?)")
-
-
-def parse_point(text: str) -> tuple[float, float]:
-    """(lat, lon) in degrees from 「34.0521, 136.2103」 as it is copied from a map; full-width digits are read too.
-
-    Raises InputError "point-unreadable", and "point-swapped" where the longitude of Japan comes first.
-    """
-    found = _POINT.fullmatch(unicodedata.normalize("NFKC", text[:100]).strip())
-    if found is None:
-        raise InputError(
-            "point-unreadable",
-            f"地点「{one_line(text, limit=40)}」を読めません。緯度と経度を「34.0521, 136.2103」のように十進の度で書いてください。",
-            f"The point '{one_line(text, limit=40)}' cannot be read; write latitude and longitude in decimal degrees, "
-            "like '34.0521, 136.2103'.",
-        )
-    lat, lon = float(found[1]), float(found[2])
-    if 20 <= lon <= 46 and 122 <= lat <= 154:
-        raise InputError(
-            "point-swapped",
-            f"緯度と経度が逆のようです。「{lon}, {lat}」と、緯度を先に書いてください。",
-            f"Latitude and longitude seem to be exchanged; write '{lon}, {lat}', latitude first.",
-        )
-    return lat, lon
-
-
-_PERSONAL: Final = re.compile(
-    r"[\w.+-]+@[\w-]+\.[\w.-]+|(?<!\d)(?:\+81|0)\d{0,4}[-\s(]{0,2}\d{1,4}[-\s)]{1,2}\d{3,4}(?!\d)|(?<!\d)0\d{9,10}(?!\d)"
-)
-
-
-def clean_text(text: str, *, limit: int, ja: str, en: str) -> str:
-    """A note or an answer: NFKC, no invisible format characters, at most one empty line in a row, 1 to ``limit``.
-
-    Raises InputError "text-missing", "text-too-long", and "text-personal" for a telephone number or mail address.
-    """
-    plain = unicodedata.normalize("NFKC", text[: limit * 20].replace("\r\n", "\n").replace("\r", "\n"))
-    # Marks that turn the direction of what follows, joiners: nobody types them, and they disguise text.
-    plain = "".join(c for c in plain if c == "\n" or unicodedata.category(c) not in ("Cf", "Cc", "Cs", "Co"))
-    plain = re.sub(r"\n{3,}", "\n\n", "\n".join(line.strip() for line in plain.split("\n"))).strip()
-    if not plain:
-        raise InputError("text-missing", f"{ja}が空です。書いてください。", f"The {en} is empty; write it.")
-    if len(plain) > limit:
-        raise InputError(
-            "text-too-long",
-            f"{ja}が {len(plain)} 文字あります。{limit} 文字以内にしてください。",
-            f"The {en} has {len(plain)} characters; write at most {limit}.",
-        )
-    if _PERSONAL.search(plain):
-        raise InputError(
-            "text-personal",
-            f"{ja}に電話番号かメールアドレスらしいものがあります。公開され、消せない記録なので、個人の情報を除いてください。",
-            f"The {en} seems to hold a telephone number or mail address; it will be public and cannot be erased, so take "
-            "personal details out.",
-        )
-    return plain
 
 
 def operator_id(context: AppContext, given: str | None) -> str | None:
@@ -420,15 +405,23 @@ def today() -> date:
 
 
 def _held(store: Store, challenge_id: str) -> Versioned:
-    plain = unicodedata.normalize("NFKC", challenge_id[:40]).strip().upper()
+    plain = _plain_number(challenge_id)
     held = store.get(Kind.CHALLENGE, join_key([plain])) if plain else None
     if held is None:
-        raise NotFoundError(
-            "challenge-not-found",
-            f"申出「{one_line(challenge_id, limit=40)}」はありません。番号を確かめてください。",
-            f"There is no challenge '{one_line(challenge_id, limit=40)}'; check the number.",
-        )
+        raise _no_challenge(challenge_id)
     return held
+
+
+def _plain_number(challenge_id: str) -> str:
+    return unicodedata.normalize("NFKC", challenge_id[:40]).strip().upper()
+
+
+def _no_challenge(challenge_id: str) -> NotFoundError:
+    return NotFoundError(
+        "challenge-not-found",
+        f"申出「{one_line(challenge_id, limit=40)}」はありません。番号を確かめてください。",
+        f"There is no challenge '{one_line(challenge_id, limit=40)}'; check the number.",
+    )
 
 
 def _latest_stays(store: Store) -> dict[str, District]:

@@ -51,8 +51,10 @@ class RegisterDistrict:
     version: int
     """Hand it back to :func:`confirm` or :func:`withdraw`."""
     sites: tuple[ServingSite, ...] = ()
+    confirmed_here: bool = False
+    """Resolved by a confirmation, not by an import or an edit of the ledger."""
     withdrawable: bool = False
-    """Resolved by a confirmation that the one who asks may take back."""
+    """``confirmed_here``, and the one who asks may take it back."""
 
     @property
     def district_id(self) -> str:
@@ -111,6 +113,7 @@ def confirmed(
             held,
             names,
             mergers,
+            here=held.key in by_page,
             withdrawable=held.key in by_page and _may_confirm(principal, _code_of(held, mergers)),
         )
         for held in latest.values()
@@ -221,6 +224,11 @@ def moves_of_count(
     )
 
 
+def may_confirm(principal: Principal) -> bool:
+    """Whether the one who asks may confirm somewhere. A municipality without codes may nowhere."""
+    return any(_may_confirm(principal, code) for code in ("", *principal.municipality_codes))
+
+
 def _may_confirm(principal: Principal, code: str) -> bool:
     return allowed(principal, Action.CONFIRM, Resource(Object.DISTRICT, municipality_code=code))
 
@@ -305,7 +313,8 @@ def _shown(
     mergers: Mapping[str, str],
     *,
     sites: tuple[ServingSite, ...] = (),
+    here: bool = False,
     withdrawable: bool = False,
 ) -> RegisterDistrict:
     code = _code_of(held, mergers)
-    return RegisterDistrict(held.record, code, names.get(code, code), held.version, sites, withdrawable)
+    return RegisterDistrict(held.record, code, names.get(code, code), held.version, sites, here, withdrawable)

@@ -9,7 +9,17 @@ import streamlit as st
 
 from coverage.services.access import Action, Object
 from coverage.web import frame
-from coverage.web.views import approvals, data, home, indicators, map_view, planning, progress, upload
+from coverage.web.views import (
+    approvals,
+    challenges,
+    data,
+    home,
+    indicators,
+    map_view,
+    planning,
+    progress,
+    upload,
+)
 
 view = frame.open_view()
 texts = view.texts
@@ -28,6 +38,9 @@ pages = [
         partial(frame.render, view, indicators.show), title=texts["page.indicators"], url_path="indicators"
     ),
     st.Page(partial(frame.render, view, data.show), title=texts["page.data"], url_path="data"),
+    st.Page(
+        partial(frame.render, view, challenges.show), title=texts["challenges.nav"], url_path="challenges"
+    ),
 ]
 # Pages for staff are offered to those who may use them, and say why not to those who type their address.
 visibility: Literal["visible", "hidden"] = "visible" if view.may(Action.UPLOAD, Object.IMPORT) else "hidden"
