@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from coverage.report.escape import esc
@@ -22,8 +22,9 @@ class ChartYear:
     forecast: float | None
 
 
-def line_chart(years: Sequence[ChartYear], *, font: str) -> str:
-    """SVG text, 640 × 250. Actuals: filled circles on a line; targets: open diamonds; forecasts: open circles, dotted."""
+def line_chart(years: Sequence[ChartYear], *, font: str, forecast: str = "") -> str:
+    """SVG text, 640 × 250. Actuals: filled circles on a line; targets: open diamonds on a thin line; forecasts: open
+    circles, dotted, and the years that hold nothing else hatched under the word ``forecast``."""
     values = [v for y in years for v in (y.actual, y.target, y.forecast) if v is not None] or [0.0, 1.0]
     room = max(2.0, (max(values) - min(values)) * 0.3)
     low, high = max(0.0, min(values) - room), max(values) + room
@@ -36,6 +37,9 @@ def line_chart(years: Sequence[ChartYear], *, font: str) -> str:
         return _TOP + (_H - _TOP - _BOTTOM) * (high - value) / (high - low)
 
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_W:g} {_H:g}" font-family="{esc(font)}">']
+    out.append(
+        _hatch([i for i, p in enumerate(years) if p.actual is None and p.forecast is not None], x, len(years))
+    )
     tick = step * -(-low // step)
     while tick <= high:
         out.append(f'<path d="M{_LEFT} {y(tick):.1f}H{_W - _RIGHT}" stroke="{_GRID}"/>')
@@ -44,6 +48,8 @@ def line_chart(years: Sequence[ChartYear], *, font: str) -> str:
         )
         tick += step
     out.append(f'<path d="M{_LEFT} {_H - _BOTTOM}H{_W - _RIGHT}" stroke="{_FORECAST}"/>')
+    aims = [(x(i), y(p.target)) for i, p in enumerate(years) if p.target is not None]
+    out.append(_line(aims, f'stroke="{_TARGET}" stroke-width="1.2" stroke-dasharray="7 3"'))
     solid = [(x(i), y(p.actual)) for i, p in enumerate(years) if p.actual is not None]
     ahead = [(x(i), y(p.forecast)) for i, p in enumerate(years) if p.forecast is not None]
     out.append(_line(solid, f'stroke="{_ACTUAL}" stroke-width="2.4"'))
@@ -51,6 +57,10 @@ def line_chart(years: Sequence[ChartYear], *, font: str) -> str:
         _line([*solid[-1:], *ahead], f'stroke="{_FORECAST}" stroke-width="1.8" stroke-dasharray="2 4"')
     )
     for i, p in enumerate(years):
+        if p.actual is None and p.forecast is not None:
+            out.append(
+                f'<text x="{x(i):.1f}" y="{_TOP + 12}" font-size="11" text-anchor="middle" fill="{_FORECAST}">{esc(forecast)}</text>'
+            )
         out.append(
             f'<text x="{x(i):.1f}" y="{_H - _BOTTOM + 20}" font-size="12" text-anchor="middle" fill="{_INK}">{esc(p.label)}</text>'
         )
@@ -73,6 +83,23 @@ def line_chart(years: Sequence[ChartYear], *, font: str) -> str:
             out.append(_figure(x(i), y(p.actual), p.actual, _INK, above=p.actual == top))
     out.append("</svg>")
     return "".join(out)
+
+
+def _hatch(ahead: Sequence[int], x: Callable[[int], float], number: int) -> str:
+    """Slanting lines behind the years that hold a forecast and no actual; drawn one by one, for every renderer."""
+    half = (_W - _LEFT - _RIGHT) / number / 2
+    top, bottom = _TOP, _H - _BOTTOM
+    out = []
+    for i in ahead:
+        left, right = x(i) - half, x(i) + half
+        start = left - (bottom - top)
+        while start < right:
+            # From the lower edge up to the right at 45 degrees, cut at both sides.
+            x0, x1 = max(start, left), min(start + bottom - top, right)
+            if x1 > x0:
+                out.append(f"M{x0:.1f} {bottom - (x0 - start):.1f}L{x1:.1f} {bottom - (x1 - start):.1f}")
+            start += 9.0
+    return f'<path d="{"".join(out)}" stroke="{_GRID}" stroke-width="1"/>' if out else ""
 
 
 def _line(points: Sequence[tuple[float, float]], look: str) -> str:

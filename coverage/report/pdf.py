@@ -16,6 +16,7 @@ from typing import Any, Final
 import typst
 
 from coverage.domain import fiscal
+from coverage.report.count_notes import count_notes, indicator_cells
 from coverage.report.line_chart import ChartYear, line_chart
 from coverage.report.map_data import RAMP, map_data
 from coverage.report.pictures import grid_of, mercator_frame
@@ -113,13 +114,6 @@ def _count_row(run: RunResult, fy: int) -> dict[str, Any] | None:
     return next((y for y in run.count["years"] if y["fiscal_year"] == fy), None)
 
 
-def _cells(run: RunResult) -> dict[int, dict[str, Any]]:
-    """Cells of the counted indicator by fiscal year."""
-    table = run.indicators["table"]
-    rows = [] if table is None else [r for r in table["rows"] if r["code"] == run.count["indicator"]]
-    return {int(c["fiscal_year"]): c for c in rows[0]["cells"]} if rows else {}
-
-
 def _region_row(run: RunResult, fy: int) -> dict[str, Any]:
     table = run.municipalities
     own = table[(table["fiscal_year"] == fy) & (table["municipality_code"] == run.region_code)]
@@ -128,7 +122,7 @@ def _region_row(run: RunResult, fy: int) -> dict[str, Any]:
 
 
 def _figures(run: RunResult, fy: int, texts: Texts) -> list[dict[str, str]]:
-    count, cell, row = _count_row(run, fy), _cells(run).get(fy), _region_row(run, fy)
+    count, cell, row = _count_row(run, fy), indicator_cells(run).get(fy), _region_row(run, fy)
     unit = texts["report.sites_unit"]
 
     def figure(name: str, value: str, unit: str = "", more: str = "") -> dict[str, str]:
@@ -177,35 +171,42 @@ def _rule(run: RunResult, texts: Texts) -> list[str]:
 
 
 def _count_table(run: RunResult, texts: Texts) -> dict[str, Any]:
-    cells = _cells(run)
+    cells, notes = indicator_cells(run), count_notes(run, texts)
     names = ("year", "total", "increase", "target", "achievement", "in_operation", "resolved", "districts")
-    rows, notes = [], []
+    rows = []
     for y in run.count["years"]:
         fy, begun = int(y["fiscal_year"]), y["state"] != "not-begun"
         cell = cells.get(fy)
-        marks = []
-        for note in y["footnotes"]:
-            if note[texts.lang] not in notes:
-                notes.append(note[texts.lang])
-            marks.append(f"*{notes.index(note[texts.lang]) + 1}")
+        total = "—" if y["total"] is None else f"{y['total']:,}"
         rows.append(
             [
                 _year(fy, texts),
-                ("—" if y["total"] is None else f"{y['total']:,}") + " ".join(marks),
+                f"{total} {notes.signs(fy)}".rstrip(),
                 (f"{y['increase']:+,}" if y["increase"] else "0") if begun else "—",
                 "—" if cell is None or cell["target"] is None else f"{cell['target']:,.0f}",
                 "—" if cell is None else str(cell["achievement_text"]),
                 f"{y['in_operation']:,}" if begun else "—",
                 f"{y['districts_resolved_confirmed']:,}" if begun else "—",
                 f"{y['districts_registered']:,}" if begun else "—",
+                _forecast(y),
             ]
         )
-    head = [texts[f"report.column.{name}"] for name in names]
-    return {"head": head, "aligns": ["l", *("n" for _ in names[1:])], "rows": rows, "notes": notes}
+    # Years after the sheet's last hold a forecast and nothing else.
+    for y in run.count["forecast_years"]:
+        rows.append([_year(int(y["fiscal_year"]), texts), *(["—"] * (len(names) - 1)), _forecast(y)])
+    head = [*(texts[f"report.column.{name}"] for name in names), texts["count_notes.forecast"]]
+    return {"head": head, "aligns": ["l", *("n" for _ in names)], "rows": rows, "notes": list(notes.notes)}
+
+
+def _forecast(year: dict[str, Any]) -> str:
+    """「（74）」: in brackets, so that nobody takes it for an actual; 「—」 where nothing is expected."""
+    if not year["forecast_site_ids"] or year["forecast_total"] is None:
+        return "—"
+    return f"（{year['forecast_total']:,}）"
 
 
 def _chart(run: RunResult, texts: Texts) -> str:
-    cells = _cells(run)
+    cells = indicator_cells(run)
     years = []
     for y in [*run.count["years"], *run.count["forecast_years"]]:
         fy = int(y["fiscal_year"])
@@ -213,7 +214,7 @@ def _chart(run: RunResult, texts: Texts) -> str:
         ahead = y["forecast_total"] if y["forecast_site_ids"] and y["forecast_total"] != total else None
         target = cells.get(fy, {}).get("target")
         years.append(ChartYear(fiscal.label(fy, texts.lang), total, target, ahead))
-    return line_chart(years, font="BIZ UDPGothic")
+    return line_chart(years, font="BIZ UDPGothic", forecast=texts["count_notes.forecast"])
 
 
 def _legend(run: RunResult, breaks: list[int], texts: Texts) -> list[dict[str, str]]:

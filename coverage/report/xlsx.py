@@ -10,6 +10,7 @@ from openpyxl import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from coverage.domain import fiscal
+from coverage.report.count_notes import count_notes, indicator_cells
 from coverage.report.wording import Texts, report_texts
 from coverage.report.workbook import PERCENT, WHOLE, add_sheet, put_table, without_clock
 from coverage.runs.result import RunResult
@@ -41,11 +42,7 @@ def report_xlsx(run: RunResult, *, lang: str = "ja") -> bytes:
 
 def _count(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
     sheet.title = texts["xlsx.count"]
-    table, lang = run.indicators["table"], texts.lang
-    cells: dict[int, dict[str, Any]] = {}
-    for row in table["rows"] if table else ():
-        if row["code"] == run.count["indicator"]:
-            cells = {int(c["fiscal_year"]): c for c in row["cells"]}
+    lang, cells, marked = texts.lang, indicator_cells(run), count_notes(run, texts)
     names = (
         "year",
         "western",
@@ -58,7 +55,7 @@ def _count(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
         "districts",
         "forecast",
     )
-    rows = []
+    rows: list[list[Any]] = []
     for y in run.count["years"]:
         fy = int(y["fiscal_year"])
         cell = cells.get(fy, {})
@@ -66,10 +63,23 @@ def _count(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
             [
                 fiscal.label(fy, lang), fy, y["total"], y["increase"], cell.get("target"), cell.get("achievement"),
                 y["in_operation"], y["districts_resolved_confirmed"], y["districts_registered"],
-                y["forecast_total"] if y["forecast_site_ids"] else None,
+                y["forecast_total"] if y["forecast_site_ids"] else None, marked.signs(fy),
             ]
         )  # fmt: skip
-    notes = [n[lang] for y in run.count["years"] for n in y["footnotes"]]
+    for y in run.count["forecast_years"]:
+        # Years after the sheet's last hold a forecast and nothing else.
+        if y["forecast_site_ids"]:
+            fy = int(y["fiscal_year"])
+            rows.append(
+                [
+                    fiscal.label(fy, lang),
+                    fy,
+                    *([None] * 7),
+                    y["forecast_total"],
+                    texts["count_notes.forecast_row"],
+                ]
+            )
+    notes = [f"*{i} {sentence}" for i, sentence in enumerate(marked.notes, 1)]
     opening = run.count["opening"]
     if opening is None:
         notes.append(texts["report.opening_missing"])
@@ -83,8 +93,9 @@ def _count(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
             )
         )
     notes.append(str(run.count["rule"][lang]))
-    formats = [None, "0", WHOLE, WHOLE, WHOLE, "0.00", WHOLE, WHOLE, WHOLE, WHOLE]
-    put_table(sheet, [texts[f"xlsx.column.{n}"] for n in names], rows, formats, notes)
+    formats = [None, "0", WHOLE, WHOLE, WHOLE, "0.00", WHOLE, WHOLE, WHOLE, WHOLE, None]
+    head = [*(texts[f"xlsx.column.{n}"] for n in names), texts["count_notes.mark"]]
+    put_table(sheet, head, rows, formats, notes)
 
 
 def _municipalities(sheet: Worksheet, run: RunResult, texts: Texts) -> None:

@@ -1,0 +1,79 @@
+"""Footnotes of the count by fiscal year, numbered once for pages, paper and workbook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from coverage.domain import fiscal
+from coverage.report.wording import Texts
+from coverage.runs.result import RunResult
+
+
+@dataclass(frozen=True)
+class CountNotes:
+    """``marks``: numbers of the notes (from 1) by fiscal year; ``notes``: the sentences in that order."""
+
+    marks: dict[int, tuple[int, ...]]
+    notes: tuple[str, ...]
+
+    def signs(self, fy: int) -> str:
+        """「注1 注2」 as it stands behind a year's value; "" without a note."""
+        return " ".join(f"*{number}" for number in self.marks.get(fy, ()))
+
+
+def count_notes(run: RunResult, texts: Texts) -> CountNotes:
+    """What a reader has to know about single years: frozen values, late entries, restatements, sites allocated to the
+    opening balance, and decided actuals that differ from the ledger's count. The same sentence has one number."""
+    cells = indicator_cells(run)
+    numbers: dict[str, int] = {}
+    marks: dict[int, tuple[int, ...]] = {}
+    for year in run.count["years"]:
+        fy = int(year["fiscal_year"])
+        said = [str(note[texts.lang]) for note in year["footnotes"]]
+        said += _allocated(run, fy, texts)
+        said += _decided(cells.get(fy), fy, texts)
+        marks[fy] = tuple(numbers.setdefault(sentence, len(numbers) + 1) for sentence in said)
+    return CountNotes(marks, tuple(numbers))
+
+
+def indicator_cells(run: RunResult) -> dict[int, dict[str, Any]]:
+    """Cells of the counted indicator by fiscal year; empty without a policy sheet."""
+    table = run.indicators["table"]
+    rows = [] if table is None else [r for r in table["rows"] if r["code"] == run.count["indicator"]]
+    return {int(cell["fiscal_year"]): cell for cell in rows[0]["cells"]} if rows else {}
+
+
+def _allocated(run: RunResult, fy: int, texts: Texts) -> list[str]:
+    opening = run.count["opening"]
+    if opening is None or int(opening["fiscal_year"]) != fy:
+        return []
+    sites = [v["site_id"] for v in run.count["verdicts"] if v["code"] == "in-opening-balance"]
+    if not sites:
+        return []
+    return [
+        texts(
+            "count_notes.allocated",
+            year=_year(fy, texts),
+            value=f"{opening['value']:,}",
+            n=f"{len(sites):,}",
+        )
+    ]
+
+
+def _decided(cell: dict[str, Any] | None, fy: int, texts: Texts) -> list[str]:
+    if cell is None or cell["actual_source"] != "decided" or cell["counted"] in (None, cell["actual"]):
+        return []
+    return [
+        texts(
+            "count_notes.decided",
+            year=_year(fy, texts),
+            value=cell[f"actual_text_{texts.lang}"],
+            source=cell["citation"] or "—",
+            counted=f"{cell['counted']:,}",
+        )
+    ]
+
+
+def _year(fy: int, texts: Texts) -> str:
+    return fiscal.label(fy, texts.lang)
