@@ -54,6 +54,8 @@ class Fields:
     """Columns that only tables have."""
     tables: Mapping[str, Mapping[str, Field]]
     """Columns of single tables that mean something else there."""
+    challenge: Mapping[str, Field]
+    """Properties of an open challenge, which no run holds."""
 
     def of_table(self, name: str, head: Sequence[str]) -> list[Field]:
         """The columns ``head`` of ``tables/<name>.csv``. KeyError for one that nobody has described."""
@@ -92,7 +94,7 @@ def fields() -> Fields:
         for name, kind in raw["kind"].items()
     }
     tables = {name: _read(columns) for name, columns in raw["tables"].items()}
-    return Fields(_read(raw["document"]), kinds, _read(raw["table"]), tables)
+    return Fields(_read(raw["document"]), kinds, _read(raw["table"]), tables, _read(raw["challenge"]))
 
 
 def _read(table: Mapping[str, Mapping[str, Any]]) -> dict[str, Field]:

@@ -7,29 +7,21 @@ who may see them, kept in memory by what it shows, and never written down.
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from threading import Lock
 from typing import Final
 
-from coverage import __version__, report
 from coverage.errors import NotFoundError
 from coverage.report.place import REGION, Place, geojson_bytes, municipalities_with_plans
 from coverage.report.wording import DEFAULT_LANGUAGE
-from coverage.runs.folder import CHECKSUMS
 from coverage.runs.result import RunResult
 from coverage.services.access import Action, Object, Principal, Resource, allowed, authorise
+from coverage.services.kept_files import kept_in_memory, kept_on_disk
 
 FORMATS: Final = ("geojson", "csv", "csv-metadata.json", "xlsx", "gpkg", "pdf")
 """Endings of the addresses, in the order in which they are listed."""
 SPOKEN: Final = ("xlsx", "pdf")
 """Formats whose words depend on ``lang``."""
-_MEMORY_BYTES: Final = 48 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +58,9 @@ def place_file(
     run.geojson_path(code, fy)
     spoken = lang if ending in SPOKEN else DEFAULT_LANGUAGE
     if plans and ending != "csv-metadata.json":
-        return _with_plans(run, code, ending, fy, spoken, plan_codes(run, code, principal))
+        codes = plan_codes(run, code, principal)
+        key = f"{code}.{ending}|{fy}|{spoken}|{','.join(sorted(codes))}"
+        return _sealed(kept_in_memory(run, key, lambda: _make(Place(run, code, fy, codes), ending, spoken)))
     if ending == "geojson":
         # The run's own file, byte for byte.
         return _sealed((run.folder / "geojson" / str(fy) / f"{code}.geojson").read_bytes())
@@ -109,6 +103,12 @@ def public_file(run: RunResult, code: str, ending: str, fiscal_year: int) -> Pla
     return _public(run, code, ending, fiscal_year, DEFAULT_LANGUAGE)
 
 
+def _public(run: RunResult, code: str, ending: str, fy: int, lang: str) -> PlaceFile:
+    return _sealed(
+        kept_on_disk(run, f"{fy}-{lang}/{code}.{ending}", lambda: _make(Place(run, code, fy), ending, lang))
+    )
+
+
 def _make(place: Place, ending: str, lang: str) -> bytes:
     """The bytes. Each format's module is imported when it is first asked for."""
     match ending:
@@ -138,130 +138,3 @@ def _make(place: Place, ending: str, lang: str) -> bytes:
 
 def _sealed(content: bytes) -> PlaceFile:
     return PlaceFile(content, hashlib.sha256(content).hexdigest())
-
-
-# ---------------------------------------------------------------------------------------------- what everybody may have
-
-
-def _public(run: RunResult, code: str, ending: str, fy: int, lang: str) -> PlaceFile:
-    path = _kept_folder(run) / f"{fy}-{lang}" / f"{code}.{ending}"
-    found = _read(path)
-    if found is None:
-        with _one_at_a_time(str(path)):
-            found = _read(path)
-            if found is None:
-                found = _make(Place(run, code, fy), ending, lang)
-                _keep(path, found)
-    return _sealed(found)
-
-
-def _read(path: Path) -> bytes | None:
-    """The kept file; None where there is none, or where it does not end with its own checksum."""
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return _in_memory.get(str(path))
-    body, digest = content[:-32], content[-32:]
-    return body if hashlib.sha256(body).digest() == digest else None
-
-
-def _keep(path: Path, content: bytes) -> None:
-    """Whole or not at all. A folder that cannot be written costs time, not the answer."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content + hashlib.sha256(content).digest())
-        os.replace(part, path)
-    except OSError:
-        _in_memory.put(str(path), content)
-
-
-def _kept_folder(run: RunResult) -> Path:
-    """Where made files of ``run`` lie: another folder when the run or the program that makes them is another."""
-    sums = run.folder / CHECKSUMS
-    stamp = sums.stat() if sums.is_file() else run.folder.stat()
-    return _kept_folder_of(run.folder, stamp.st_mtime_ns)
-
-
-@cache
-def _kept_folder_of(folder: Path, _changed: int) -> Path:
-    sums = folder / CHECKSUMS
-    sealed = sums.read_bytes() if sums.is_file() else str(_changed).encode("ascii")
-    key = hashlib.sha256(sealed + _program().encode("ascii")).hexdigest()[:16]
-    root = folder.parent / ".downloads"
-    for old in root.glob(f"{folder.name}-*"):
-        if old.name != f"{folder.name}-{key}":
-            shutil.rmtree(old, ignore_errors=True)
-    return root / f"{folder.name}-{key}"
-
-
-@cache
-def _program() -> str:
-    """A digest of what makes the files: with other code, words or templates there are other bytes."""
-    digest = hashlib.sha256(__version__.encode("ascii"))
-    root = Path(next(iter(report.__path__)))
-    for path in sorted(root.rglob("*")):
-        if path.suffix in {".py", ".toml", ".typ"}:
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-# ------------------------------------------------------------------------------------------------- what only some may have
-
-
-class _Memory:
-    """Files by key, the oldest dropped beyond a number of bytes."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._lock = Lock()
-        self._held: dict[str, bytes] = {}
-
-    def get(self, key: str) -> bytes | None:
-        with self._lock:
-            found = self._held.pop(key, None)
-            if found is not None:
-                self._held[key] = found
-            return found
-
-    def put(self, key: str, content: bytes) -> None:
-        with self._lock:
-            self._held[key] = content
-            while sum(map(len, self._held.values())) > self._limit and len(self._held) > 1:
-                del self._held[next(iter(self._held))]
-
-
-_in_memory: Final = _Memory(_MEMORY_BYTES)
-
-
-def _with_plans(
-    run: RunResult, code: str, ending: str, fy: int, lang: str, codes: frozenset[str]
-) -> PlaceFile:
-    key = f"{_kept_folder(run)}|{code}.{ending}|{fy}|{lang}|{','.join(sorted(codes))}"
-    with _one_at_a_time(key):
-        found = _in_memory.get(key)
-        if found is None:
-            found = _make(Place(run, code, fy, codes), ending, lang)
-            _in_memory.put(key, found)
-    return _sealed(found)
-
-
-_turns: Final[dict[str, tuple[Lock, list[int]]]] = {}
-_turns_lock: Final = Lock()
-
-
-@contextmanager
-def _one_at_a_time(key: str) -> Iterator[None]:
-    """Fifty readers who ask for a file that is not there yet cost one making of it."""
-    with _turns_lock:
-        lock, waiting = _turns.setdefault(key, (Lock(), [0]))
-        waiting[0] += 1
-    try:
-        with lock:
-            yield
-    finally:
-        with _turns_lock:
-            waiting[0] -= 1
-            if waiting[0] == 0:
-                del _turns[key]
-

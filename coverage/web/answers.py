@@ -19,6 +19,9 @@ from coverage.domain.municipality_code import five_digits
 from coverage.errors import InputError, NotFoundError
 from coverage.services import compute
 from coverage.services.access import ANONYMOUS, Action, Object, Principal, Resource, allowed
+from coverage.services.as_of import parse_as_of
+from coverage.services.downloads import MEDIA_TYPES
+from coverage.settings import Settings
 from coverage.web.app_context import web_context
 
 if TYPE_CHECKING:
@@ -26,23 +29,39 @@ if TYPE_CHECKING:
 
     from coverage.runs.result import RunResult
 
-GEOJSON: Final = "application/geo+json"
-PDF: Final = "application/pdf"
-XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-CSV: Final = "text/csv; charset=utf-8"
-"""Files carry a byte order mark, so that Excel reads them as UTF-8."""
+GEOJSON: Final = MEDIA_TYPES["geojson"]
+PDF: Final = MEDIA_TYPES["pdf"]
+XLSX: Final = MEDIA_TYPES["xlsx"]
+CSV: Final = MEDIA_TYPES["csv"]
+JSON: Final = MEDIA_TYPES["json"]
 _WORTH_ZIPPING: Final = 1000
+_PACKED: Final = (PDF, XLSX)
+"""Packed already."""
 
 
-def may(request: Request, kind: Object) -> bool:
-    """Whether the one who asks may see objects of ``kind``."""
+def who(request: Request) -> Principal:
+    """Who asks, as the gate in front found out; a visitor without a name where it did not."""
     principal = request.scope.get("state", {}).get("principal", ANONYMOUS)
-    return isinstance(principal, Principal) and allowed(principal, Action.VIEW, Resource(kind))
+    return principal if isinstance(principal, Principal) else ANONYMOUS
+
+
+def may(request: Request, kind: Object, municipality_code: str | None = None) -> bool:
+    """Whether the one who asks may see objects of ``kind`` (of a municipality)."""
+    return allowed(who(request), Action.VIEW, Resource(kind, municipality_code=municipality_code))
 
 
 def run_asked_for(request: Request, run_id: str | None = None) -> RunResult:
-    """The published run, or the one asked for where the reader may see it."""
+    """The published run; the one that was public at ``?as_of=``; or the one asked for where the reader may see it."""
     wanted = run_id if run_id is not None else request.query_params.get("run")
+    moment = request.query_params.get("as_of")
+    if moment is not None and run_id is None:
+        if wanted is not None:
+            raise InputError(
+                "run-and-as-of",
+                "run と as_of は同時に指定できません。どちらか一つにしてください。",
+                "'run' and 'as_of' cannot be given together; give one of them.",
+            )
+        return compute.run_as_of(web_context(), parse_as_of(moment))
     if wanted is not None and not may(request, Object.RUN):
         published = compute.chosen_run(web_context())
         if published.run_id != wanted:
@@ -80,18 +99,71 @@ def file_answer(request: Request, path: Path, media_type: str, name: str) -> Res
 
 
 def bytes_answer(request: Request, content: bytes, digest: str, media_type: str, name: str) -> Response:
+    """The bytes with an ETag, compressed where that is worth it; 304, and 206 for a part of them (RFC 9110).
+
+    GIS programs read parts: GDAL's /vsicurl/ opens a GeoPackage in place.
+    """
     # Weak: the server may compress the same content or not.
     tag = f'W/"{digest[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Disposition": disposition(request, name)}
+    headers = {
+        "ETag": tag,
+        "Content-Disposition": disposition(request, name),
+        "Accept-Ranges": "bytes",
+        **sharing(request),
+    }
     if tag in {t.strip() for t in request.headers.get("if-none-match", "").split(",")}:
         return Response(status_code=304, headers=headers)
-    if len(content) >= _WORTH_ZIPPING and media_type not in (PDF, XLSX):
-        headers["Vary"] = "Accept-Encoding"
+    part = _part_asked_for(request, len(content))
+    if part is not None:
+        if not part:
+            headers["Content-Range"] = f"bytes */{len(content)}"
+            return Response(status_code=416, headers=headers)
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{len(content)}"
+        return Response(
+            content[part.start : part.stop], status_code=206, media_type=media_type, headers=headers
+        )
+    if len(content) >= _WORTH_ZIPPING and media_type not in _PACKED:
+        headers["Vary"] = f"Accept-Encoding, {headers['Vary']}"
         if "gzip" in request.headers.get("accept-encoding", ""):
             # Compressed once and kept: fifty readers of one summary cost one compression.
             headers["Content-Encoding"] = "gzip"
             content = _zipped(digest, content)
     return Response(content, media_type=media_type, headers=headers)
+
+
+def sharing(request: Request) -> dict[str, str]:
+    """Who may keep the answer. What one with a name was given is for that one's own cache only (RFC 9111 §5.2.2.7).
+
+    Everything may be kept, but is to be asked for again: a published run is replaced at the same address.
+    """
+    settings = Settings.from_environment()
+    told_by = ["Authorization", "Cookie"]
+    if settings.auth == "proxy-header":
+        told_by.append(settings.user_header)
+    private = who(request) != ANONYMOUS or not settings.public_summaries
+    return {
+        "Cache-Control": "private, no-cache" if private else "no-cache",
+        "Vary": ", ".join(told_by),
+    }
+
+
+_RANGE: Final = re.compile(r"bytes=(?:([0-9]{1,15})-([0-9]{1,15})?|-([0-9]{1,15}))")
+
+
+def _part_asked_for(request: Request, size: int) -> range | None:
+    """The one part that ``Range`` names, empty where the content has no such part; None for the whole.
+
+    Several parts, other units and If-Range (our ETags are weak, so it never holds) get the whole, as RFC 9110 allows.
+    """
+    found = _RANGE.fullmatch(request.headers.get("range", "").replace(" ", ""))
+    if found is None or request.method != "GET" or "if-range" in request.headers:
+        return None
+    first, last, tail = found.groups()
+    if tail is not None:
+        return range(max(0, size - int(tail)), size)
+    if last is not None and int(last) < int(first):
+        return None
+    return range(int(first), min(size, int(last) + 1 if last is not None else size))
 
 
 class _Kept:
@@ -133,4 +205,4 @@ def disposition(request: Request, name: str) -> str:
 
 def json_answer(request: Request, value: dict[str, Any], name: str) -> Response:
     content = (json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode("utf-8")
-    return bytes_answer(request, content, hashlib.sha256(content).hexdigest(), "application/json", name)
+    return bytes_answer(request, content, hashlib.sha256(content).hexdigest(), JSON, name)

@@ -1,8 +1,6 @@
-"""HTTP routes beside the pages: the summaries at addresses that never change, the map page, the health check.
+"""HTTP routes beside the pages: the table of all of them, the map page, the health check, and the error answers.
 
-All of them read the published run (or ``?run=`` for those who may) through the use cases; none holds a rule. Answers
-carry an ETag and are compressed by the server. ``?fy=`` is a western fiscal year, ``?lang=`` the language of
-sentences, ``?download=1`` asks the browser to save.
+Addresses below ``/api/v1`` are in :mod:`coverage.web.download_routes`. None holds a rule: the use cases do.
 """
 
 from __future__ import annotations
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from coverage import __version__
@@ -22,22 +20,11 @@ from coverage.report.map_files import map_file
 from coverage.report.wording import language
 from coverage.services import compute, downloads
 from coverage.services.access import Object
-from coverage.web import challenge_routes
-from coverage.web.answers import (
-    CSV,
-    GEOJSON,
-    PDF,
-    XLSX,
-    bytes_answer,
-    file_answer,
-    fiscal_year_asked_for,
-    five_digits_of,
-    json_answer,
-    may,
-    run_asked_for,
-)
+from coverage.web import challenge_routes, download_routes
+from coverage.web.answers import bytes_answer, may, run_asked_for
 from coverage.web.app_context import web_context
 from coverage.web.documents import Documents, error_page
+from coverage.web.map_routes import ROUTES as MAP_ROUTES
 from coverage.web.security import Gate
 
 if TYPE_CHECKING:
@@ -57,81 +44,6 @@ def healthz(request: Request) -> Response:
     return JSONResponse(
         {"status": "ok", "run": run_id, "version": __version__}, headers={"Cache-Control": "no-store"}
     )
-
-
-def index(request: Request) -> Response:
-    """What can be fetched, with addresses, checksums, licences and credits."""
-    run = run_asked_for(request)
-    return json_answer(request, downloads.index_document(run, fiscal_year_asked_for(request)), "index.json")
-
-
-def municipalities_geojson(request: Request) -> Response:
-    """Every municipality's boundary with its figures."""
-    return _geojson(request, "municipalities")
-
-
-def region_geojson(request: Request) -> Response:
-    """Everything of the region: summaries, no-signal areas, districts, sites that may be shown."""
-    return _geojson(request, "region")
-
-
-def municipality_geojson(request: Request) -> Response:
-    """One municipality. Six digits with a right check digit redirect to the five-digit address for good."""
-    code = str(request.path_params["code"])
-    short = five_digits_of(code)
-    if short is not None:
-        query = f"?{request.url.query}" if request.url.query else ""
-        return RedirectResponse(f"/api/v1/municipalities/{short}.geojson{query}", status_code=308)
-    if not code.isdigit():
-        raise NotFoundError(
-            "municipality-not-found",
-            "市町コードは5桁の数字です。一覧は /api/v1/index.json にあります。",
-            "A municipality code has five digits; /api/v1/index.json lists them.",
-        )
-    return _geojson(request, code)
-
-
-def _geojson(request: Request, code: str) -> Response:
-    run = run_asked_for(request)
-    fy = run.check_fy(fiscal_year_asked_for(request))
-    return file_answer(
-        request, run.geojson_path(code, fy), GEOJSON, downloads.file_name(run, code, fy, "geojson")
-    )
-
-
-def _table(name: str) -> Callable[[Request], Response]:
-    """A route for one CSV table of the run."""
-
-    def table(request: Request) -> Response:
-        run = run_asked_for(request)
-        return file_answer(
-            request, downloads.table_path(run, name), CSV, downloads.file_name(run, name, None, "csv")
-        )
-
-    table.__name__ = f"{name}_csv"
-    table.__doc__ = f"``tables/{name}.csv`` of the run."
-    return table
-
-
-def report_pdf(request: Request) -> Response:
-    """The printed report on one fiscal year, A4."""
-    run = run_asked_for(request)
-    fy = run.check_fy(fiscal_year_asked_for(request))
-    content = downloads.report_file(
-        run, "pdf", fiscal_year=fy, lang=language(request.query_params.get("lang"))
-    )
-    digest = hashlib.sha256(content).hexdigest()
-    return bytes_answer(request, content, digest, PDF, downloads.file_name(run, "report", fy, "pdf"))
-
-
-def report_xlsx(request: Request) -> Response:
-    """The tables of the run as one workbook."""
-    run = run_asked_for(request)
-    content = downloads.report_file(
-        run, "xlsx", fiscal_year=None, lang=language(request.query_params.get("lang"))
-    )
-    digest = hashlib.sha256(content).hexdigest()
-    return bytes_answer(request, content, digest, XLSX, downloads.file_name(run, "tables", None, "xlsx"))
 
 
 def map_page(request: Request) -> Response:
@@ -192,15 +104,10 @@ def unknown_map(request: Request) -> Response:
 
 ROUTES: Final = [
     Route("/healthz", healthz),
-    Route("/api/v1/index.json", index),
-    Route("/api/v1/municipalities.geojson", municipalities_geojson),
-    Route("/api/v1/region.geojson", region_geojson),
-    Route("/api/v1/municipalities/{code}.geojson", municipality_geojson),
-    *(Route(f"/api/v1/{name}.csv", _table(name)) for name in downloads.TABLES),
-    Route("/api/v1/report.pdf", report_pdf),
-    Route("/api/v1/report.xlsx", report_xlsx),
+    *download_routes.ROUTES,
     *challenge_routes.ROUTES,
     Route("/api/{path:path}", unknown_api),
+    *MAP_ROUTES,
     Route("/map/{run}.html", map_page),
     Route("/map/{path:path}", unknown_map),
 ]
@@ -211,12 +118,14 @@ async def on_known_error(request: Request, error: CoverageGapError) -> Response:
     if request.url.path.startswith("/map/"):
         return error_page(error.http_status, error.code, ja=error.ja, en=error.en)
     message = error.text(language(request.query_params.get("lang")))
-    return JSONResponse({"error": {**error.as_dict(), "message": message}}, status_code=error.http_status)
+    body = {"error": {**error.as_dict(), "message": message}}
+    # What one may not have today another may, or the same one tomorrow.
+    return JSONResponse(body, status_code=error.http_status, headers={"Cache-Control": "no-store"})
 
 
 async def on_http_error(request: Request, error: HTTPException) -> Response:
     """Errors that Starlette raises itself: a method that an address does not take."""
-    if request.url.path.startswith("/api/"):
+    if request.url.path.startswith(("/api/", "/map-data/")):
         body = {
             "error": {
                 "code": f"http-{error.status_code}",
@@ -235,7 +144,7 @@ async def on_http_error(request: Request, error: HTTPException) -> Response:
 
 async def on_unexpected_error(request: Request, error: Exception) -> Response:
     """Nothing about the error leaves the server; the log has it."""
-    if request.url.path.startswith("/api/"):
+    if request.url.path.startswith(("/api/", "/map-data/")):
         ja, en = (
             "サーバーで問題が起きました。管理者に知らせてください。",
             "Something went wrong on the server; tell the administrator.",

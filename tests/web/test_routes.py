@@ -298,7 +298,7 @@ def test_an_answer_is_compressed_for_those_who_take_it_and_reads_the_same(client
     packed = client.get("/api/v1/region.geojson", headers={"accept-encoding": "gzip"})
     assert "content-encoding" not in plain.headers
     assert packed.headers["content-encoding"] == "gzip"
-    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding, Authorization, Cookie"
     assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 2
     assert packed.content == plain.content
     assert packed.headers["etag"] == plain.headers["etag"]
