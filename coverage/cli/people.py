@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from coverage.cli import options
-
-if TYPE_CHECKING:
-    from coverage.services.access import Object, Principal
 
 StoreUrl = Annotated[
     str | None,
@@ -40,41 +37,36 @@ def user(
     as_json: options.Json = False,
 ) -> None:
     """利用者に役割を与える・取り上げる・一覧 / Give a user a role, take it away, list users"""
-    from coverage.errors import InputError, NotFoundError
-    from coverage.services.access import Action, Object
-    from coverage.services.stores import open_context_store
-    from coverage.store.columns import Kind, join_key
+    from coverage.errors import InputError
+    from coverage.services import accounts
+    from coverage.services.stores import command_line_principal, open_context_store
 
-    by = _administrator(store, Action.VIEW if user_id is None else Action.MANAGE, Object.USER)
+    principal = command_line_principal(store)
     with open_context_store(None, store) as ledger:
-        if user_id is not None:
-            known = ledger.user(user_id)
-            if known is None and off:
-                raise NotFoundError(
-                    "user-not-found",
-                    f"利用者「{user_id[:40]}」は台帳にいません。",
-                    f'The user "{user_id[:40]}" is not in the ledger.',
-                )
-            if role is None and not off:
-                raise InputError(
-                    "role-missing",
-                    "役割を --role で指定してください。取り上げるときは --off です。",
-                    "Give the role by --role, or take it away by --off.",
-                )
-            held = ledger.get(Kind.USER, join_key([known.user_id])) if known is not None else None
-            ledger.set_user(
-                user_id,
-                role=role or known.role,
-                municipality_codes=tuple(code or (() if role else known.municipality_codes)),
-                active=not off,
-                note=note,
-                by=by.actor,
-                expected_version=0 if held is None else held.version,
+        if user_id is None:
+            found = [account.user for account in accounts.accounts(ledger, principal=principal)]
+        elif role is None and not off:
+            raise InputError(
+                "role-missing",
+                "役割を --role で指定してください。取り上げるときは --off です。",
+                "Give the role by --role, or take it away by --off.",
             )
-        users = [
-            {"user": u.user_id, "role": u.role, "codes": list(u.municipality_codes), "active": u.active}
-            for u in (ledger.records(Kind.USER) if user_id is None else (ledger.user(user_id),))
-        ]
+        else:
+            found = [
+                accounts.set_account(
+                    ledger,
+                    user_id,
+                    role=role,
+                    municipality_codes=code,
+                    active=not off,
+                    note=note,
+                    principal=principal,
+                )
+            ]
+    users = [
+        {"user": u.user_id, "role": u.role, "codes": list(u.municipality_codes), "active": u.active}
+        for u in found
+    ]
     _show(as_json, {"users": users}, users)
 
 
@@ -96,9 +88,8 @@ def token(
 ) -> None:
     """閲覧トークンを発行する（一度だけ表示）・取り消す・一覧 / Issue a read token (shown once), revoke, list"""
     from coverage.errors import InputError
-    from coverage.services.access import Action, Object
-    from coverage.services.stores import open_context_store
-    from coverage.store.columns import Kind
+    from coverage.services import accounts
+    from coverage.services.stores import command_line_principal, open_context_store
 
     if label is not None and revoke is not None:
         raise InputError(
@@ -106,20 +97,20 @@ def token(
             "発行と取消しは別々に行ってください。",
             "Issue and revoke one at a time.",
         )
-    listing = label is None and revoke is None
-    by = _administrator(store, Action.VIEW if listing else Action.MANAGE, Object.TOKEN)
-    secret = None
+    principal, secret, issued = command_line_principal(store), None, None
     with open_context_store(None, store) as ledger:
         if revoke is not None:
-            ledger.revoke_token(revoke, by=by.actor)
+            accounts.revoke_token(ledger, revoke, principal=principal)
         elif label is not None:
-            secret, issued = ledger.issue_token(
+            secret, issued = accounts.issue_token(
+                ledger,
                 label,
                 role=role,
                 municipality_codes=tuple(code or ()),
                 expires_on=expires.date() if expires else None,
-                by=by.actor,
+                principal=principal,
             )
+        wanted = revoke or (issued.token_id if issued is not None else None)
         tokens = [
             {
                 "id": t.token_id,
@@ -129,23 +120,13 @@ def token(
                 "expires": t.expires_on.isoformat() if t.expires_on else None,
                 "revoked": t.revoked,
             }
-            for t in ledger.records(Kind.READ_TOKEN)
-            if listing or t.token_id == (revoke or issued.token_id)
+            for t in accounts.tokens(ledger, principal=principal)
+            if wanted in (None, t.token_id)
         ]
     shown = {"tokens": tokens} | ({"secret": secret} if secret else {})
     _show(as_json, shown, tokens)
     if secret and not as_json:
         typer.echo(f"トークン（今だけ表示します） / the token, shown this once: {secret}")
-
-
-def _administrator(store: str | None, action: Any, kind: Object) -> Principal:
-    """Who types, if that person may. PermissionDeniedError otherwise."""
-    from coverage.services.access import Resource, authorise
-    from coverage.services.stores import command_line_principal
-
-    principal = command_line_principal(store)
-    authorise(principal, action, Resource(kind))
-    return principal
 
 
 def _show(as_json: bool, value: dict[str, Any], rows: list[dict[str, Any]]) -> None:

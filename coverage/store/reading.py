@@ -227,6 +227,16 @@ class Reading(ABC):
             )
         return tuple(entries)
 
+    def find_keys(self, kind: Kind, text: str, *, limit: int = 200) -> tuple[str, ...]:
+        """Keys of one kind that contain ``text``, in whatever case, in order; also of records that were taken out."""
+        escaped = text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+        sql = (
+            f"SELECT DISTINCT e.key FROM {TABLES[kind].name} e "
+            "WHERE LOWER(e.key) LIKE LOWER(:pattern) ESCAPE '!' ORDER BY e.key LIMIT :limit"
+        )
+        with self._read() as session:
+            return tuple(str(key) for (key,) in session.all(sql, {"pattern": f"%{escaped}%", "limit": limit}))
+
     def timeline(self, kind: Kind, key: str, *, as_of: AsOf = None) -> tuple[Versioned, ...]:
         """What holds from which day on, earliest first: the life-cycle of a site with the date of each step.
 
