@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from coverage.cli import options
+
+if TYPE_CHECKING:
+    from coverage.runs.result import RunResult
 
 
 def run(
@@ -36,6 +39,7 @@ def run(
         result = compute.compute_run(context, force=force, workers=workers, progress=progress)
     if publish:
         compute.publish_run(context, result.run_id, principal=command_line_principal(context.store_url))
+        _prepare(result, quiet=as_json)
     summary = compute.run_summary(result)
     if as_json:
         options.print_json(summary)
@@ -110,6 +114,15 @@ def clean(
     )
 
 
+def _prepare(run: RunResult, *, quiet: bool) -> None:
+    """The files that ``/api/v1`` offers, made now, so that the first reader does not wait for them."""
+    from coverage.cli.progress import terminal_progress
+    from coverage.services.downloads import prepare_files
+
+    with terminal_progress(quiet=quiet) as progress:
+        prepare_files(run, progress)
+
+
 def publish(
     run_id: Annotated[str, typer.Argument(help="計算結果の番号 / Run id")],
     runs: options.Runs = None,
@@ -121,6 +134,7 @@ def publish(
 
     context = AppContext.from_settings(runs=runs)
     result = compute.publish_run(context, run_id, principal=command_line_principal(context.store_url))
+    _prepare(result, quiet=False)
     typer.echo(f"公開しました / published: {result.run_id}")
 
 

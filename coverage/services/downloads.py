@@ -6,7 +6,7 @@ import csv
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -134,6 +134,17 @@ def listed_files(run: RunResult, fiscal_year: int | None = None) -> tuple[Listed
     fy = run.check_fy(fiscal_year)
     stamp = (run.folder / "run.json").stat().st_mtime_ns
     return _listed(run, fy, stamp)
+
+
+def prepare_files(run: RunResult, progress: Callable[[float, str], None]) -> int:
+    """Make every public file of the latest year before anybody asks for one; returns how many there are."""
+    places = {REGION: str(run.meta["region"]["name_ja"]), **municipality_names(run)}
+    for i, (code, name) in enumerate(places.items()):
+        progress(i / (len(places) + 1), f"{name} のファイル / files")
+        for ending in FORMATS:
+            public_file(run, code, ending, run.latest_fy)
+    progress(len(places) / (len(places) + 1), "報告書 / report")
+    return len(listed_files(run))
 
 
 @lru_cache(maxsize=32)

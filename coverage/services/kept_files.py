@@ -84,8 +84,10 @@ def _folder_of(folder: Path, _changed: int) -> Path:
     sealed = sums.read_bytes() if sums.is_file() else str(_changed).encode("ascii")
     key = hashlib.sha256(sealed + _program().encode("ascii")).hexdigest()[:16]
     root = folder.parent / FOLDER
-    for old in root.glob(f"{folder.name}-*"):
-        if old.name != f"{folder.name}-{key}":
+    for old in root.glob("*-*"):
+        run_id = old.name.rsplit("-", 1)[0]
+        if not (folder.parent / run_id).is_dir() or (run_id == folder.name and old.name != f"{run_id}-{key}"):
+            # Of a run that was removed, or made by another release.
             shutil.rmtree(old, ignore_errors=True)
     return root / f"{folder.name}-{key}"
 

@@ -7,7 +7,6 @@ who may see them, kept in memory by what it shows, and never written down.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -84,16 +83,6 @@ def plan_codes(run: RunResult, code: str, principal: Principal) -> frozenset[str
 def may_have_plans(principal: Principal, code: str) -> bool:
     """Whether :func:`place_file` of this municipality with ``plans`` would be given."""
     return allowed(principal, Action.DOWNLOAD, Resource(Object.PLANNED_SITE, municipality_code=code))
-
-
-def prepare(run: RunResult, progress: Callable[[float, str], None] = lambda _fraction, _text: None) -> int:
-    """Make every public file of the latest year, so that nobody waits for one; returns how many."""
-    codes = [REGION, *run.municipality_codes()]
-    for i, code in enumerate(codes):
-        progress(i / len(codes), code)
-        for ending in FORMATS[1:]:
-            _public(run, code, ending, run.latest_fy, DEFAULT_LANGUAGE)
-    return len(codes) * (len(FORMATS) - 1)
 
 
 def public_file(run: RunResult, code: str, ending: str, fiscal_year: int) -> PlaceFile:

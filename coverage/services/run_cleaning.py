@@ -110,5 +110,6 @@ def size_of(place: Path) -> int:
 def _needed(context: AppContext) -> set[str]:
     from coverage.services.planning import list_plans
 
-    published = {entry["run_id"] for entry in folder.publications(context.runs_folder)}
+    published = {entry.run_id for entry in folder.published_when(context.runs_folder)}
+    published |= {entry["run_id"] for entry in folder.publications(context.runs_folder)}
     return published | {str(plan["run_id"]) for plan in list_plans(context)}
