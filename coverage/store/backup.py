@@ -23,7 +23,7 @@ from coverage.store.audit import AuditReport, Head, read_anchors, write_anchor
 from coverage.store.canonical import instant_text, one_line
 from coverage.store.clock import Clock, utc_now
 from coverage.store.copying import copy_to_sqlite
-from coverage.store.locate import Location, open_store
+from coverage.store.locate import Location, folder_of_server, open_store
 from coverage.store.postgis import PostgisStore
 from coverage.store.protocol import BackupReceipt
 from coverage.store.sqlite import SqliteStore
@@ -32,10 +32,13 @@ _LOG = logging.getLogger(__name__)
 
 
 def anchor_log(location: Location, folder: Path | None = None) -> Path:
-    """Where the heads of a store are put down: beside the file, or in ``folder`` for a database server."""
+    """Where the heads of a store are put down: beside the file, or in ``folder`` for a database server.
+
+    Without a folder a server's are in :func:`coverage.store.locate.folder_of_server`.
+    """
     if location.path is not None and folder is None:
         return location.path.with_name(f"{location.path.stem}.heads.log")
-    return (folder or Path.cwd()) / f"{location.name}.heads.log"
+    return (folder or folder_of_server()) / f"{location.name}.heads.log"
 
 
 def backup(
@@ -113,7 +116,7 @@ def restore(
     """Put a backup in the place of a store, whole or not at all; the schema is then brought up to date.
 
     ``force`` replaces a ledger that is there; what was there is saved first, beside it (for a database server: in the
-    folder of ``log``, else the working directory). Restoring an older state is written to the anchor log, so that
+    folder of ``log``, else where :func:`anchor_log` puts its heads). Restoring an older state is written to the anchor log, so that
     ``verify-audit`` knows that the later part of the chain was given up on purpose.
 
     Raises NotFoundError, FileFormatError for a damaged backup, ConflictError when a ledger is there and ``force`` is
@@ -127,7 +130,7 @@ def restore(
         with SqliteStore(location.path, create=False, clock=clock) as restored:
             restored_head, restored_counts = restored.head(), dict(restored.counts())
     else:
-        folder = log.parent if log is not None else Path.cwd()
+        folder = log.parent if log is not None else folder_of_server()
         _restore_server(source, location, force=force, folder=folder, clock=clock)
         with PostgisStore(url, create=False, clock=clock) as server:
             restored_head, restored_counts = server.head(), dict(server.counts())
@@ -213,7 +216,7 @@ def _move_aside(target: Path, kept: Path) -> None:
 
 
 def _restore_server(source: Path, location: Location, *, force: bool, folder: Path, clock: Clock) -> None:
-    with PostgisStore(location.url, clock=clock) as server:
+    with PostgisStore(location.url, clock=clock, backup_dir=folder) as server:
         if server.head().seq > 0:
             if not force:
                 raise _exists(Path(location.name))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from coverage.errors import InputError
+from coverage.settings import Settings
 from coverage.store.clock import Clock, utc_now
 
 if TYPE_CHECKING:
@@ -53,6 +54,16 @@ class Location:
             "台帳の場所の書き方が違います。ファイル名、sqlite:///ファイル名、postgresql://利用者@ホスト/データベース のどれかにしてください。",
             "The store's place is not understood; give a file name, sqlite:///file or postgresql://user@host/database.",
         )
+
+
+def folder_of_server() -> Path:
+    """Where what belongs to the ledger of a database server is kept on this machine: backups and heads of the chain.
+
+    A file has a place beside it; a server has none, and the working folder is another one each time. So it is the
+    folder of COVERAGE_GAP_BACKUPS, else ``backups`` beside the runs folder.
+    """
+    settings = Settings.from_environment()
+    return settings.backups_folder or settings.runs_folder.resolve().parent / "backups"
 
 
 def open_store(

@@ -23,6 +23,7 @@ from coverage.store.clock import Clock, utc_now
 from coverage.store.columns import Kind
 from coverage.store.imports import Imports
 from coverage.store.journal import Journal
+from coverage.store.locate import folder_of_server
 from coverage.store.migrate import guards, latest_version, migrations, pending
 from coverage.store.people import People
 from coverage.store.protocol import Bounds
@@ -107,7 +108,7 @@ class PostgisStore(Imports, Journal, People):
         """Connect to ``postgresql://user@host/database`` (the password from PGPASSFILE or the URL).
 
         ``create`` makes the schema where the database has none, ``migrate`` brings it up to date; before that a backup
-        goes to ``backup_dir`` (None = the working directory) as a SQLite file.
+        goes to ``backup_dir`` (None = :func:`coverage.store.locate.folder_of_server`) as a SQLite file.
 
         Raises EnvironmentProblemError without the extra, StorageError when the server cannot be reached or refuses.
         """
@@ -123,7 +124,7 @@ class PostgisStore(Imports, Journal, People):
         self._label = parsed.database or "PostgreSQL"
         self._clock = clock
         self._busy_seconds = busy_seconds
-        self._backup_dir = backup_dir or Path.cwd()
+        self._backup_dir = backup_dir
         self._times = None
         self._current = {}
         self._closed = False
@@ -200,12 +201,13 @@ class PostgisStore(Imports, Journal, People):
         from coverage.store.copying import copy_to_sqlite
 
         stamp = instant_text(self._clock()).translate({ord(c): None for c in "-:."})
-        self._backup_dir.mkdir(parents=True, exist_ok=True)
-        target = self._backup_dir / f"{self.label}.schema-{version:04d}.{stamp}.sqlite"
         with self._read() as session:
             head = read_head(session)
             if head.seq > 0:
                 # An empty ledger, as between two migrations of a new one, has nothing to save.
+                folder = self._backup_dir or folder_of_server()
+                folder.mkdir(parents=True, exist_ok=True)
+                target = folder / f"{self.label}.schema-{version:04d}.{stamp}.sqlite"
                 copy_to_sqlite(session, target, version=version)
         return head
 

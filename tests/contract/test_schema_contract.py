@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from coverage.errors import NotFoundError, StorageError
-from coverage.store.backup import check_backup, restore
-from coverage.store.locate import open_store
+from coverage.store.backup import anchor_log, check_backup, restore
+from coverage.store.locate import Location, open_store
 from coverage.store.migrate import latest_version, migrations
 from coverage.store.postgis import MIGRATIONS, PostgisStore
 from coverage.store.protocol import Actor
@@ -55,6 +55,38 @@ def test_an_older_database_is_migrated_after_a_backup(tmp_path: Path, postgis_ur
         assert store.verify_audit([head]).ok
     saved = next(tmp_path.glob("*.schema-0001.*.sqlite"))
     assert check_backup(saved)[0] == head
+
+
+def test_a_servers_backups_and_heads_have_a_folder_beside_the_runs_and_never_the_working_folder(
+    tmp_path: Path, postgis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, state = tmp_path / "here", tmp_path / "state"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.delenv("COVERAGE_GAP_BACKUPS", raising=False)
+    monkeypatch.setenv("COVERAGE_GAP_RUNS", str(state / "runs"))
+    with PostgisStore(postgis_url, up_to=1) as old:
+        old.restate(2016, -1, reason="訂正", by=ADMIN)
+        head = old.head()
+    assert not state.exists(), "there was nothing to save in an empty ledger"
+    with open_store(postgis_url) as store:
+        assert store.schema_version == latest_version(MIGRATIONS)
+    (saved,) = (state / "backups").iterdir()
+    assert check_backup(saved)[0] == head
+    restore(saved, postgis_url, force=True)
+    assert len(list((state / "backups").glob("*.sqlite"))) >= 2, (
+        "what was there is saved before it is replaced"
+    )
+    assert anchor_log(Location.parse(postgis_url)).parent == state / "backups"
+    assert list(here.iterdir()) == []
+
+
+def test_a_folder_for_backups_that_is_set_is_the_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COVERAGE_GAP_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("COVERAGE_GAP_BACKUPS", str(tmp_path / "elsewhere"))
+    server = Location.parse("postgresql://app@db/mie")
+    assert anchor_log(server) == tmp_path / "elsewhere" / "mie.heads.log"
+    assert anchor_log(Location.parse(str(tmp_path / "a.sqlite"))) == tmp_path / "a.heads.log"
 
 
 def test_an_empty_database_is_not_taken_for_a_ledger(postgis_url: str) -> None:
