@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sqlite3
 from pathlib import Path
@@ -234,43 +233,3 @@ def test_a_new_site_needs_a_municipality(command, tmp_path):
     done = command("import-sites", path, "--json")
     assert (done.code, done.json["error"]["code"]) == (2, "municipality-unknown")
     assert "ACK" not in done.out
-
-
-def flat_list(towers: Path, to: Path) -> None:
-    """Sites and operators of the sample as the one flat list that an office keeps."""
-
-    def rows(name: str) -> list[dict[str, str]]:
-        with (towers / name).open(encoding="utf-8-sig", newline="") as stream:
-            return list(csv.DictReader(stream))
-
-    operators: dict[str, list[dict[str, str]]] = {}
-    for row in rows("site_operators.csv"):
-        operators.setdefault(row["site_id"], []).append(row)
-    flat = [{**site, **own} for site in rows("sites.csv") for own in operators.get(site["site_id"], [{}])]
-    columns = list(dict.fromkeys(c for row in flat for c in row if c not in ("recorded_at", "closed_on")))
-    with to.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, columns, extrasaction="ignore", restval="")
-        writer.writeheader()
-        writer.writerows(flat)
-
-
-def test_the_sample_story_by_files_gives_the_sample_series(command, tmp_path, project_dir, monkeypatch):
-    towers = project_dir / "data" / "towers"
-    region = project_dir / "data"
-    wanted = command("count", "--region", region, "--json").json
-    flat = tmp_path / "flat.csv"
-    flat_list(towers, flat)
-    for kind, file in (("sites", flat), ("districts", towers / "districts.geojson"), ("site-districts", towers / "site_districts.csv"), ("actuals", towers / "actuals.csv")):
-        done = command(f"import-{kind}", file, "--accept", "--json")
-        assert done.code == 0, done.out[-2000:] + done.err
-        assert done.json["rows_bad"] == 0, done.json["errors"][:3]
-        assert acknowledged(done)[1] == "accepted"
-    done = command("ledger", "opening", "2014", "68", "--source", "見本（架空）の開始値", "--decided-on", "2015-06-30")
-    assert done.code == 0, done.err
-    for site_id in ("MH-0207", "MH-0001", "MH-0128", "MH-0067", "MH-0111", "MH-0038", "MH-0132", "MH-0114"):
-        assert command("ledger", "allocate", site_id).code == 0
-    monkeypatch.setenv("COVERAGE_GAP_STORE", "ledger.sqlite")
-    got = command("count", "--region", region, "--json").json
-    keys = ("fiscal_year", "total", "cumulative_increase")
-    assert [[y[k] for k in keys] for y in got["years"]] == [[y[k] for k in keys] for y in wanted["years"]]
-    assert [y["total"] for y in got["years"] if y["fiscal_year"] in (2016, 2017, 2019)] == [71, 72, 73]
