@@ -123,6 +123,8 @@ def point_facts(
         "others": [],
     }
     if pixel is not None:
+        # To the centre of the pixel, whose level the raster holds: the two can then be compared.
+        x, y = (float(v) for v in grid.xy(np.array(pixel[0]), np.array(pixel[1])))
         facts |= _links(context, run, fy, (lat, lon, x, y), serving, operator, principal)
     return facts
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PAGES: Final = ("", "map", "progress", "indicators", "data", "challenges", "upload", "approvals", "planning")
 """Addresses of the pages below the root; the first is the root itself."""
 
-_RESERVED: Final = ("/_stcore", "/static", "/media", "/component", "/api", "/map/", "/healthz", "/app/")
+_RESERVED: Final = ("/_stcore", "/static", "/media", "/component", "/api", "/map/", "/map-data/", "/healthz", "/app/")
 _STYLE: Final = (
     'body{margin:0;background:#f4f6f8;color:#1d2a35;font:16px/1.8 "Noto Sans JP","Noto Sans CJK JP","Yu Gothic UI",'
     "Meiryo,sans-serif}main{max-width:640px;margin:12vh auto;padding:32px 40px;background:#fff;border-top:4px solid "

@@ -34,8 +34,8 @@ PAGE_POLICY: Final = (
     "base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
 )
 DATA_POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
-_DATA_PREFIXES: Final = ("/api/", "/healthz")
-_ASKED: Final = ("/api/", "/map/")
+_DATA_PREFIXES: Final = ("/api/", "/map-data/", "/healthz")
+_ASKED: Final = ("/api/", "/map/", "/map-data/")
 """Where an answer depends on who asks. Streamlit's own files are the same for everybody."""
 
 

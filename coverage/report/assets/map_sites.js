@@ -105,7 +105,7 @@ const siteLayer = (function () {
     },
   });
 
-  /* sites: [{at: [lat, lon], …}]; styleOf(site) → style or null (hidden); popupOf(site) → element. */
+  /* sites: [{at: [lat, lon], …}]; styleOf(site) → style or null (hidden); popupOf(site) → element, or null where it is shown elsewhere. */
   function create(map, sites, styleOf, popupOf) {
     const renderer = L.canvas({ pane: 'sites', padding: 0.3, tolerance: 6 });
     const group = L.layerGroup().addTo(map);
@@ -116,7 +116,10 @@ const siteLayer = (function () {
       let sign = made.get(site);
       if (!sign) {
         sign = new Sign(site.at, { renderer: renderer, pane: 'sites', radius: style.radius + 3 });
-        sign.open = function () { L.popup({ maxWidth: 300 }).setLatLng(site.at).setContent(popupOf(site)).openOn(map); };
+        sign.open = function () {
+          const content = popupOf(site);
+          if (content) L.popup({ maxWidth: 300 }).setLatLng(site.at).setContent(content).openOn(map);
+        };
         made.set(site, sign);
       }
       sign.options.sign = style;

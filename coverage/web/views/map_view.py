@@ -1,40 +1,61 @@
-"""地図: the run's map page in a frame of its own origin, and the same facts as a table below it."""
+"""地図: the live map, two of them side by side, and the same facts as a table below."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
 from coverage.domain import fiscal
 from coverage.runs.result import RunResult
-from coverage.services.access import Action, Object
-from coverage.web import frame
+from coverage.web import documents, frame
 from coverage.web.frame import Column, View
+from coverage.web.live_map.component import live_map
+from coverage.web.live_map.data import may_see_plans
 
-MAP_HEIGHT_PX = 660
+CHALLENGES: Final = "challenges"
+"""Address of the page where anybody files that there is no signal."""
 
 
 def show(view: View, run: RunResult) -> None:
     """The page."""
     region = str(run.meta["region"][f"name_{view.lang}"])
-    frame.head(view.text("map.title", region=region), view.texts["map.lede"])
-    plans = "&plans=1" if view.may(Action.VIEW, Object.PLANNED_SITE) else ""
-    address = f"/map/{run.run_id}.html?lang={view.lang}{plans}"
-    st.iframe(address, height=MAP_HEIGHT_PX, alt=view.text("map.alt", region=region))
-    st.markdown(f"[{view.texts['map.open']}]({address})")
+    frame.head(view.text("map.title", region=region), view.texts["map_view.lede"])
+    plans = may_see_plans(run, view.principal)
+    live_map(
+        {
+            "lang": view.lang,
+            "plans": plans,
+            "challenges": CHALLENGES in documents.PAGES,
+            "problem": view.texts["map_view.problem"],
+            "sides": [{"base": f"/map-data/{run.run_id}"}],
+        },
+        key="live-map",
+    )
+    labels = {fy: fiscal.label(fy, view.lang) for fy in run.fiscal_years}
     st.subheader(view.texts["map.table"], anchor=False)
     st.caption(view.texts["map.table_note"])
-    labels = {fy: fiscal.label(fy, view.lang) for fy in run.fiscal_years}
-    fy = st.selectbox(
-        view.texts["map.year"],
-        options=list(reversed(run.fiscal_years)),
-        format_func=lambda year: labels[year],
-        key="map-table-year",
-        width=260,
+    fy = int(
+        st.selectbox(
+            view.texts["map.year"],
+            options=list(reversed(run.fiscal_years)),
+            format_func=lambda year: labels[year],
+            key="map-table-year",
+            width=260,
+        )
     )
-    _table(view, run, int(fy))
+    _table(view, run, fy)
+    _keep(view, run, fy, plans=plans)
+
+
+def _keep(view: View, run: RunResult, fy: int, *, plans: bool) -> None:
+    """Links to what can be kept: the map as one file, and the year's picture."""
+    more = "&plans=1" if plans else ""
+    page = f"/map/{run.run_id}.html?lang={view.lang}{more}"
+    picture = f"/map-data/{run.run_id}/still.png?fy={fy}&lang={view.lang}&download=1"
+    label = view.text("map_view.picture", year=fiscal.label(fy, view.lang))
+    st.markdown(f"[{view.texts['map_view.print']}]({page})  \n[{label}]({picture})")
 
 
 def _table(view: View, run: RunResult, fy: int) -> None:
