@@ -198,8 +198,18 @@ class IndicatorSet(_Table):
         return plain
 
 
-def parse_indicator_set(text: str) -> IndicatorSet:
-    """The set written in ``text`` (TOML). Raises InputError "indicators-file-invalid" that names the place."""
+def parse_indicator_set(text: str, *, readings: Mapping[str, str] | None = None) -> IndicatorSet:
+    """The set written in ``text`` (TOML), with ``readings`` (code → id) in force instead of the file's own.
+
+    Raises InputError "indicators-file-invalid" that names the place, NotFoundError for an unknown code or reading.
+    """
+    found = _parsed(text)
+    for code, reading in (readings or {}).items():
+        found = found.with_reading(code, reading)
+    return found
+
+
+def _parsed(text: str) -> IndicatorSet:
     try:
         return IndicatorSet.model_validate(tomllib.loads(text, parse_float=Decimal))
     except tomllib.TOMLDecodeError as error:

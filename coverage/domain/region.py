@@ -170,6 +170,8 @@ class CountingConfig(_Table):
     achievement_cap: float | None = 1.0
     lower_is_better: Literal["target_over_actual", "none"] = "target_over_actual"
     achievement_classes: list[float] = [1.0, 0.85, 0.70]
+    readings: dict[str, str] = Field(default_factory=dict)
+    """Indicator code → id of the reading in force instead of the one that the policy sheet names."""
 
 
 class PlanningConfig(_Table):

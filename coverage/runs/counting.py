@@ -36,7 +36,9 @@ def current_ledger(ledger: Ledger) -> Ledger:
     known = known_ledger(ledger)
     return Ledger(
         sites=tuple(known.sites.values()),
-        site_operators=tuple(row for rows in known.operators.values() for row in rows if row.site_id in known.sites),
+        site_operators=tuple(
+            row for rows in known.operators.values() for row in rows if row.site_id in known.sites
+        ),
         site_districts=tuple(row for rows in known.links.values() for row in rows),
         districts=tuple(row for rows in known.districts.values() for row in rows),
         opening_balances=ledger.opening_balances,
@@ -84,7 +86,9 @@ class CountTables:
         self._ledger = data.ledger
         self._known: KnownLedger = known_ledger(data.ledger)
         self._sheet: IndicatorSet | None = (
-            parse_indicator_set(data.indicators_toml) if data.indicators_toml else None
+            parse_indicator_set(data.indicators_toml, readings=data.config.counting.readings)
+            if data.indicators_toml
+            else None
         )
         planned = [s.planned_fy for s in self._known.sites.values() if s.planned_fy is not None]
         last = max([*data.config.fiscal_years, *planned])
@@ -163,9 +167,7 @@ class CountTables:
         """Counted masts up to the year by municipality, without the opening balance."""
         return self.result.year(fy).by_municipality
 
-    def site_rows(
-        self, sole: Mapping[str, float | None], gain: Mapping[str, float], fy: int
-    ) -> list[Row]:
+    def site_rows(self, sole: Mapping[str, float | None], gain: Mapping[str, float], fy: int) -> list[Row]:
         """Rows of ``sites.csv``; ``sole`` and ``gain``: residents by site id (docs/run-format.md)."""
         day = fiscal.last_day(fy)
         rows: list[Row] = []
@@ -183,7 +185,8 @@ class CountTables:
                 "district_ids": ";".join(links),
             }
             operators = sorted(
-                self._known.operators.get(site_id, ()), key=lambda r: (r.operator, r.band or "", r.azimuth_deg or 0.0)
+                self._known.operators.get(site_id, ()),
+                key=lambda r: (r.operator, r.band or "", r.azimuth_deg or 0.0),
             )
             for row in operators:
                 rows.append(

@@ -42,11 +42,23 @@ class AppContext:
         )
 
     @cached_property
-    def config(self) -> RegionConfig:
-        """``region.toml``, validated; RegionError where it is wrong."""
+    def file_config(self) -> RegionConfig:
+        """``region.toml`` as it is, validated; RegionError where it is wrong."""
         from coverage.readers.region import load_config
 
         return load_config(self.region_folder)
+
+    @cached_property
+    def config(self) -> RegionConfig:
+        """``region.toml`` with the rules of the count that an administrator corrected in the ledger, where there is one.
+
+        RegionError where the file is wrong, InputError "setting-invalid" where a correction is.
+        """
+        if self.store_url is None:
+            return self.file_config
+        from coverage.services.rules import counting_in_force
+
+        return self.file_config.model_copy(update={"counting": counting_in_force(self)})
 
     @cached_property
     def region(self) -> RegionData:

@@ -32,7 +32,7 @@ def count_series(
     region = ledger_of(context)
     return count(
         region.ledger,
-        rule=context.config.counting,
+        rule=region.config.counting,
         fiscal_years=years,
         as_of=known_at,
         valid_on=_day("valid-on", valid_on),
@@ -94,14 +94,15 @@ def indicator_figures(context: AppContext) -> dict[str, Any]:
             "この地域には指標の表（indicators）がありません。region.toml の [layers.indicators] に加えてください。",
             "This region has no indicator sheet; add [layers.indicators] to region.toml.",
         )
-    sheet = parse_indicator_set(region.indicators_toml)
-    counted = count(region.ledger, rule=context.config.counting, fiscal_years=list(sheet.fiscal_years))
+    rule = region.config.counting
+    sheet = parse_indicator_set(region.indicators_toml, readings=rule.readings)
+    counted = count(region.ledger, rule=rule, fiscal_years=list(sheet.fiscal_years))
     table = indicator_table(
         sheet,
         region.ledger.actuals,
         counted=counted.for_indicators(),
-        counted_indicator=context.config.counting.indicator,
-        rule=AchievementRule.from_config(context.config.counting),
+        counted_indicator=rule.indicator,
+        rule=AchievementRule.from_config(rule),
     )
     return {"sheet": sheet.model_dump(mode="json"), "table": table.as_dict()}
 

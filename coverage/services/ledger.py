@@ -42,7 +42,7 @@ def ledger_of(context: AppContext) -> RegionData:
         return _load(context, wanted)
     region = _load(context, ["indicators"] if named.indicators is not None else [])
     with open_context_store(context) as store:
-        return replace(region, ledger=store.ledger(versions=True))
+        return replace(region, config=context.config, ledger=store.ledger(versions=True))
 
 
 def region_of(context: AppContext) -> LedgerSource:
@@ -64,7 +64,7 @@ def region_of(context: AppContext) -> LedgerSource:
     )
     mergers = {**region.config.municipality_mergers, **ledger.municipality_mergers}
     return LedgerSource(
-        replace(region, ledger=replace(ledger, municipality_mergers=mergers), layers=(*region.layers, record)),
+        replace(region, config=context.config, ledger=replace(ledger, municipality_mergers=mergers), layers=(*region.layers, record)),
         head.hash,
         replace(history, municipality_mergers=mergers),
     )
