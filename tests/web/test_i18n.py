@@ -14,7 +14,7 @@ from coverage.web.wording import web_texts
 WEB = Path(next(iter(coverage.web.__path__)))
 # Names that the code puts together at run time: prefix → where the endings come from.
 COMPOSED = (
-    "better.", "live.", "chart.", "data.report_", "data.summary_", "data.table_", "difference.changed", "difference.new", "error.", "findings.",
+    "better.", "live.", "chart.", "data.language_", "data.note_", "data.table_", "difference.changed", "difference.new", "error.", "findings.",
     "grade.", "import.", "indicators.activity", "indicators.directions", "indicators.issues", "indicators.prefecture", "kind.", "layer.",
     "page.approvals", "page.upload", "record.", "role.", "source.", "state.", "understood.", "upload.errors", "upload.kind_",
     "upload.notices", "upload.warnings", "verdict.",

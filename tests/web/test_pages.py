@@ -109,7 +109,8 @@ def test_data_shows_an_address_for_every_municipality_and_a_command_that_fetches
     words = _words(_open("data"))
     for code in ("99201", "99202", "99301"):
         assert f"<code>/api/v1/municipalities/{code}.geojson</code>" in words
-    assert "curl -OJ" in words
+    assert "curl --fail --output '99201.geojson' 'http://127.0.0.1:8501/api/v1/municipalities/99201.geojson?fy=2018'" in words
+    assert "curl --fail --output SHA256SUMS 'http://127.0.0.1:8501/api/v1/SHA256SUMS?fy=2018'" in words
     assert "CC BY 4.0" in words
 
 
