@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from coverage.cli import options
 from coverage.cli.options import Json, print_json
 
 app = typer.Typer(
@@ -82,6 +83,18 @@ def solve(
     if years:
         answer["years"] = [years[year] for _, year in result.plan]
     print_json(answer)
+
+
+@app.command("rules")
+def rules(
+    shipped: Annotated[bool, typer.Option("--shipped", help="同梱の表（写して直すもと） / The table as shipped, to copy and edit")] = False,
+    region: options.Region = None,
+) -> None:
+    """補助の負担割合の表を示す（subsidy-rules.toml、なければ同梱） / The table of subsidy rules in use"""
+    from coverage.services import planning
+    from coverage.services.context import AppContext
+
+    typer.echo(planning.subsidy_rules_text(AppContext.from_settings(region=region), shipped=shipped))
 
 
 @app.command("verify")

@@ -9,32 +9,57 @@ import typer
 
 from coverage.cli import options
 
+REASONS = {
+    "beyond-limit": "上限を超えた分", "excluded-area": "立地できない区域", "no-terrain-data": "標高データなし",
+    "nobody-near": "近くに人なし", "outside-region": "区域外", "outside-terrain": "標高データの外", "sea": "海",
+    "too-close": "近すぎ", "too-steep": "急斜面",
+}  # fmt: skip
+
 
 def make(
     budget: Annotated[int | None, typer.Option("--budget", help="予算（県の負担額、円） / Budget: the prefecture's yen")] = None,
     years: Annotated[
-        str | None, typer.Option("--years", help="年度別の予算 2020=30000000,2021=30000000（1〜31は平成） / Budget by fiscal year")
+        str | None, typer.Option("--years", help="年度別の予算 2027=30000000,2028=30000000（1〜31は平成） / Budget by fiscal year")
     ] = None,
     sites: Annotated[int | None, typer.Option("--sites", min=0, help="箇所数の上限 / At most so many sites")] = None,
     objective: Annotated[str, typer.Option("--objective", help="people | households | shelters")] = "people",
     operator: Annotated[str, typer.Option("--operator", help="載せる事業者（既定は先頭） / Operator on the new masts")] = "",
-    cost: Annotated[int, typer.Option("--site-cost", min=0, help="一局の総事業費（円） / Total cost of one site")] = 30_000_000,
+    baseline: Annotated[
+        str, typer.Option("--baseline", help="建つものとする局 in-service | decided | planned / Sites that are taken as standing")
+    ] = "decided",
+    cost: Annotated[
+        int | None, typer.Option("--site-cost", min=0, help="新設一局の総事業費（円、既定は region.toml） / Total cost of a new site")
+    ] = None,
+    joint_cost: Annotated[
+        int | None, typer.Option("--joint-cost", min=0, help="既設局への相乗りの総事業費（円） / Total cost of joining a mast")
+    ] = None,
+    joining: Annotated[
+        int, typer.Option("--operators-joining", min=1, help="一緒に参画する事業者の数（単独は1） / Operators that join together")
+    ] = 1,
     band: Annotated[str | None, typer.Option("--band", help="周波数帯（既定は事業者の先頭） / Band")] = None,
     height: Annotated[float | None, typer.Option("--height", min=1.0, help="アンテナの地上高（m） / Antenna above ground")] = None,
     own: Annotated[Path | None, typer.Option("--own", help="担当者の候補地（CSV: name,lat,lon） / Your own candidates")] = None,
-    force: Annotated[list[str] | None, typer.Option("--force", help="必ず入れる候補地の番号 / Candidate to force in")] = None,
-    exclude: Annotated[list[str] | None, typer.Option("--exclude", help="外す候補地の番号 / Candidate to leave out")] = None,
+    force: Annotated[
+        list[str] | None, typer.Option("--force", help="必ず入れる候補地（番号・名前・緯度,経度） / Candidate to force in")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option("--exclude", help="外す候補地（番号・名前・緯度,経度） / Candidate to leave out")
+    ] = None,
     margin: Annotated[float, typer.Option("--margin", help="受信レベルの余裕（dB） / Margin above the signal edge")] = 0.0,
     candidates: Annotated[int, typer.Option("--candidates", min=1, help="候補地の数の上限 / At most so many candidates")] = 400,
+    spacing: Annotated[float, typer.Option("--spacing", min=1.0, help="候補地の間隔（m） / Distance between candidates")] = 400.0,
     time_limit: Annotated[float, typer.Option("--time", min=0.1, help="最適化の上限時間（秒） / Time limit of the solver")] = 60.0,
     gap: Annotated[float, typer.Option("--gap", min=0.0, max=1.0, help="この差で打ち切る / Stop at this relative gap")] = 0.0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="乱数の種 / Seed")] = 1,
     alternatives: Annotated[int, typer.Option("--alternatives", min=0, help="代替案の数 / Further near-optimal plans")] = 3,
     epsilon: Annotated[float, typer.Option("--epsilon", min=0.0, max=1.0, help="代替案が上界を下回ってよい割合 / Share below the bound")] = 0.02,
     distance: Annotated[int, typer.Option("--distance", min=1, help="代替案どうしで違う箇所数 / Sites that differ at least")] = 1,
-    pareto: Annotated[str, typer.Option("--pareto", help="二つめの目的（households など） / Second objective of a front")] = "",
+    pareto: Annotated[
+        str, typer.Option("--pareto", help="二つめの目的（households など、cost は予算ごと） / Second objective of a front, or cost")
+    ] = "",
     draws: Annotated[int, typer.Option("--draws", min=0, help="不確かさの試行回数 / Draws of the radio model's error")] = 0,
     threshold_error: Annotated[float, typer.Option("--threshold-error", min=0.0, help="しきい値の標準偏差（dB） / Sigma of the threshold")] = 2.0,
+    back_test: Annotated[bool, typer.Option("--back-test", help="過ぎた年度で試算する / Try years that are over")] = False,
     progress_file: Annotated[Path | None, typer.Option("--progress-file", help="途中経過を書くファイル / File to write progress to")] = None,
     run_id: Annotated[str | None, typer.Option("--run", help="計算結果の番号（既定は公開中） / Run id")] = None,
     region: options.Region = None,
@@ -46,13 +71,15 @@ def make(
     from coverage.cli.progress import FileProgress, terminal_progress
     from coverage.services import planning
     from coverage.services.context import AppContext
+    from coverage.services.plan_options import read_places
 
     request = planning.PlanRequest(
         budget_yen=budget, year_budgets=_years(years), sites=sites, objective=objective, operator=operator,
-        site_cost_yen=cost, margin_db=margin, max_candidates=candidates, time_limit_s=time_limit, gap=gap, seed=seed,
+        baseline=baseline, site_cost_yen=cost, joint_cost_yen=joint_cost, operators_joining=joining, margin_db=margin,
+        max_candidates=candidates, spacing_m=spacing, time_limit_s=time_limit, gap=gap, seed=seed,
         alternatives=alternatives, epsilon=epsilon, distance=distance, pareto=pareto, draws=draws,
-        threshold_error_db=threshold_error, band=band, height_m=height, own=_own(own),
-        forced=tuple(force or ()), excluded=tuple(exclude or ()),
+        threshold_error_db=threshold_error, band=band, height_m=height, own=() if own is None else read_places(own),
+        forced=tuple(force or ()), excluded=tuple(exclude or ()), back_test=back_test,
     )  # fmt: skip
     context = AppContext.from_settings(region=region, layers=layers, runs=runs)
     with terminal_progress(quiet=as_json) as bar:
@@ -97,16 +124,23 @@ def _lines(plan: dict[str, Any]) -> list[str]:
     estimate = "（推計）" if plan["estimated"] else ""
     fictional = "（見本・架空）" if plan["region"]["fictional"] else ""
     cost = plan["cost"]
+    left = "、".join(f"{REASONS.get(reason, reason)} {n}" for reason, n in plan["left_out"].items())
     lines = [
-        f"計画 {plan['plan_id']}  {plan['region']['name_ja']}{fictional}{estimate}  候補地 {plan['candidates']}",
+        f"計画 {plan['plan_id']}  {plan['region']['name_ja']}{fictional}{estimate}  候補地 {plan['candidates']}"
+        + (f"（除外: {left}）" if left else ""),
         plan["statement"]["ja"],
         f"費用: 国 {cost['state_yen']:,} 円、県 {cost['prefecture_yen']:,} 円、市町 {cost['municipality_yen']:,} 円、"
         f"事業者 {cost['operators_yen']:,} 円（計 {cost['total_yen']:,} 円）",
     ]
+    for site in plan["baseline"]["sites"]:
+        mark = "、推計" if site["estimated"] else ""
+        reach = f"{site['people']:,.0f} 人" if site["reach_known"] else "到達は不明（標高データの外）"
+        lines.append(f"  決まっている局 {site['name']}（{site['status']}{mark}）: {reach}")
     lines += [f"  {i}. {s['ja']}" for i, s in enumerate(plan["sites"], 1)]
     for row in plan["indicator"]:
         value = "開始値未登録" if row["forecast"] is None else f"{row['forecast']} 基"
-        lines.append(f"整備数の見込み {row['fiscal_year']}年度: {value}（+{row['added']}、予測）")
+        base = "" if row["base"] is None else f"台帳の見込み {row['base']}、"
+        lines.append(f"整備数の見込み {row['fiscal_year']}年度: {value}（{base}この計画 +{row['added']}、予測）")
     lines += _further(plan)
     lines.append(f"証明書 / certificate: {plan['folder']}/certificate.json")
     return lines
@@ -130,33 +164,6 @@ def _further(plan: dict[str, Any]) -> list[str]:
         lines.append(f"不確かさ（{doubt['draws']} 回）: P10 {own['p10']:,.0f}、P50 {own['p50']:,.0f}、P90 {own['p90']:,.0f}")
         lines.append("どの試行でもほぼ選ばれる箇所: " + ("、".join(s["name"] for s in doubt["robust"]) or "なし"))
     return lines
-
-
-def _own(path: Path | None) -> tuple[tuple[str, float, float], ...]:
-    """Places of a CSV file with the columns name, lat, lon (degrees). InputError names the row that cannot be read."""
-    import csv
-    import math
-
-    from coverage.errors import InputError
-
-    if path is None:
-        return ()
-    places: list[tuple[str, float, float]] = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for row in csv.DictReader(file):
-                lat, lon = float(row["lat"]), float(row["lon"])
-                if not (math.isfinite(lat) and math.isfinite(lon)):
-                    raise ValueError("not finite")
-                places.append((row["name"].strip(), lat, lon))
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as problem:
-        row_number = len(places) + 1
-        raise InputError(
-            "plan-own-unreadable",
-            f"候補地の一覧「{path.name}」の {row_number} 行目を読めません。見出し name,lat,lon の UTF-8 の CSV にしてください。",
-            f"Row {row_number} of '{path.name}' cannot be read; give UTF-8 CSV with the columns name, lat, lon.",
-        ) from problem
-    return tuple(places)
 
 
 def _years(text: str | None) -> tuple[tuple[int, int], ...]:

@@ -14,7 +14,7 @@ from coverage.domain.distinct_sites import distance_m
 from coverage.domain.ledger import Funding, Ledger, Purpose, Site, SiteDistrict, SiteOperator, Status
 from coverage.errors import InputError
 from coverage.services.access import Action, Object, Principal, Resource, authorise
-from coverage.services.plan_documents import EXISTING
+from coverage.services.plan_request import EXISTING
 from coverage.store.events import Change, change_of
 from coverage.store.protocol import Store
 from coverage.store.records import ImportState
@@ -141,8 +141,11 @@ def _change(record: Site | SiteOperator | SiteDistrict, row: int) -> Change:
 
 
 def _mast(planned: Mapping[str, Any], ledger: Ledger) -> Site:
-    """The standing mast that a plan joins: the nearest in service within a metre or two."""
+    """The standing mast that a plan joins: the one that it names, or the nearest in service within a metre or two."""
     standing = [s for s in ledger.sites if s.status is Status.IN_SERVICE]
+    named = next((s for s in standing if s.site_id == planned.get("mast_id")), None)
+    if named is not None:
+        return named
     found = min(standing, key=lambda s: _metres(s, planned["lat"], planned["lon"]), default=None)
     if found is None or _metres(found, planned["lat"], planned["lon"]) > 2.0:
         raise InputError(

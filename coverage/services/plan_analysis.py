@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coverage.domain.money import sum_by_payer
 from coverage.plan.alternatives import Alternative, find_alternatives, marginal_values
 from coverage.plan.feasibility import Choice
 from coverage.plan.instance import Instance
-from coverage.plan.pareto import pareto_front
+from coverage.plan.pareto import budget_front, pareto_front
 from coverage.plan.solve import PlanResult
 from coverage.plan.uncertainty import Percentiles, draw_reach, plan_over_draws
 from coverage.services.plan_ground import Ground, PlanRequest, error_sigmas_db
@@ -27,6 +26,9 @@ FURTHER_SITES = 10
 LONGEST_S = 30.0
 """Longest search for further plans, and for the front, in seconds; never longer than the solver's own limit."""
 FRONT_POINTS = 12
+COST = "cost"
+FRONT_EIGHTHS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12)
+"""Budgets of a front of cost, in eighths of the planner's."""
 
 
 def analysis(
@@ -41,7 +43,9 @@ def analysis(
     progress(0.0, "代替案 / alternatives")
     out["alternatives"] = _alternatives(ground, request, result)
     progress(0.4, "二つの目的 / two objectives")
-    out["pareto"] = _pareto(ground, request, result.instance) if request.pareto else None
+    out["pareto"] = None
+    if request.pareto:
+        out["pareto"] = _cost_front(ground, request, result) if request.pareto == COST else _pareto(ground, request, result.instance)
     progress(0.6, "不確かさ / uncertainty")
     out["uncertainty"] = (
         _uncertainty(ground, request, result, lambda done: progress(0.6 + 0.4 * done / request.draws, "不確かさ / uncertainty"))
@@ -73,8 +77,7 @@ def _alternatives(ground: Ground, request: PlanRequest, result: PlanResult) -> d
 def _alternative(ground: Ground, result: PlanResult, other: Alternative) -> dict[str, Any]:
     scale = result.instance.weight_scale
     change = _counts(other.served_change, scale)
-    cost = sum_by_payer([ground.money[j] for j, _ in other.plan])
-    best_cost = sum_by_payer([ground.money[j] for j, _ in result.plan])
+    cost, best_cost = ground.cost(other.plan), ground.cost(result.plan)
     cost_change = {payer: cost[payer] - best_cost[payer] for payer in cost}
     gained, given_up = ([_named(ground, j) for j in sites] for sites in (other.gained_sites, other.given_up_sites))
     return {
@@ -143,13 +146,45 @@ def _pareto(ground: Ground, request: PlanRequest, instance: Instance) -> dict[st
             {
                 "first": p.first / scale,
                 "second": p.second / scale,
-                "cost": sum_by_payer([ground.money[j] for j, _ in p.plan]),
+                "cost": ground.cost(p.plan),
                 "proven": p.proven,
                 "sites": [_named(ground, j) for j, _ in p.plan],
             }
             for p in front.points
         ],
     }
+
+
+def _cost_front(ground: Ground, request: PlanRequest, result: PlanResult) -> dict[str, Any]:
+    """What smaller and larger budgets buy: one certified plan each, those left out that buy no more than a smaller one."""
+    assert request.budget_yen is not None
+    instance, scale = result.instance, result.instance.weight_scale
+    budgets = {request.budget_yen * part // 8 for part in FRONT_EIGHTHS}
+    seconds = min(LONGEST_S, request.time_limit_s) / len(FRONT_EIGHTHS)
+    # The plan itself is one of the points; it had more time than the others.
+    others = budget_front(instance, sorted(budgets - {request.budget_yen}), time_limit=seconds, gap=request.gap, seed=request.seed)
+    points: list[dict[str, Any]] = []
+    for found in sorted([*others, result], key=lambda r: r.instance.budget or 0):
+        cost = ground.cost(found.plan)
+        if points and found.value / scale <= points[-1]["first"]:
+            continue
+        before = points[-1] if points else None
+        more_yen = cost["prefecture_yen"] - (before["cost"]["prefecture_yen"] if before else 0)
+        more = found.value / scale - (before["first"] if before else 0.0)
+        points.append(
+            {
+                "budget_yen": found.instance.budget,
+                "first": found.value / scale,
+                "second": cost["prefecture_yen"],
+                "bound": found.bound / scale,
+                "gap": found.gap,
+                "proven": found.gap <= 1e-9,
+                "cost": cost,
+                "more_per_million_yen": round(more * 1e6 / more_yen, 3) if more_yen > 0 else None,
+                "sites": [_named(ground, j) for j, _ in found.plan],
+            }
+        )
+    return {"first": request.objective, "second": COST, "complete": all(p["proven"] for p in points), "points": points}
 
 
 def _uncertainty(

@@ -5,32 +5,38 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coverage.domain import fiscal
 from coverage.domain.ledger import District
-from coverage.domain.money import sum_by_payer
 from coverage.errors import NotFoundError, StorageError
+from coverage.gaps.population_coverage import SERVED
 from coverage.plan.certificate import write_certificate
 from coverage.plan.instance_files import write_instance
 from coverage.plan.siting import Candidate
 from coverage.plan.solve import PlanResult
 from coverage.services.context import AppContext
-from coverage.services.plan_ground import Ground, PlanRequest, operator_of, resolved
+from coverage.services.plan_baseline import baseline_rows, ledger_forecast
+from coverage.services.plan_ground import Ground, costs_of, operator_of, resolved
+from coverage.services.plan_request import EXISTING, PlanRequest
 
 PLANS = "plans"
-EXISTING = "existing-mast"
 UNITS = {
     "people": ("人", "people"),
     "households": ("世帯", "households"),
     "shelters": ("か所の避難所", "shelters"),
 }
+BARRED: Final = "excluded-area"
+LEDGER_LAYERS: Final = ("sites", "districts")
+_PUBLIC: Final = ("candidate_id", "name", "municipality_code", "fiscal_year", "people", "households", "shelters", "antenna_height_m")
+_BRIEF: Final = ("run_id", "objective", "value", "bound", "gap", "cost", "served", "statement", "estimated")
 
 
 def plan_document(ground: Ground, request: PlanRequest, result: PlanResult, further: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,14 +47,24 @@ def plan_document(ground: Ground, request: PlanRequest, result: PlanResult, furt
     new = newly_served(ground, result)
     people, households, shelters = ground.sums(new)
     cell_km2 = (ground.overlay.grid.cell_m / 1000.0) ** 2
+    site_cost, joint_cost = costs_of(ground.data, request)
+    asked = {**asdict(request), "operator": operator_of(ground.data, request)}
+    baseline = _baseline(ground, request)
+    left_out = dict(sorted(Counter(r.reason for r in ground.left_out).items()))
+    forecast = _forecast(ground, request)
     return {
         "format": "coverage-gap-plan/1",
         "region": run.meta["region"],
         "run_id": run.run_id,
         "estimated": run.meta["estimated"],
         "computable": run.is_computable(),
-        "request": {**asdict(request), "operator": operator_of(ground.data, request)},
+        "request": {**asked, "site_cost_yen": site_cost, "joint_cost_yen": joint_cost},
+        "inputs": _inputs(ground),
+        "fiscal_years": list(ground.years),
+        "baseline": baseline,
         "candidates": len(ground.candidates),
+        "left_out": left_out,
+        "excluded_areas": dict(sorted(Counter(r.detail for r in ground.left_out if r.reason == BARRED).items())),
         "demand": {
             "points": len(demand),
             "people": round(float(demand.people.sum()), 1),
@@ -64,61 +80,109 @@ def plan_document(ground: Ground, request: PlanRequest, result: PlanResult, furt
         "seconds": round(result.seconds, 2),
         "served": {"people": round(people, 1), "households": round(households, 1), "shelters": shelters},
         "area_km2": round(len(new) * cell_km2, 3),
-        "cost": sum_by_payer([ground.money[j] for j, _ in result.plan]),
+        "cost": ground.cost(result.plan),
         "districts_resolved": sum(len(s["districts"]) for s in sites),
         "sites": sites,
-        "indicator": _indicator(ground, sites),
-        "statement": _statement(request, result, rule_confirmed=all(m.confirmed for m in ground.money)),
+        "indicator": _indicator(ground, forecast, sites),
+        "ledger_forecast": forecast,
+        "statement": _statement(
+            request, result, baseline, barred=left_out.get(BARRED, 0),
+            rule_confirmed=all(m.confirmed for row in ground.money for m in row),
+        ),
         **further,
+    }  # fmt: skip
+
+
+def _inputs(ground: Ground) -> dict[str, Any]:
+    """What the plan was made of beside the run: the ledger's state, the subsidy rules and the areas that bar a mast."""
+    return {
+        "run_id": ground.run.run_id,
+        "ledger": ground.ledger_head
+        or {name: digest for r in ground.data.layers if r.layer in LEDGER_LAYERS for name, digest in r.files},
+        "subsidy_rules": {
+            "source": ground.rules.source,
+            "sha256": ground.rules.sha256,
+            "by_year": {str(fy): ground.rules.rules.on(fiscal.first_day(fy)).id for fy in ground.years},
+        },
+        "exclusions": dict(ground.exclusion_files),
+    }
+
+
+def _baseline(ground: Ground, request: PlanRequest) -> dict[str, Any]:
+    names = {m.code: m.full_name for m in ground.data.municipalities}
+    rows = baseline_rows(ground.decided, names, ground.data.ledger.districts, ground.gained)
+    total = [sum(g[i] for g in ground.gained) for i in range(3)]
+    return {
+        "kind": request.baseline,
+        "sites": rows,
+        "estimated": sum(row["estimated"] for row in rows),
+        "people": round(total[0], 1),
+        "households": round(total[1], 1),
+        "shelters": total[2],
     }
 
 
 def newly_served(ground: Ground, result: PlanResult) -> NDArray[np.int64]:
-    """Flat pixels inside the region, populated or not, that the whole plan serves and nothing served before."""
+    """Flat pixels inside the region, populated or not, that the whole plan serves and nothing served before: neither
+    the run's sites nor decided ones."""
     if not result.plan:
         return np.zeros(0, dtype=np.int64)
     pixels = np.unique(np.concatenate([ground.reached[j] for j, _ in result.plan]))
-    free = ground.overlay.inside.ravel() & ~ground.served.ravel()
+    free = ground.overlay.inside.ravel() & ~ground.served
     own: NDArray[np.int64] = pixels[free[pixels]]
     return own
 
 
-def _statement(request: PlanRequest, result: PlanResult, *, rule_confirmed: bool) -> dict[str, str]:
+def _statement(
+    request: PlanRequest, result: PlanResult, baseline: Mapping[str, Any], *, barred: int, rule_confirmed: bool
+) -> dict[str, str]:
     """The sentence with the bound. With years, a person served for two of them counts twice."""
     scale = result.instance.weight_scale
     certified = result.certified_bound / scale
-    doubt_ja, doubt_en = "", ""
+    more_ja, more_en = "", ""
+    if baseline["sites"]:
+        number, estimated = len(baseline["sites"]), baseline["estimated"]
+        more_ja = f"決まっている局 {number} 局{f'（うち推計 {estimated} 局）' if estimated else ''}は建つものとし、"
+        more_ja += f"そこで届く {baseline['people']:,.0f} 人を除いて計算しました。"
+        more_en = f" {number} decided sites{f' ({estimated} of them estimated)' if estimated else ''} are taken as standing; "
+        more_en += f"the {baseline['people']:,.0f} people whom they reach are left out."
+    if barred:
+        more_ja += f"立地できない区域にある候補 {barred} 件を除外しました。"
+        more_en += f" {barred} candidates in areas where nothing may be built are left out."
     if not rule_confirmed:
-        doubt_ja = "費用の分担は、割合を確認できていない補助規則による試算です。"
-        doubt_en = " Shares of the cost follow a subsidy rule that is not confirmed."
+        more_ja += "費用の分担は、割合を確認できていない補助規則による試算です。"
+        more_en += " Shares of the cost follow a subsidy rule that is not confirmed."
+    if request.back_test:
+        more_ja += "過ぎた年度での試算です。"
+        more_en += " This is a trial in years that are over."
     ja, en = UNITS[request.objective]
     if len(result.instance.fiscal_years) > 1:
         ja, en = f"{ja}（年度ごとの延べ）", f"{en} (summed over the years)"
     value, bound = result.value / scale, result.bound / scale
     return {
         "ja": f"この条件の計画で新たに電波が届くのは {value:,.0f} {ja}。どの計画でも {bound:,.0f} を超えられません"
-        f"（差 {100 * result.gap:.2f} %、証明書で確かめられる上限は {certified:,.0f}）。{doubt_ja}",
+        f"（差 {100 * result.gap:.2f} %、証明書で確かめられる上限は {certified:,.0f}）。{more_ja}",
         "en": f"This plan newly serves {value:,.0f} {en}; no plan within the limits can serve more than {bound:,.0f} "
-        f"(gap {100 * result.gap:.2f} %; the bound that the certificate proves is {certified:,.0f}).{doubt_en}",
+        f"(gap {100 * result.gap:.2f} %; the bound that the certificate proves is {certified:,.0f}).{more_en}",
     }
 
 
 def _sites(ground: Ground, result: PlanResult) -> list[dict[str, Any]]:
     """The plan's sites in building order, each with what it adds to those before it."""
     names = {m.code: m.full_name for m in ground.data.municipalities}
-    covered = ground.served.ravel().copy()
-    years = result.instance.fiscal_years
+    state = ground.state.copy()
     districts = list(zip(ground.registered, ground.pixels, strict=True))
-    before = {d.district_id for d, own in districts if resolved(covered, own)}
+    # A district that a decided site is entered for is that site's to resolve: it is not claimed a second time.
+    before = set(ground.taken) | {d.district_id for d, own in districts if resolved(state, own)}
     out = []
     for number, year in sorted(result.plan, key=lambda c: (c[1] or 0, -ground.sums(ground.reached[c[0]])[0], c[0])):
         candidate = ground.candidates[number]
         reached = ground.reached[number]
-        people, households, shelters = ground.sums(reached[~covered[reached]])
-        covered[reached] = True
-        solved = [d for d, own in districts if d.district_id not in before and resolved(covered, own)]
+        people, households, shelters = ground.sums(reached[state[reached] != SERVED])
+        state[reached] = SERVED
+        solved = [d for d, own in districts if d.district_id not in before and resolved(state, own)]
         before |= {d.district_id for d in solved}
-        fy = years[year] if years else ground.first_fy
+        fy = ground.years[year or 0]
         # Another operator on a mast that stands adds nothing to the count (product rule §2, 5).
         counts = bool(solved) and candidate.source != EXISTING
         lat, lon = ground.lat_lon(candidate)
@@ -128,6 +192,9 @@ def _sites(ground: Ground, result: PlanResult) -> list[dict[str, Any]]:
                 "candidate_id": candidate.candidate_id,
                 "name": candidate.name,
                 "source": candidate.source,
+                "mast_id": candidate.mast_id,
+                "antenna_height_m": round(ground.antenna_m[number], 1),
+                "height_of_mast": candidate.antenna_m is not None,
                 "lat": round(lat, 6),
                 "lon": round(lon, 6),
                 "municipality_code": code,
@@ -138,7 +205,7 @@ def _sites(ground: Ground, result: PlanResult) -> list[dict[str, Any]]:
                 "shelters": shelters,
                 "districts": [{"district_id": d.district_id, "name": d.name} for d in solved],
                 "counts": counts,
-                "cost": ground.money[number].as_dict(),
+                "cost": ground.shares(number, year or 0).as_dict(),
                 **_words(candidate, people, households, shelters, solved, fy, counts),
             }
         )
@@ -172,15 +239,32 @@ def _words(
     return {"ja": ja, "en": en}
 
 
-def _indicator(ground: Ground, sites: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The count with the plan's sites added in their years; a forecast, never mixed with actuals."""
-    base = ground.counted.result.year(ground.run.latest_fy).total
+def _forecast(ground: Ground, request: PlanRequest) -> list[dict[str, Any]]:
+    """The ledger's own forecast from the year after the run's last to the last that it or the plan speaks of."""
+    first = min(ground.run.latest_fy + 1, *ground.years)
+    last = max([y.fiscal_year for y in ground.counted.result.years] + list(ground.years))
+    return ledger_forecast(ground.counted, ground.ledger, request.baseline, range(first, last + 1))
+
+
+def _indicator(
+    ground: Ground, forecast: Sequence[Mapping[str, Any]], sites: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The count in the plan's years: the ledger's forecast with the plan's own sites; never mixed with actuals."""
+    base = {row["fiscal_year"]: row["base"] for row in forecast}
     rows, added = [], 0
-    for fy in sorted({int(s["fiscal_year"]) for s in sites}):
+    for fy in ground.years:
         new = [s["candidate_id"] for s in sites if s["fiscal_year"] == fy and s["counts"]]
         added += len(new)
-        forecast = None if base is None else base + added
-        rows.append({"fiscal_year": fy, "added": len(new), "forecast": forecast, "candidate_ids": new})
+        own = base[fy]
+        rows.append(
+            {
+                "fiscal_year": fy,
+                "base": own,
+                "added": len(new),
+                "forecast": None if own is None else own + added,
+                "candidate_ids": new,
+            }
+        )
     return rows
 
 
@@ -197,6 +281,7 @@ def keep_plan(context: AppContext, document: dict[str, Any], result: PlanResult,
         write_instance(result.instance, part / "instance.npz")
         write_certificate(result.certificate, part / "certificate.json")
         _write_geojson(part / "sites.geojson", document)
+        _write_candidates(part / "candidates.geojson", document, ground)
         _write_served(part / "served.npz", ground, newly_served(ground, result))
         if not folder.exists():
             os.replace(part, folder)
@@ -224,7 +309,7 @@ def _write_geojson(path: Path, document: Mapping[str, Any]) -> None:
             Point(s["lon"], s["lat"]),
             {
                 "kind": "planned_site",
-                **{k: s[k] for k in ("candidate_id", "name", "municipality_code", "fiscal_year", "people", "households", "shelters")},
+                **{k: s[k] for k in _PUBLIC},
                 "total_yen": s["cost"]["total_yen"],
                 "district_ids": [d["district_id"] for d in s["districts"]],
             },
@@ -232,8 +317,44 @@ def _write_geojson(path: Path, document: Mapping[str, Any]) -> None:
         )
         for s in document["sites"]
     ]
-    members = {"name": document["region"]["name_ja"], "run_id": document["run_id"], "notice": document["region"]["notice_ja"]}
-    write_geojson(path, collection(features, members))
+    write_geojson(path, collection(features, _members(document)))
+
+
+def _write_candidates(path: Path, document: Mapping[str, Any], ground: Ground) -> None:
+    """Every candidate with what it reaches alone and costs, to choose from in a further plan."""
+    from shapely.geometry import Point
+
+    from coverage.runs.geojson import collection, feature, write_geojson
+
+    chosen = {s["candidate_id"] for s in document["sites"]}
+    features = []
+    for number, candidate in enumerate(ground.candidates):
+        lat, lon = ground.lat_lon(candidate)
+        people, households, shelters = ground.sums(ground.reached[number])
+        features.append(
+            feature(
+                Point(round(lon, 6), round(lat, 6)),
+                {
+                    "kind": "candidate",
+                    "candidate_id": candidate.candidate_id,
+                    "name": candidate.name,
+                    "source": candidate.source,
+                    "municipality_code": ground.municipality[number],
+                    "people_alone": round(people, 1),
+                    "households_alone": round(households, 1),
+                    "shelters_alone": shelters,
+                    "prefecture_yen": ground.shares(number, 0).prefecture_yen,
+                    "antenna_height_m": round(ground.antenna_m[number], 1),
+                    "chosen": candidate.candidate_id in chosen,
+                },
+                candidate.candidate_id,
+            )
+        )
+    write_geojson(path, collection(features, _members(document)))
+
+
+def _members(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": document["region"]["name_ja"], "run_id": document["run_id"], "notice": document["region"]["notice_ja"]}
 
 
 def _write_served(path: Path, ground: Ground, pixels: NDArray[np.int64]) -> None:
@@ -252,11 +373,39 @@ def open_plan(context: AppContext, plan_id: str) -> dict[str, Any]:
     return {**document, "plan_id": plan_id, "folder": str(path.parent)}
 
 
+def candidates_of(context: AppContext, plan_id: str) -> list[dict[str, Any]]:
+    """The candidates that a plan was chosen from, in their order, with lat and lon; empty for a plan that kept none."""
+    path = Path(open_plan(context, plan_id)["folder"]) / "candidates.geojson"
+    if not path.is_file():
+        return []
+    features = json.loads(path.read_text(encoding="utf-8"))["features"]
+    return [
+        {**f["properties"], "lon": f["geometry"]["coordinates"][0], "lat": f["geometry"]["coordinates"][1]} for f in features
+    ]
+
+
 def list_plans(context: AppContext) -> list[dict[str, Any]]:
-    """Kept plans, by id: what they cost and reach."""
+    """Kept plans in a few figures, newest first. A plan's file is read once and again only where it changed."""
     folder = context.runs_folder / PLANS
     if not folder.is_dir():
         return []
     # A plan that is being written, or was cut off while it was, has a name with a dot in front.
-    names = sorted(p.name for p in folder.iterdir() if p.name.isalnum() and (p / "plan.json").is_file())
-    return [open_plan(context, name) for name in names]
+    names = [p.name for p in folder.iterdir() if p.name.isalnum() and (p / "plan.json").is_file()]
+    briefs = [_brief(context, name) for name in names]
+    return sorted(briefs, key=lambda b: (-b["made_ns"], b["plan_id"]))
+
+
+_briefs: dict[tuple[str, str], tuple[tuple[int, int], dict[str, Any]]] = {}
+
+
+def _brief(context: AppContext, plan_id: str) -> dict[str, Any]:
+    path = context.runs_folder / PLANS / plan_id / "plan.json"
+    stat = path.stat()
+    stamp, key = (stat.st_mtime_ns, stat.st_size), (str(context.runs_folder.resolve()), plan_id)
+    held = _briefs.get(key)
+    if held is None or held[0] != stamp:
+        document = open_plan(context, plan_id)
+        brief = {name: document[name] for name in _BRIEF}
+        brief |= {"plan_id": plan_id, "sites": len(document["sites"]), "made_ns": stat.st_mtime_ns}
+        held = _briefs[key] = (stamp, brief)
+    return dict(held[1])

@@ -3,139 +3,102 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coverage.domain.ledger import District, Site, SiteOperator, Status
-from coverage.domain.money import Shares, share
-from coverage.domain.projection import lonlat_to_plane, plane_to_lonlat
+from coverage.domain import fiscal
+from coverage.domain.ledger import District, Ledger, Site, SiteOperator, Status
+from coverage.domain.money import Shares, share, sum_by_payer
+from coverage.domain.projection import geometry_to_plane, lonlat_to_plane, plane_to_lonlat
 from coverage.errors import InputError
-from coverage.gaps.districts import RESOLVED_SHARE, district_pixels
+from coverage.gaps.districts import RESOLVED_SHARE, district_pixels, served_share
 from coverage.gaps.overlay import Overlay, build_overlay
+from coverage.gaps.population_coverage import SERVED, UNSERVED, signal_state
 from coverage.plan.candidates import CandidateOptions, region_candidates
 from coverage.plan.demand import Demand, demand_of, reach_lists, register_people
 from coverage.plan.instance import Instance, make_instance
-from coverage.plan.siting import Candidate
-from coverage.radio.footprint import OUT_OF_RANGE_DBM, cells_of
-from coverage.runs.counting import CountTables
-from coverage.runs.executors import ProcessExecutor, SerialExecutor, available_cores
-from coverage.runs.footprints import compute_footprints
+from coverage.plan.siting import Candidate, Rejection
+from coverage.readers.region import load_region
+from coverage.readers.subsidy_rules import RulesReading, read_subsidy_rules
+from coverage.runs.counting import CountTables, current_ledger
 from coverage.runs.rasters import read_raster
 from coverage.runs.result import RunResult
 from coverage.services.context import AppContext
 from coverage.services.ledger import region_of
+from coverage.services.plan_baseline import DecidedSite, decided_sites
+from coverage.services.plan_places import places_of
+from coverage.services.plan_reach import Progress, reach_of
+from coverage.services.plan_request import EXISTING, OBJECTIVES, PlanRequest, first_planned_year
 
 if TYPE_CHECKING:
     from coverage.domain.region import RegionData
 
-Progress = Callable[[float, str], None]
-OBJECTIVES = ("people", "households", "shelters")
+__all__ = ["OBJECTIVES", "Ground", "PlanRequest", "Progress", "error_sigmas_db", "instance_of", "operator_of", "prepare", "resolved"]
+
 LUCK_SIGMAS = 2.5
 """Links this many standard deviations below the edge are kept for draws: a luckier one is one in 160."""
 
 
 @dataclass(frozen=True)
-class PlanRequest:
-    """What a planner asks for. Money is the prefecture's share, after the state's and the others' (product rule §4)."""
-
-    budget_yen: int | None = None
-    year_budgets: tuple[tuple[int, int], ...] = ()
-    """(fiscal year, yen of that year); instead of ``budget_yen``."""
-    sites: int | None = None
-    """At most so many sites."""
-    objective: str = "people"
-    operator: str = ""
-    """Operator that goes on the new masts; "" = the region's first."""
-    band: str | None = None
-    height_m: float | None = None
-    """Antenna above ground; None = the operator's default."""
-    site_cost_yen: int = 30_000_000
-    """Total cost of one site before subsidies (観測値 15–30–40 百万円)."""
-    margin_db: float = 0.0
-    """Reach counts at the signal edge plus this margin."""
-    max_candidates: int = 400
-    spacing_m: float = 400.0
-    forced: tuple[str, ...] = ()
-    excluded: tuple[str, ...] = ()
-    own: tuple[tuple[str, float, float], ...] = ()
-    """A planner's own list: (name, lat, lon)."""
-    time_limit_s: float = 60.0
-    gap: float = 0.0
-    seed: int = 1
-    alternatives: int = 3
-    """Further plans to look for; 0 = none."""
-    epsilon: float = 0.02
-    """How far below the bound a further plan may be, as a share of the bound."""
-    distance: int = 1
-    """Sites that every further plan must give up of each other one."""
-    pareto: str = ""
-    """Second objective of a Pareto front; "" = no front."""
-    draws: int = 0
-    """Possible worlds in which the plan is judged; 0 = none."""
-    threshold_error_db: float = 2.0
-    """Standard deviation of the receivers' threshold in the draws."""
-
-    def check(self) -> None:
-        """Raise InputError for a request that cannot be meant."""
-        money = [self.budget_yen or 0, *(yen for _, yen in self.year_budgets)]
-        if min(money) < 0:
-            raise InputError(
-                "plan-negative-budget", "予算が負の数です。0 以上にしてください。", "The budget is negative; give 0 or more."
-            )
-        if self.objective not in OBJECTIVES or self.pareto not in ("", *OBJECTIVES):
-            raise InputError(
-                "plan-objective-unknown",
-                f"目的は {'・'.join(OBJECTIVES)} から選んでください。",
-                f"Choose the objective from {', '.join(OBJECTIVES)}.",
-            )
-        if self.pareto == self.objective or (self.pareto and self.year_budgets):
-            raise InputError(
-                "plan-pareto-request",
-                "二つの目的の比較には、主な目的と違う目的を選び、年度別でない予算を与えてください。",
-                "A front needs a second objective other than the first, and a budget that is not by year.",
-            )
-        if self.draws < 0 or self.alternatives < 0 or not self.threshold_error_db >= 0:
-            raise InputError(
-                "plan-analysis-range",
-                "試行の回数・代替案の数・しきい値の誤差は 0 以上にしてください。",
-                "Draws, alternatives and the error of the threshold must be 0 or more.",
-            )
-
-
-@dataclass(frozen=True)
 class Ground:
-    """Everything a solve and its document read. ``reached``: flat pixels that each candidate serves;
-    ``links``: the same with those that only a lucky draw serves, and by how many dB each is above the edge."""
+    """Everything a solve and its document read.
+
+    ``state``: uint8 (rows·cols,), SERVED by the run's or a decided site, UNSERVED, UNKNOWN. ``reached``: flat pixels that
+    each candidate serves; ``links``: the same with those that only a lucky draw serves, and by how many dB each is
+    above the edge. ``years``: fiscal years that the plan is for; ``money``: who pays for each candidate in each of
+    them, by the rule in force on its first day. ``antenna_m``: above ground, by candidate. ``gained``: (people,
+    households, shelters) that each decided site takes off the demand.
+    """
 
     data: RegionData
     run: RunResult
     overlay: Overlay
     counted: CountTables
+    ledger: Ledger
+    ledger_head: str
     registered: Sequence[District]
     pixels: Sequence[NDArray[np.int64]]
-    served: NDArray[np.bool_]
+    state: NDArray[np.uint8]
+    decided: Sequence[DecidedSite]
+    gained: Sequence[tuple[float, float, int]]
     demand: Demand
     candidates: Sequence[Candidate]
+    left_out: Sequence[Rejection]
     reached: Sequence[NDArray[np.int64]]
     links: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]]
-    money: Sequence[Shares]
+    antenna_m: Sequence[float]
+    years: Sequence[int]
+    money: Sequence[Sequence[Shares]]
+    rules: RulesReading
+    exclusion_files: Mapping[str, str]
     municipality: Sequence[str | None]
 
     @property
-    def first_fy(self) -> int:
-        """The year that a plan without years is for: the one after the run's last."""
-        return self.run.latest_fy + 1
+    def served(self) -> NDArray[np.bool_]:
+        """Flat pixels that the run's sites or decided ones serve."""
+        mask: NDArray[np.bool_] = self.state == SERVED
+        return mask
+
+    @property
+    def taken(self) -> frozenset[str]:
+        """Districts that a decided site is entered for: theirs to resolve, not the plan's."""
+        return frozenset(d for site in self.decided for d in site.districts)
+
+    def shares(self, candidate: int, year: int) -> Shares:
+        """Who pays for a candidate in a year of the plan (its number)."""
+        return self.money[year][candidate]
+
+    def cost(self, plan: Sequence[tuple[int, int]]) -> dict[str, int]:
+        """Yen by payer of the sites of a plan, each in its year."""
+        return sum_by_payer([self.shares(j, year) for j, year in plan])
 
     def sums(self, pixels: NDArray[np.int64]) -> tuple[float, float, int]:
         """(people, households, shelters) without signal on distinct flat pixels."""
-        numbers = self.demand.number_of_pixel[pixels]
-        own = numbers[numbers >= 0]
-        return float(self.demand.people[own].sum()), float(self.demand.households[own].sum()), int(self.demand.shelters[own].sum())
+        return _sums(self.demand, pixels)
 
     def lat_lon(self, candidate: Candidate) -> tuple[float, float]:
         """Degrees."""
@@ -145,62 +108,67 @@ class Ground:
 
 def prepare(context: AppContext, run: RunResult, request: PlanRequest, *, workers: int, progress: Progress) -> Ground:
     """Read the layers, find demand and candidates, and compute each candidate's reach. Raises InputError where the
-    region now is not the run's, or no place is near anybody without signal."""
+    region now is not the run's, nobody is left without signal, or no place is near anybody without it."""
     source = region_of(context)
     data = source.region
+    rules = read_subsidy_rules(context.region_folder)
     overlay = build_overlay(data.terrain.grid, data.municipalities, data.population)
     _same_grid(run, overlay)
     counted = CountTables(data if source.history is None else replace(data, ledger=source.history))
+    ledger = current_ledger(data.ledger)
     registered = counted.registered(run.latest_fy)
     pixels = [district_pixels(overlay, d) for d in registered]
-    level = read_raster(run.raster("level", run.latest_fy))
-    served = level >= data.config.ladder.edge_dbm
-    # Below the signal edge, whatever classes the ladder has there; NO DATA is no demand, nobody knows.
-    unserved = overlay.inside & (level < data.config.ladder.edge_dbm)
-    demand = _demand(data, overlay, run, served, unserved, registered, pixels)
-    progress(0.1, "候補地 / candidates")
-    candidates = _candidates(data, overlay, demand, request)
-    links = _links(context, data, candidates, demand, request, workers, lambda f, t: progress(0.1 + 0.9 * f, t))
-    reached = [pixel[margin >= 0] for pixel, margin in links]
-    on = date(run.latest_fy + 1, 4, 1)
-    known_homes = _households_known(data, run, registered)
-    if not known_homes and "households" in (request.objective, request.pareto):
+    operator = operator_of(data, request)
+    decided = decided_sites(
+        context, data, ledger, baseline=request.baseline, latest_fy=run.latest_fy, operator=operator, workers=workers,
+        progress=lambda f, t: progress(0.1 * f, t),
+    )  # fmt: skip
+    state = signal_state(read_raster(run.raster("level", run.latest_fy)), data.config.ladder.edge_dbm).ravel()
+    lacking = _Lacking(data, overlay, run, registered, pixels)
+    gained = _take_off(lacking.demand(state), state, decided)
+    demand = lacking.demand(state)
+    if len(demand) == 0:
         raise InputError(
-            "plan-households-unknown",
-            "この地域の人口データには世帯数がないため、世帯数を目的にできません。人口か避難所を選んでください。",
-            "The population layer of this region has no households, so they cannot be the objective; choose people or shelters.",
+            "plan-nobody-left",
+            f"電波の届かない人も避難所も残っていません（決定済みの局 {len(decided)} 局を含めて計算）。出発点か計算結果を確かめてください。",
+            f"Nobody and no shelter is left without signal (with {len(decided)} decided sites); check the baseline or the run.",
         )
-    money = []
-    for own in reached:
-        numbers = demand.number_of_pixel[own]
-        # Few households earn the higher rate of the state: those that the site would serve, rounded. Unknown ones earn
-        # no rate that depends on them.
-        homes = round(float(demand.households[numbers[numbers >= 0]].sum())) if known_homes else None
-        money.append(share(request.site_cost_yen, homes, on))
+    progress(0.1, "候補地 / candidates")
+    exclusions, files = _exclusions(context, data)
+    candidates, left_out = _candidates(data, overlay, ledger, demand, request, exclusions)
+    links, antenna_m = _links(context, data, candidates, demand, request, workers, lambda f, t: progress(0.1 + 0.9 * f, t))
+    reached = [pixel[margin >= 0] for pixel, margin in links]
+    years = [fy for fy, _ in request.year_budgets] or [first_planned_year(run.latest_fy, back_test=request.back_test)]
     return Ground(
-        data, run, overlay, counted, registered, pixels, served, demand, candidates, reached, links, money,
-        [_municipality(overlay, c) for c in candidates],
+        data=data, run=run, overlay=overlay, counted=counted, ledger=ledger, ledger_head=source.head,
+        registered=registered, pixels=pixels, state=state, decided=decided, gained=gained, demand=demand,
+        candidates=candidates, left_out=left_out, reached=reached, links=links, antenna_m=antenna_m, years=years,
+        money=_money(data, run, registered, demand, candidates, reached, request, rules, years), rules=rules,
+        exclusion_files=files, municipality=[_municipality(overlay, c) for c in candidates],
     )  # fmt: skip
 
 
 def instance_of(ground: Ground, request: PlanRequest) -> Instance:
-    """The planning instance: costs are the prefecture's share, groups the municipalities."""
+    """The planning instance: costs are the prefecture's share in each year, groups the municipalities."""
     indptr, indices = reach_lists(ground.demand, ground.reached)
     demand = ground.demand
+    forced = places_of(ground.candidates, request.forced, ground.lat_lon, "forced")
+    excluded = places_of(ground.candidates, request.excluded, ground.lat_lon, "excluded")
+    costs = [[m.prefecture_yen for m in row] for row in ground.money]
     return make_instance(
         weights={"people": demand.people, "households": demand.households, "shelters": demand.shelters.astype(np.float64)},
         indptr=indptr,
         indices=indices,
         # A cell's people spread over its pixels are small fractions: millionths keep their sum to a thousandth.
         weight_scale=1_000_000,
-        costs=np.array([m.prefecture_yen for m in ground.money], dtype=np.int64),
+        costs=np.array(costs if request.year_budgets else costs[0], dtype=np.int64),
         objective=request.objective,
         budget=request.budget_yen,
         p=request.sites,
         fiscal_years=[fy for fy, _ in request.year_budgets] or None,
         year_budgets=[yen for _, yen in request.year_budgets] or None,
-        forced=list(request.forced) or None,
-        excluded=list(request.excluded) or None,
+        forced=forced or None,
+        excluded=excluded or None,
         groups=list(ground.municipality),
         site_ids=[c.candidate_id for c in ground.candidates],
     )
@@ -218,9 +186,9 @@ def operator_of(data: RegionData, request: PlanRequest) -> str:
     return operator
 
 
-def resolved(covered: NDArray[np.bool_], own: NDArray[np.int64]) -> bool:
-    """Whether a district with these flat pixels is predicted resolved where ``covered`` (flat) has signal."""
-    return len(own) > 0 and float(covered[own].mean()) >= RESOLVED_SHARE
+def resolved(state: NDArray[np.uint8], own: NDArray[np.int64]) -> bool:
+    """Whether a district with these flat pixels is predicted resolved: the same rule as the run's own prediction."""
+    return len(own) > 0 and served_share(state, own) >= RESOLVED_SHARE
 
 
 def _same_grid(run: RunResult, overlay: Overlay) -> None:
@@ -235,38 +203,66 @@ def _same_grid(run: RunResult, overlay: Overlay) -> None:
         )
 
 
-def _demand(
-    data: RegionData,
-    overlay: Overlay,
-    run: RunResult,
-    served: NDArray[np.bool_],
-    unserved: NDArray[np.bool_],
-    registered: Sequence[District],
-    pixels: Sequence[NDArray[np.int64]],
-) -> Demand:
-    households = overlay.spread(np.nan_to_num(overlay.population.households))
-    if run.is_computable():
-        people = overlay.people_of_pixel()
-    else:
-        shape = overlay.grid.shape
-        # Without complete site lists only the register says where signal is missing, for shelters as for people.
-        on_register = np.zeros(shape[0] * shape[1], dtype=np.bool_)
-        for own in pixels:
-            on_register[own] = True
-        unserved = unserved & on_register.reshape(shape)
-        people = register_people(shape, pixels, [float(d.population or 0) for d in registered], served)
-        households = register_people(shape, pixels, [float(d.households or 0) for d in registered], served)
-    grid = overlay.grid
-    shelter_pixels = np.full(len(data.shelters), -1, dtype=np.int64)
-    if data.shelters:
-        x, y = lonlat_to_plane(
-            np.array([s.lon for s in data.shelters]), np.array([s.lat for s in data.shelters]), grid.epsg
-        )
-        for i in range(len(data.shelters)):
-            if grid.contains(float(x[i]), float(y[i])):
-                row, col = grid.row_col(float(x[i]), float(y[i]))
-                shelter_pixels[i] = row * grid.cols + col
-    return demand_of(unserved, people, households, shelter_pixels)
+@dataclass(frozen=True)
+class _Lacking:
+    """Who and what lacks signal: by the population layer, or by the register where site lists are incomplete."""
+
+    data: RegionData
+    overlay: Overlay
+    run: RunResult
+    registered: Sequence[District]
+    pixels: Sequence[NDArray[np.int64]]
+
+    def demand(self, state: NDArray[np.uint8]) -> Demand:
+        """Residents and shelters inside the region where ``state`` is UNSERVED; NO DATA is no demand, nobody knows."""
+        overlay, shape = self.overlay, self.overlay.grid.shape
+        unserved = overlay.inside & (state == UNSERVED).reshape(shape)
+        if self.run.is_computable():
+            people = overlay.people_of_pixel()
+            households = overlay.spread(np.nan_to_num(overlay.population.households))
+        else:
+            served = (state == SERVED).reshape(shape)
+            # Without complete site lists only the register says where signal is missing, for shelters as for people.
+            on_register = np.zeros(shape[0] * shape[1], dtype=np.bool_)
+            for own in self.pixels:
+                on_register[own] = True
+            unserved = unserved & on_register.reshape(shape)
+            people, households = (
+                register_people(shape, self.pixels, [float(getattr(d, name) or 0) for d in self.registered], served)
+                for name in ("population", "households")
+            )
+        return demand_of(unserved, people, households, self._shelter_pixels())
+
+    def _shelter_pixels(self) -> NDArray[np.int64]:
+        grid, shelters = self.overlay.grid, self.data.shelters
+        out = np.full(len(shelters), -1, dtype=np.int64)
+        if shelters:
+            x, y = lonlat_to_plane(np.array([s.lon for s in shelters]), np.array([s.lat for s in shelters]), grid.epsg)
+            for i in range(len(shelters)):
+                if grid.contains(float(x[i]), float(y[i])):
+                    row, col = grid.row_col(float(x[i]), float(y[i]))
+                    out[i] = row * grid.cols + col
+        return out
+
+
+def _take_off(
+    before: Demand, state: NDArray[np.uint8], decided: Sequence[DecidedSite]
+) -> list[tuple[float, float, int]]:
+    """Mark in ``state`` what the decided sites serve; what each of them takes off the demand beyond those before it."""
+    gained = []
+    for site in decided:
+        if site.pixels is None:
+            gained.append((0.0, 0.0, 0))
+            continue
+        gained.append(_sums(before, site.pixels[state[site.pixels] != SERVED]))
+        state[site.pixels] = SERVED
+    return gained
+
+
+def _sums(demand: Demand, pixels: NDArray[np.int64]) -> tuple[float, float, int]:
+    numbers = demand.number_of_pixel[pixels]
+    own = numbers[numbers >= 0]
+    return float(demand.people[own].sum()), float(demand.households[own].sum()), int(demand.shelters[own].sum())
 
 
 def _households_known(data: RegionData, run: RunResult, registered: Sequence[District]) -> bool:
@@ -277,17 +273,64 @@ def _households_known(data: RegionData, run: RunResult, registered: Sequence[Dis
     return all(d.households is not None for d in registered)
 
 
-def _candidates(data: RegionData, overlay: Overlay, demand: Demand, request: PlanRequest) -> list[Candidate]:
-    standing = {s.site_id: s for s in data.ledger.sites if s.status is Status.IN_SERVICE}
-    found, _ = region_candidates(
+def _money(
+    data: RegionData, run: RunResult, registered: Sequence[District], demand: Demand, candidates: Sequence[Candidate],
+    reached: Sequence[NDArray[np.int64]], request: PlanRequest, rules: RulesReading, years: Sequence[int],
+) -> list[list[Shares]]:  # fmt: skip
+    """Who pays for each candidate in each year, by the rule in force on 1 April of it."""
+    known_homes = _households_known(data, run, registered)
+    if not known_homes and "households" in (request.objective, request.pareto):
+        raise InputError(
+            "plan-households-unknown",
+            "この地域の人口データには世帯数がないため、世帯数を目的にできません。人口か避難所を選んでください。",
+            "The population layer of this region has no households, so they cannot be the objective; choose people or shelters.",
+        )
+    site_cost, joint_cost = costs_of(data, request)
+    money: list[list[Shares]] = []
+    for fy in years:
+        row = []
+        for candidate, own in zip(candidates, reached, strict=True):
+            # Few households earn the higher rate of the state: those that the site would serve, rounded. Unknown ones
+            # earn no rate that depends on them.
+            homes = round(_sums(demand, own)[1]) if known_homes else None
+            cost = joint_cost if candidate.source == EXISTING else site_cost
+            row.append(share(cost, homes, fiscal.first_day(fy), request.operators_joining, rules=rules.rules))
+        money.append(row)
+    return money
+
+
+def costs_of(data: RegionData, request: PlanRequest) -> tuple[int, int]:
+    """Total cost of a new site and of joining a standing mast, in yen: as asked, else the region's."""
+    planning = data.config.planning
+    return (
+        planning.site_cost_yen if request.site_cost_yen is None else request.site_cost_yen,
+        planning.joint_cost_yen if request.joint_cost_yen is None else request.joint_cost_yen,
+    )
+
+
+def _exclusions(context: AppContext, data: RegionData) -> tuple[list[tuple[str, Any]], dict[str, str]]:
+    """(name, polygon in the plane) of the areas where nothing may be built, and the digests of their files."""
+    if data.config.layers.exclusions is None:
+        return [], {}
+    own = load_region(context.region_folder, layers_root=context.layers_root, only=["exclusions"])
+    areas = [(area.name, geometry_to_plane(area.geometry, data.terrain.grid.epsg)) for area in own.exclusions]
+    return areas, {name: digest for record in own.layers for name, digest in record.files}
+
+
+def _candidates(
+    data: RegionData, overlay: Overlay, ledger: Ledger, demand: Demand, request: PlanRequest, exclusions: Sequence[tuple[str, Any]]
+) -> tuple[list[Candidate], list[Rejection]]:
+    standing = {s.site_id: s for s in ledger.sites if s.status is Status.IN_SERVICE}
+    found, left_out = region_candidates(
         data.terrain,
         overlay.inside,
         demand,
         settlements=data.settlements,
         shelters=data.shelters,
-        masts=[(standing[r.site_id], r.operator) for r in data.ledger.site_operators if r.site_id in standing],
+        masts=[(standing[r.site_id], r.operator) for r in ledger.site_operators if r.site_id in standing],
         operator=operator_of(data, request),
         own=request.own,
+        excluded=exclusions,
         options=CandidateOptions(max_candidates=request.max_candidates, spacing_m=request.spacing_m),
     )
     if not found:
@@ -296,7 +339,7 @@ def _candidates(data: RegionData, overlay: Overlay, demand: Demand, request: Pla
             "電波の届かない人の近くに候補地が一つも見つかりません。候補地の間隔や一覧を見直してください。",
             "No candidate was found near people without signal; review the spacing or give a list of your own.",
         )
-    return found
+    return found, left_out
 
 
 def error_sigmas_db(data: RegionData, request: PlanRequest) -> tuple[float, float, float]:
@@ -314,40 +357,29 @@ def _links(
     request: PlanRequest,
     workers: int,
     progress: Progress,
-) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """Flat pixels with the dB above the edge that each candidate gives them, from the engine and its cache."""
+) -> tuple[list[tuple[NDArray[np.int64], NDArray[np.float64]]], list[float]]:
+    """Flat pixels with the dB above the edge that each candidate gives them, and its antenna's height above ground."""
     operator = operator_of(data, request)
     epsg = data.terrain.grid.epsg
     sites, rows = [], []
     for c in candidates:
         lon, lat = plane_to_lonlat(c.x_m, c.y_m, epsg)
-        sites.append(
-            Site(c.candidate_id, c.name, "00000", float(lat), float(lon), Status.CANDIDATE, height_m=request.height_m)
-        )
+        # On a mast that stands the antenna hangs as high as those on it, where that is known.
+        height = request.height_m if c.antenna_m is None else c.antenna_m
+        sites.append(Site(c.candidate_id, c.name, "00000", float(lat), float(lon), Status.CANDIDATE, height_m=height))
         rows.append(SiteOperator(c.candidate_id, operator, band=request.band))
-    cells, _ = cells_of(sites, rows, data.config.operators, epsg=epsg)
-    cores = available_cores() if workers == 0 else workers
-    executor = SerialExecutor() if cores == 1 else ProcessExecutor(cores)
-    with executor:
-        prints = compute_footprints(
-            data.terrain, cells, data.config.radio, work=context.runs_folder / ".cache", executor=executor,
-            report=lambda fraction, left: progress(fraction, "候補地の電波 / reach of candidates"),
-        )  # fmt: skip
-    number = {cell.site_id: i for i, cell in enumerate(cells)}
+    reach = reach_of(context, data, sites, rows, workers=workers, progress=progress)
+    number = {cell.site_id: i for i, cell in enumerate(reach.cells)}
     edge = data.config.ladder.edge_dbm + request.margin_db
     luck = LUCK_SIGMAS * math.hypot(*error_sigmas_db(data, request)) if request.draws else 0.0
-    cols = data.terrain.grid.cols
     links = []
     for candidate in candidates:
-        footprint = prints.footprint(number[candidate.candidate_id])
-        # Beyond the model's range no luck helps.
-        row, col = np.nonzero((footprint.level_dbm >= edge - luck) & (footprint.level_dbm > OUT_OF_RANGE_DBM))
-        margin = footprint.level_dbm[row, col].astype(np.float64) - edge
-        pixel = (row + footprint.window.row0) * cols + col + footprint.window.col0
+        pixel, level = reach.above(number[candidate.candidate_id], edge - luck)
+        margin = level - edge
         # A lucky draw matters only where somebody is without signal: what is kept stays small.
         kept = (margin >= 0) | (demand.number_of_pixel[pixel] >= 0)
         links.append((pixel[kept], margin[kept]))
-    return links
+    return links, [reach.cells[number[c.candidate_id]].antenna_height_m for c in candidates]
 
 
 def _municipality(overlay: Overlay, candidate: Candidate) -> str | None:

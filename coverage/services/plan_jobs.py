@@ -18,7 +18,8 @@ from coverage.services.access import Action, Object, Principal, Resource, Role, 
 from coverage.services.context import AppContext
 from coverage.services.jobs import State
 from coverage.services.plan_documents import PLANS
-from coverage.services.plan_ground import PlanRequest
+from coverage.services.plan_options import request_words
+from coverage.services.plan_request import PlanRequest
 
 KIND = "plan"
 AT_ONCE = 2
@@ -139,24 +140,10 @@ def _command(context: AppContext, request: PlanRequest, folder: Path) -> list[st
     words = [
         sys.executable, "-m", "coverage.cli.job", str(folder), "plan", "make", "--json",
         f"--region={context.region_folder.resolve()}", f"--runs={context.runs_folder.resolve()}",
-        f"--progress-file={folder / 'progress.json'}", f"--objective={request.objective}",
-        f"--site-cost={request.site_cost_yen}", f"--margin={request.margin_db}", f"--candidates={request.max_candidates}",
-        f"--time={request.time_limit_s}", f"--gap={request.gap}", f"--seed={request.seed}",
-        f"--alternatives={request.alternatives}", f"--epsilon={request.epsilon}", f"--distance={request.distance}",
-        f"--draws={request.draws}", f"--threshold-error={request.threshold_error_db}",
+        f"--progress-file={folder / 'progress.json'}", *request_words(request, folder),
     ]  # fmt: skip
     if context.layers_root is not None:
         words.append(f"--layers={context.layers_root.resolve()}")
-    if request.budget_yen is not None:
-        words.append(f"--budget={request.budget_yen}")
-    if request.year_budgets:
-        words.append("--years=" + ",".join(f"{fy}={yen}" for fy, yen in request.year_budgets))
-    if request.sites is not None:
-        words.append(f"--sites={request.sites}")
-    if request.operator:
-        words.append(f"--operator={request.operator}")
-    if request.pareto:
-        words.append(f"--pareto={request.pareto}")
     return words
 
 

@@ -6,17 +6,30 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from coverage.domain.money import default_rules_text
 from coverage.plan.solve import Progress as SolveProgress
 from coverage.plan.solve import solve
+from coverage.readers.subsidy_rules import read_subsidy_rules
 from coverage.runs.folder import open_run
 from coverage.runs.result import RunResult
 from coverage.services.compute import chosen_run
 from coverage.services.context import AppContext
 from coverage.services.plan_analysis import analysis
-from coverage.services.plan_documents import PLANS, keep_plan, list_plans, open_plan, plan_document
-from coverage.services.plan_ground import PlanRequest, Progress, instance_of, prepare
+from coverage.services.plan_documents import (
+    PLANS,
+    candidates_of,
+    keep_plan,
+    list_plans,
+    open_plan,
+    plan_document,
+)
+from coverage.services.plan_ground import Progress, instance_of, prepare
+from coverage.services.plan_request import PlanRequest
 
-__all__ = ["PLANS", "PlanRequest", "list_plans", "make_plan", "open_plan", "plan_run", "verify_plan"]
+__all__ = [
+    "PLANS", "PlanRequest", "candidates_of", "list_plans", "make_plan", "open_plan", "plan_run", "subsidy_rules_text",
+    "verify_plan",
+]  # fmt: skip
 
 
 def make_plan(
@@ -30,7 +43,8 @@ def make_plan(
 ) -> dict[str, Any]:
     """Plan the next sites against a run (default: the published one); returns and keeps the plan's document.
 
-    Kept under ``runs/plans/<id>``: plan.json, instance.npz, certificate.json, sites.geojson, served.npz. ``solving`` is
+    Kept under ``runs/plans/<id>``: plan.json, instance.npz, certificate.json, sites.geojson, candidates.geojson and
+    served.npz. ``solving`` is
     told the solver's steps with the scale of its values. Raises InputError for a request that cannot be meant, and what
     the solver says of one that cannot be fulfilled.
     """
@@ -49,6 +63,11 @@ def make_plan(
     further = analysis(ground, request, result, progress=lambda f, t: progress(0.85 + 0.14 * f, t))
     document = plan_document(ground, request, result, further)
     return keep_plan(context, document, result, ground)
+
+
+def subsidy_rules_text(context: AppContext, *, shipped: bool = False) -> str:
+    """The table of subsidy rules that plans of the region use, or the one that ships. InputError where it is broken."""
+    return default_rules_text() if shipped else read_subsidy_rules(context.region_folder).text
 
 
 def plan_run(context: AppContext, document: Mapping[str, Any]) -> RunResult:

@@ -171,13 +171,13 @@ def _figures(plan: Mapping[str, Any]) -> dict[str, float]:
 def _by_year(plan: Mapping[str, Any], years: Sequence[int]) -> list[dict[str, Any]]:
     """Forecast of the count in every year of the comparison; a year without sites keeps the value before it."""
     rows = {r["fiscal_year"]: r for r in plan["indicator"]}
+    forecast = sorted(plan["ledger_forecast"], key=lambda r: int(r["fiscal_year"]))
     added, out = 0, []
-    # Before the plan's first site the count is the run's; its value follows from the first row.
-    first = plan["indicator"][0] if plan["indicator"] else None
-    base = None if first is None or first["forecast"] is None else first["forecast"] - first["added"]
     for fy in years:
         added += rows[fy]["added"] if fy in rows else 0
-        out.append({"fiscal_year": fy, "added": added, "forecast": None if base is None else base + added})
+        # Beyond the years that the ledger speaks of its last value stands.
+        base = [r["base"] for r in forecast if r["fiscal_year"] <= fy][-1:] or [None]
+        out.append({"fiscal_year": fy, "added": added, "forecast": None if base[0] is None else base[0] + added})
     return out
 
 

@@ -41,7 +41,7 @@ def command(capsys, monkeypatch, place):
 def make(command, place):
     if not (place.runs / "published.json").exists():
         command("run", "--workers", "1", "--publish", "--json")
-    small = ("--candidates", "12", "--time", "10", "--json")
+    small = ("--candidates", "12", "--time", "10", "--back-test", "--json")
 
     def call(*more):
         return json.loads(command("plan", "make", *more, *small).out.splitlines()[-1])
