@@ -460,7 +460,7 @@ def _listed(
         lat, lon = record.lat, record.lon
     elif district is not None:
         point = district.geometry.representative_point()
-        lat, lon = float(point.y), float(point.x)
+        lat, lon = round(float(point.y), 6), round(float(point.x), 6)
     else:
         # The district was taken out of the ledger since: its municipality is the place that is left.
         lat, lon = known.points.get(code) or next(iter(known.points.values()))

@@ -42,14 +42,17 @@ def show(view: View, run: RunResult) -> None:
         districts = confirmations.confirmed(context, store, principal=view.principal)
         _figures(view, listed, len(districts))
         asked = _asked_for(view, listed)
+        answers = view.may(Action.ANSWER, Object.CHALLENGE)
         if asked is not None:
             _one(view, context, asked)
+            if answers:
+                _answer(view, context, store, listed, asked)
         begin = asked is None and "lat" in st.query_params and "lon" in st.query_params
         if begin:
             _file(view, context, store)
         municipality = _list(view, context, listed)
-        if view.may(Action.ANSWER, Object.CHALLENGE):
-            _answer(view, context, store, listed, asked)
+        if answers and asked is None:
+            _answer(view, context, store, listed, None)
         if not begin:
             _file(view, context, store)
         confirming.section(view, context, store, districts, municipality)
@@ -59,14 +62,14 @@ def _figures(view: View, listed: Sequence[ListedChallenge], resolved: int) -> No
     waiting = [c for c in listed if c.state is ChallengeState.OPEN]
     oldest = min((c.filed_on for c in waiting), default=None)
     none = view.texts["value.none"]
-    age = "" if oldest is None else str((challenges.today() - oldest).days)
+    days = 0 if oldest is None else (challenges.today() - oldest).days
     frame.figures(
         [
             (view.texts["challenges.waiting"], f"{len(waiting):,}", view.texts["challenges.cases"], ""),
             (
                 view.texts["challenges.oldest"],
-                age or none,
-                view.texts["challenges.days_ago"] if age else "",
+                none if oldest is None else str(days) if days > 0 else view.texts["challenges.today"],
+                view.texts["challenges.days_ago"] if days > 0 else "",
                 view.text("challenges.filed_day", day=oldest) if oldest else "",
             ),
             (
@@ -185,9 +188,9 @@ def _table(view: View, context: AppContext, found: Sequence[ListedChallenge], *,
     columns = [
         Column(texts["challenges.number"]),
         Column(texts["challenges.place"]),
+        Column(texts["challenges.note"], wrap=True),
         Column(texts["challenges.operator"]),
         Column(texts["challenges.observed"]),
-        Column(texts["challenges.note"], wrap=True),
         Column(texts["challenges.filed"]),
     ]
     if answers:
@@ -197,9 +200,9 @@ def _table(view: View, context: AppContext, found: Sequence[ListedChallenge], *,
         row = [
             _link(view, shown),
             Html(_place(view, shown)),
+            Html(_lines(shown.place.note)),
             _operator(view, context, shown),
             str(shown.place.observed_on),
-            Html(_lines(shown.place.note)),
             Html(_filed(view, shown)),
         ]
         if answers:
