@@ -1,4 +1,5 @@
-"""Rows of an upload put right on the screen: checked again by the same reader, and joined to the rest of the file."""
+"""Rows of an upload put right on the screen: checked again by the same reader, and joined to the rest of the file; and what a
+person takes along: the corrected list and the list of errors."""
 
 from __future__ import annotations
 
@@ -11,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from coverage.domain.cell_guard import guard
 from coverage.services.access import Principal
 from coverage.services.imports import RegionChecks, check_upload
+from coverage.services.templates import TEMPLATES
 from coverage.uploads.limits import DEFAULT_LIMITS, Limits
 from coverage.uploads.report import Remark, Report
 
@@ -63,6 +66,11 @@ def with_corrections(
             continue
         taken.add(key)
         rows[number] = {**row, "row": number}
+    # A sentence about the rows as a whole (a header that is missing) is one about each of them.
+    whole = [e for e in again.errors if e.row is None and e.code not in ("no-good-row", "no-rows")]
+    read = {e.row for e in errors} | set(rows)
+    errors += [dataclasses.replace(e, row=number) for e in whole[:1] for number in numbers if number not in read]
+    shown = sorted([*report.bad_rows, *report.other_rows], key=lambda held: int(held["row"]))
     good = [rows[number] for number in sorted(rows)]
     wrong = {e.row for e in errors if e.row is not None}
     return dataclasses.replace(
@@ -71,7 +79,8 @@ def with_corrections(
         errors=sorted(errors, key=lambda e: -1 if e.row is None else e.row),
         warnings=warnings,
         rejected=not good,
-        bad_rows=[_as_left(bad, edits) for bad in report.bad_rows if bad["row"] in wrong],
+        bad_rows=[_as_left(held, edits) for held in shown if held["row"] in wrong],
+        other_rows=[_as_left(held, edits) for held in shown if held["row"] not in wrong],
     )
 
 
@@ -93,6 +102,8 @@ def _read(
         path = Path(folder) / "rows.csv"
         path.write_text(text.getvalue(), encoding="utf-8", newline="")
         kept = {k: v for k, v in (answers or {}).items() if k not in ("sheet", "layer")}
+        named = kept.get("columns") or {}
+        kept["columns"] = {field: header for field, header in named.items() if not header or header in headers}
         return check_upload(path, kind=kind, principal=principal, answers=kept, checks=checks, limits=limits)
 
 
@@ -122,4 +133,66 @@ def _duplicate(number: int, key: tuple[str, ...]) -> Remark:
 
 def _as_left(bad: Mapping[str, Any], edits: Edits) -> dict[str, Any]:
     number = int(bad["row"])
-    return {"row": number, "cells": dict(edits.get(number, bad["cells"]))}
+    return {**bad, "cells": dict(edits.get(number, bad["cells"]))}
+
+
+def corrected_csv(kind: str, report: Report) -> bytes:
+    """The list as it was understood, corrections included: our headers, ISO dates, degrees of JGD2011; UTF-8 with a byte
+    order mark. Rows that still are wrong stand at their place as they are. Read again, it raises no question."""
+    columns = TEMPLATES[kind]
+    read_as = {header: field for field, header in (report.understood.get("columns") or {}).items()}
+    rows = {int(row["row"]): [_cell_of(row, c.field) for c in columns] for row in report.rows}
+    for bad in report.bad_rows:
+        cells = {read_as.get(header, header): text for header, text in bad["cells"].items()}
+        rows[int(bad["row"])] = [str(cells.get(c.field, "")) for c in columns]
+    return _csv([[c.header for c in columns], *(rows[number] for number in sorted(rows))])
+
+
+def errors_csv(report: Report, lang: str = "ja") -> bytes:
+    """Every error and warning with its row, the spreadsheet's line, the header of its cell, what stands there, and the
+    sentence; UTF-8 with a byte order mark."""
+    en = lang == "en"
+    headers = report.understood.get("columns") or {}
+    held = {int(row["row"]): row for row in (*report.bad_rows, *report.other_rows)}
+    kinds = ((report.errors, ("要修正", "to put right")), (report.warnings, ("注意", "warning")))
+    head = ["Kind", "Row", "Line in the file", "Column", "Cell", "What is wrong", "Code"] if en else ["区分", "件目", "ファイルの行", "列", "値", "内容", "コード"]
+    lines: list[list[str]] = [head]
+    for remarks, words in kinds:
+        for remark in remarks:
+            row = held.get(remark.row) if remark.row is not None else None
+            header = str(headers.get(remark.column or "", remark.column or ""))
+            lines.append(
+                [
+                    words[en],
+                    "" if remark.row is None else str(remark.row + 1),
+                    "" if row is None or row.get("line") is None else str(row["line"]),
+                    header,
+                    "" if row is None else str(row["cells"].get(header, "")),
+                    remark.en if en else remark.ja,
+                    remark.code,
+                ]
+            )
+    return _csv(lines)
+
+
+def _cell_of(row: Mapping[str, Any], field: str) -> str:
+    value = row.get(field)
+    if isinstance(value, list):
+        return ";".join(str(v) for v in value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return repr(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if field in ("lat", "lon") and value is None and row.get("geometry"):
+        import shapely
+
+        point = shapely.from_wkb(row["geometry"]).representative_point()
+        return repr(round(float(point.y if field == "lat" else point.x), 8))
+    return "" if value is None else str(value)
+
+
+def _csv(lines: Sequence[Sequence[str]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerows([[guard(cell) for cell in line] for line in lines])
+    return ("\ufeff" + text.getvalue()).encode("utf-8", "replace")

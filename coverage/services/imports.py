@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import shapely
 
-from coverage.domain.count_result import CountResult
-from coverage.domain.counting import count
 from coverage.domain.ledger import (
     Actual,
     DatePrecision,
@@ -27,11 +22,13 @@ from coverage.domain.ledger import (
     SiteOperator,
     Status,
 )
-from coverage.errors import FileFormatError, InputError
+from coverage.errors import FileFormatError
 from coverage.services.access import Action, Object, Principal, Resource, authorise
 from coverage.services.context import AppContext
-from coverage.store.events import Change, change_of
-from coverage.store.protocol import Comparison, ImportReceipt, Store
+from coverage.services.import_answers import read_answers
+from coverage.services.import_preview import Preview, preview
+from coverage.store.events import Change, Kind, change_of
+from coverage.store.protocol import ImportReceipt, Store
 from coverage.store.records import ImportRecord, ImportState, Measurement
 from coverage.uploads.limits import DEFAULT_LIMITS, Limits
 from coverage.uploads.report import Remark, Report
@@ -45,6 +42,7 @@ __all__ = [
     "ImportReceipt",
     "ImportRecord",
     "ImportState",
+    "ImportStep",
     "Locate",
     "Preview",
     "RegionChecks",
@@ -52,16 +50,17 @@ __all__ = [
     "Report",
     "Store",
     "accept_import",
-    "applied",
     "changes_of",
     "check_upload",
     "hand_in",
+    "import_steps",
     "preview",
     "read_answers",
     "region_checks",
     "remark_lines",
     "return_import",
     "undo_import",
+    "withdraw_import",
 ]
 """Also the types of store and uploads that pages need for their signatures: pages know services only."""
 
@@ -76,6 +75,8 @@ class RegionChecks:
     operators: Mapping[str, str] | None = None
     outline: BaseGeometry | None = None
     locate: Locate | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Municipality code → name."""
 
 
 def region_checks(context: AppContext | None, boundaries: Path | None = None) -> RegionChecks:
@@ -107,52 +108,7 @@ def region_checks(context: AppContext | None, boundaries: Path | None = None) ->
         found = tree.query(shapely.Point(lon, lat), predicate="intersects")
         return str(municipalities[int(found.min())].code) if len(found) else None
 
-    return RegionChecks(operators, outline, locate)
-
-
-def read_answers(path: Path | None) -> dict[str, Any]:
-    """The answers of a ``--mapping`` file (JSON or TOML). InputError where it cannot be read or names something new."""
-    if path is None:
-        return {}
-    try:
-        text = path.read_text(encoding="utf-8")
-        answers = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
-    except (OSError, ValueError) as problem:
-        raise InputError(
-            "mapping-unreadable",
-            f"回答ファイル「{path.name}」を読めません（{type(problem).__name__}）。JSON か TOML で書いてください。",
-            f"The mapping file '{path.name}' cannot be read ({type(problem).__name__}); write JSON or TOML.",
-        ) from None
-    known = {"axes", "datum", "crs", "sheet", "layer", "columns"}
-    if not isinstance(answers, dict) or not set(answers) <= known:
-        raise InputError(
-            "mapping-unknown",
-            f"回答ファイル「{path.name}」に使えるのは {'・'.join(sorted(known))} です。",
-            f"The mapping file '{path.name}' may hold {', '.join(sorted(known))}.",
-        )
-    _check_answers(answers, path.name)
-    return answers
-
-
-def _check_answers(answers: Mapping[str, Any], name: str) -> None:
-    """An answer that is none of those on offer would otherwise count as no answer. Raises "mapping-unknown"."""
-    from coverage.uploads.headers import ALIASES
-
-    columns = answers.get("columns", {})
-    wrong = [key for key in ("sheet", "layer") if key in answers and not isinstance(answers[key], str)]
-    wrong += [key for key, allowed in (("axes", ("swap", "keep")), ("datum", ("tokyo", "jgd2011"))) if key in answers and answers[key] not in allowed]
-    if "crs" in answers and (isinstance(answers["crs"], bool) or not isinstance(answers["crs"], (int, str))):
-        wrong.append("crs")
-    if not isinstance(columns, dict) or not all(isinstance(header, str) for header in columns.values()):
-        wrong.append("columns")
-    elif not all(field.isidentifier() for field in columns):
-        wrong.append(f"columns ({', '.join(sorted(ALIASES))})")
-    if wrong:
-        raise InputError(
-            "mapping-unknown",
-            f"回答ファイル「{name}」の {'・'.join(wrong)} の値は使えません。docs/uploads.md の例を見てください。",
-            f"The values of {', '.join(wrong)} in the mapping file '{name}' cannot be used; see the example in docs/uploads.md.",
-        )
+    return RegionChecks(operators, outline, locate, {str(m.code): m.full_name for m in municipalities})
 
 
 def check_upload(
@@ -164,14 +120,15 @@ def check_upload(
     answers: Mapping[str, Any] | None = None,
     checks: RegionChecks | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    cancelled: Callable[[], bool] | None = None,
 ) -> Report:
-    """The report on a file; nothing is stored. Raises PermissionDeniedError for who may not upload."""
+    """The report on a file; nothing is stored. ``cancelled`` ends the reading. Raises PermissionDeniedError for who may not upload."""
     authorise(principal, Action.UPLOAD, Resource(Object.IMPORT))
     given = checks or RegionChecks()
     wkb = None if given.outline is None else shapely.to_wkb(given.outline, hex=True)
     return check_file(
         path, kind=kind, client_name=client_name, answers=answers, operators=given.operators, region_wkb=wkb,
-        limits=limits,
+        limits=limits, cancelled=cancelled,
     )  # fmt: skip
 
 
@@ -310,60 +267,6 @@ _MAKERS: dict[str, Callable[[Mapping[str, Any]], tuple[Any, list[str]]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Preview:
-    """What an upload would do: to the records, and to the cumulative count."""
-
-    comparison: Comparison
-    before: CountResult
-    after: CountResult
-
-    def moved_years(self) -> list[tuple[int, int | None, int | None, tuple[str, ...]]]:
-        """(fiscal year, count before, after, sites that newly count in it) for every year that moves."""
-        moved = []
-        for old, new in zip(self.before.years, self.after.years, strict=True):
-            fresh = tuple(sorted({*new.new_site_ids, *new.late_site_ids} - {*old.new_site_ids, *old.late_site_ids}))
-            if old.total != new.total or old.cumulative_increase != new.cumulative_increase or fresh:
-                moved.append((old.fiscal_year, old.total, new.total, fresh))
-        return moved
-
-
-def preview(context: AppContext, store: Store, changes: Sequence[Change]) -> Preview:
-    """The difference against the store, and the count with and without it. Nothing is stored."""
-    comparison = store.compare(changes)
-    ledger = store.ledger()
-    rule, years = context.config.counting, list(context.config.fiscal_years)
-    return Preview(
-        comparison,
-        count(ledger, rule=rule, fiscal_years=years),
-        count(applied(ledger, changes), rule=rule, fiscal_years=years),
-    )
-
-
-def applied(ledger: Ledger, changes: Sequence[Change]) -> Ledger:
-    """The ledger as it would be with ``changes`` accepted."""
-    tables: dict[Any, tuple[str, tuple[str, ...]]] = {
-        Site: ("sites", ("site_id",)),
-        SiteOperator: ("site_operators", ("site_id", "operator", "band", "azimuth_deg")),
-        SiteDistrict: ("site_districts", ("site_id", "district_id")),
-        District: ("districts", ("district_id", "designated_on")),
-        Actual: ("actuals", ("indicator", "fiscal_year")),
-    }
-    by_kind: dict[str, Any] = {"site": Site, "site_operator": SiteOperator, "site_district": SiteDistrict, "district": District, "actual": Actual}
-    for change in changes:
-        kind = by_kind.get(change.kind.value.replace("-", "_"))
-        if kind is None:
-            continue
-        name, key = tables[kind]
-        rows = {tuple(getattr(r, k) for k in key): r for r in getattr(ledger, name)}
-        values = {k: v for k, v in change.values.items() if k in kind.__dataclass_fields__}
-        own = tuple(values.get(k) for k in key)
-        rows[own] = dataclasses.replace(rows[own], **values) if own in rows else kind(**values)
-        merged: dict[str, Any] = {name: tuple(rows.values())}
-        ledger = dataclasses.replace(ledger, **merged)
-    return ledger
-
-
 def hand_in(
     store: Store,
     path: Path,
@@ -380,7 +283,9 @@ def hand_in(
     authorise(principal, Action.SUBMIT, Resource(Object.IMPORT))
     if accept:
         authorise(principal, Action.ACCEPT, Resource(Object.IMPORT))
-    stored = {**report.as_dict(), "rows": []}
+    # What was in the file is kept as the file; the record says what was understood, without samples of its cells.
+    understood = {k: v for k, v in report.understood.items() if k not in ("heads", "sheets", "layers")}
+    stored = {**report.as_dict(), "rows": [], "bad_rows": [], "other_rows": [], "understood": understood}
     return store.stage_import(
         changes,
         by=principal.actor,
@@ -406,12 +311,42 @@ def return_import(store: Store, import_id: str, *, principal: Principal, reason:
     return store.return_import(import_id, by=principal.actor, reason=reason)
 
 
-def undo_import(store: Store, import_id: str, *, principal: Principal, reason: str) -> ImportReceipt:
+def withdraw_import(store: Store, import_id: str, *, principal: Principal, reason: str = "") -> ImportReceipt:
+    """Take an own upload back before it was decided."""
+    record = next((r for r in store.imports() if r.import_id == import_id), None)
+    owner = record.submitted_by if record is not None else None
+    authorise(principal, Action.WITHDRAW, Resource(Object.IMPORT, owner=owner))
+    return store.withdraw_import(import_id, by=principal.actor, reason=reason)
+
+
+def undo_import(
+    store: Store, import_id: str, *, principal: Principal, reason: str, overwrite: bool = False
+) -> ImportReceipt:
     """Take an accepted upload back as a whole, as a new event."""
     record = next((r for r in store.imports() if r.import_id == import_id), None)
     owner = record.submitted_by if record is not None else None
     authorise(principal, Action.UNDO, Resource(Object.IMPORT, owner=owner))
-    return store.undo_import(import_id, by=principal.actor, reason=reason)
+    return store.undo_import(import_id, by=principal.actor, reason=reason, overwrite=overwrite)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportStep:
+    """Who brought an upload into which state, when, and why."""
+
+    state: ImportState
+    at: datetime
+    actor: str
+    reason: str = ""
+
+
+def import_steps(store: Store, import_id: str) -> list[ImportStep]:
+    """The life of an upload, oldest step first: handed in, accepted or sent back, withdrawn, undone."""
+    steps = []
+    for entry in store.history(Kind.IMPORT, import_id):
+        stated = {change.field: change.after for change in entry.changes}
+        if "state" in stated:
+            steps.append(ImportStep(ImportState(stated["state"]), entry.at, entry.actor, str(stated.get("reason") or "")))
+    return sorted(steps, key=lambda step: step.at)
 
 
 def remark_lines(report: Report) -> list[str]:

@@ -211,7 +211,12 @@ def parse_shapefile_rows(path: Path, label: str, limits: Limits) -> RawTable:
             )  # fmt: skip
         if "tokyo" in prj.lower():
             guesses.append(datum_transformed())
-    table = parse_shapefile(parts, name=label, encoding=stated, judge=False)
+    from pyproj.exceptions import ProjError
+
+    try:
+        table = parse_shapefile(parts, name=label, encoding=stated, judge=False)
+    except ProjError:
+        raise refused("crs-unknown", label, "の座標系（.prj）が分かりません", "has an unknown coordinate system (.prj)") from None
     raw = _from_features(table, label, limits, {"format": "Shapefile", "crs": _prj_name(prj)}, guesses)
     numbers_of = [f.number - 1 for f in table.features]
     for row, at in zip(raw.rows, numbers_of, strict=True):

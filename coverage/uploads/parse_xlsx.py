@@ -32,12 +32,10 @@ from coverage.uploads.parse_csv import (
     too_many_rows,
 )
 from coverage.uploads.report import Remark
-from coverage.uploads.tables import ChoiceError, RawTable
+from coverage.uploads.tables import TEMPLATE_SHEETS, ChoiceError, RawTable
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _FORMULA, _VALUE, _TEXT = f"{_MAIN}f", f"{_MAIN}v", f"{_MAIN}t"
-TEMPLATE_SHEETS = ("例示 example", "記入の決まり rules")
-"""Sheets of the templates that we hand out (coverage/services/templates.py): they explain, and are never data."""
 UNCOMPUTED = "#UNCOMPUTED!"
 """Stands for a formula whose result is not in the file: no number and no date, so that it is named and left out."""
 

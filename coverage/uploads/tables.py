@@ -11,6 +11,10 @@ from coverage.errors import FileFormatError
 from coverage.uploads.report import Remark
 
 
+TEMPLATE_SHEETS = ("例示 example", "記入の決まり rules")
+"""Sheets of the templates that we hand out (coverage/services/templates.py): they explain, and are never data."""
+
+
 class ChoiceError(FileFormatError):
     """A file with several tables, of which a person has to choose one. ``offers``: "sheets" or "layers", each with
     ``name``, ``rows`` (None where they were not counted) and the first ``columns``."""

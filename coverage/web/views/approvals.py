@@ -1,4 +1,4 @@
-"""承認: what waits for an administrator, what it would change, and what was decided before."""
+"""承認: what waits for an administrator, what it would change, what was decided before and by whom."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from typing import Any
 import streamlit as st
 
 from coverage.domain.fiscal import TOKYO
-from coverage.errors import ConflictError
+from coverage.errors import ConflictError, CoverageGapError
 from coverage.report.escape import esc
 from coverage.runs.result import RunResult
 from coverage.services import imports
 from coverage.services.access import Action, Object, allowed, import_resource
 from coverage.services.context import AppContext
-from coverage.services.imports import ImportRecord, ImportState, Store
+from coverage.services.import_preview import Preview, preview
+from coverage.services.imports import ImportRecord, ImportState, Store, import_steps
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
-from coverage.web.frame import Column, View
-from coverage.web.views.upload import show_difference
+from coverage.web.frame import Column, Html, View
+from coverage.web.views.upload_difference import show_difference
 
 SHOWN = 30
+_KEPT = 20
+"""Differences that a session remembers, so that a click does not count the ledger anew."""
 
 
 def show(view: View, run: RunResult) -> None:
@@ -34,44 +37,91 @@ def show(view: View, run: RunResult) -> None:
         return
     said = st.session_state.pop("approval-said", None)
     if said:
-        st.html(frame.notice(said, kind="plain"))
+        st.html(frame.notice(said[0], kind="plain"))
+        if said[1]:
+            st.markdown(view.text("receipt.unpublished", lang=view.lang))
     with open_ledger(context) as store:
-        records = sorted(
-            store.imports(), key=lambda r: r.recorded_at.timestamp() if r.recorded_at else 0.0, reverse=True
-        )
+        records = list(store.imports())
         waiting = [r for r in records if r.state is ImportState.STAGED]
         st.subheader(view.text("approvals.waiting", n=len(waiting)), anchor=False)
         if not waiting:
             st.caption(view.texts["approvals.none"])
-        for record in waiting:
-            _waiting(view, context, store, record)
+        for i, record in enumerate(waiting):
+            _waiting(view, run, context, store, record, opened=i == 0)
         _decided(view, store, [r for r in records if r.state is not ImportState.STAGED])
 
 
-def _facts(view: View, record: ImportRecord) -> list[Any]:
-    when = (
-        record.recorded_at.astimezone(TOKYO).strftime("%Y-%m-%d %H:%M")
-        if record.recorded_at
-        else view.texts["value.none"]
-    )
-    return [record.file_name, view.texts[f"upload.kind_{record.table_name}"], record.submitted_by, when]
+def _facts(view: View, store: Store, record: ImportRecord) -> list[Any]:
+    steps = import_steps(store, record.import_id)
+    sent = _when(steps[0].at) if steps else view.texts["value.none"]
+    return [record.file_name, view.texts[f"upload.kind_{record.table_name}"], record.submitted_by, sent]
 
 
-def _waiting(view: View, context: AppContext, store: Store, record: ImportRecord) -> None:
-    with st.container(border=True, key=f"waiting-{record.import_id}"):
+def _when(at: Any) -> str:
+    return str(at.astimezone(TOKYO).strftime("%Y-%m-%d %H:%M"))
+
+
+def _waiting(
+    view: View, run: RunResult, context: AppContext, store: Store, record: ImportRecord, *, opened: bool
+) -> None:
+    own = record.import_id
+    with st.container(border=True, key=f"waiting-{own}"):
         titles = ("column.file_name", "column.what", "column.by", "column.when")
-        frame.sheet([Column(view.texts[t]) for t in titles], [_facts(view, record)])
-        show_difference(view, imports.preview(context, store, store.import_changes(record.import_id)))
-        remarks = [*record.report.get("errors", []), *record.report.get("warnings", [])]
-        if remarks:
-            with st.expander(view.text("approvals.remarks", n=len(remarks))):
-                words = "".join(
-                    f"<li>{esc(r['message_en'] if view.lang == 'en' else r['message'])}</li>"
-                    for r in remarks[:200]
-                )
-                st.html(f'<ul class="remarks">{words}</ul>')
+        frame.sheet([Column(view.texts[t]) for t in titles], [_facts(view, store, record)])
+        if record.mapping.get("revises"):
+            st.caption(view.text("approvals.revises", id=record.mapping["revises"]))
+        # The count of every list that waits would be made anew for all of them: the others on demand.
+        if opened or st.toggle(view.texts["approvals.open"], key=f"open-{own}"):
+            try:
+                show_difference(view, run, _difference(view, context, store, own))
+            except CoverageGapError as error:
+                st.html(frame.notice(error.text(view.lang), kind="grave"))
+            _as_sent(view, store, record)
         if view.may(Action.ACCEPT, Object.IMPORT):
             _decide(view, store, record)
+        if allowed(view.principal, Action.WITHDRAW, import_resource(record)):
+            _withdraw(view, store, record)
+
+
+def _difference(view: View, context: AppContext, store: Store, import_id: str) -> Preview:
+    """The difference against the ledger as it is now, remembered until the ledger moves."""
+    kept: dict[tuple[str, str], Preview] = st.session_state.setdefault("approval-differences", {})
+    key = (import_id, store.head().hash)
+    if key not in kept:
+        if len(kept) >= _KEPT:
+            kept.clear()
+        with st.spinner(view.texts["phase.comparing"]):
+            kept[key] = preview(context, store, store.import_changes(import_id), principal=view.principal)
+    return kept[key]
+
+
+def _as_sent(view: View, store: Store, record: ImportRecord) -> None:
+    """What the reader said, what was answered and corrected by hand, and the file itself."""
+    remarks = [*record.report.get("errors", []), *record.report.get("warnings", [])]
+    if remarks:
+        with st.expander(view.text("approvals.remarks", n=len(remarks))):
+            words = "".join(
+                f"<li>{esc(r['message_en'] if view.lang == 'en' else r['message'])}</li>" for r in remarks[:200]
+            )
+            st.html(f'<ul class="remarks">{words}</ul>')
+    told = []
+    answers = [name for name in record.mapping if name not in ("corrected_rows", "revises")]
+    if answers:
+        told.append(view.text("approvals.answered", names=view.texts["value.comma"].join(answers)))
+    if record.mapping.get("corrected_rows"):
+        told.append(view.text("approvals.corrected", n=len(record.mapping["corrected_rows"])))
+    if told:
+        st.caption(" ".join(told))
+    st.download_button(
+        view.texts["approvals.file"], lambda: store_content(record), record.file_name, key=f"file-{record.import_id}",
+        type="tertiary", on_click="ignore",
+    )  # fmt: skip
+
+
+def store_content(record: ImportRecord) -> bytes:
+    """The file as it was sent; asked for when it is wanted, after the page's own store was closed."""
+    with open_ledger(web_context()) as store:
+        return store.content(record.file_sha256)
 
 
 def _decide(view: View, store: Store, record: ImportRecord) -> None:
@@ -89,15 +139,22 @@ def _decide(view: View, store: Store, record: ImportRecord) -> None:
             except ConflictError as error:
                 st.session_state[f"conflict-{own}"] = error.text(view.lang)
                 st.rerun()
-            _said(view, "approvals.accepted", record)
+            _said(view, "approvals.accepted", record, changed=True)
         if st.button(view.texts["approvals.return"], key=f"return-{own}", disabled=not reason.strip()):
             imports.return_import(store, own, principal=view.principal, reason=reason.strip())
             _said(view, "approvals.returned", record)
     st.caption(view.texts["approvals.return_note"])
 
 
-def _said(view: View, name: str, record: ImportRecord) -> None:
-    st.session_state["approval-said"] = view.text(name, file=record.file_name)
+def _withdraw(view: View, store: Store, record: ImportRecord) -> None:
+    if st.button(view.texts["approvals.withdraw"], type="tertiary", key=f"withdraw-{record.import_id}"):
+        imports.withdraw_import(store, record.import_id, principal=view.principal)
+        _said(view, "approvals.withdrawn", record)
+
+
+def _said(view: View, name: str, record: ImportRecord, *, changed: bool = False) -> None:
+    """Say it after the page was run anew; ``changed``: the ledger moved, and the published map did not."""
+    st.session_state["approval-said"] = (view.text(name, file=record.file_name), changed)
     st.rerun()
 
 
@@ -105,26 +162,29 @@ def _decided(view: View, store: Store, records: list[ImportRecord]) -> None:
     if not records:
         return
     st.subheader(view.texts["approvals.decided"], anchor=False)
-    titles = (
-        "column.file_name",
-        "column.what",
-        "column.by",
-        "column.when",
-        "column.state",
-        "column.decided_by",
-    )
-    rows = [
-        [
-            *_facts(view, r),
-            view.texts[f"import.{r.state.value}"],
-            r.decided_by or view.texts["value.none"],
-            r.reason,
-        ]
-        for r in records[:SHOWN]
-    ]
-    frame.sheet(
-        [*(Column(view.texts[t]) for t in titles), Column(view.texts["column.reason"], wrap=True)], rows
-    )
+    titles = ("column.file_name", "column.what", "column.state")
+    rows: list[list[Any]] = []
+    for record in records[:SHOWN]:
+        steps = "<br>".join(esc(line) for line in _steps(view, store, record))
+        kind = view.texts[f"upload.kind_{record.table_name}"]
+        rows.append([record.file_name, kind, view.texts[f"import.{record.state.value}"], Html(steps)])
+    frame.sheet([*(Column(view.texts[t]) for t in titles), Column(view.texts["approvals.steps"], wrap=True)], rows)
+    if len(records) > SHOWN:
+        st.caption(view.text("upload.more", n=len(records) - SHOWN))
+    _undo(view, store, records)
+
+
+def _steps(view: View, store: Store, record: ImportRecord) -> list[str]:
+    """「2024-05-01 10:12 提出　keikaku」 and so on: who did what when, and why."""
+    lines = []
+    for step in import_steps(store, record.import_id):
+        state = view.texts["approvals.sent" if step.state is ImportState.STAGED else f"import.{step.state.value}"]
+        line = view.text("approvals.step", when=_when(step.at), what=state, who=step.actor)
+        lines.append(line + (view.text("approvals.because", reason=step.reason) if step.reason else ""))
+    return lines
+
+
+def _undo(view: View, store: Store, records: list[ImportRecord]) -> None:
     undoable = [
         r
         for r in records
@@ -136,13 +196,23 @@ def _decided(view: View, store: Store, records: list[ImportRecord]) -> None:
         record = st.selectbox(
             view.texts["approvals.undo_which"],
             undoable,
-            format_func=lambda r: f"{r.file_name}（{r.submitted_by}、{r.import_id[:8]}）",
+            format_func=lambda r: f"{r.file_name}（{r.submitted_by}、{r.import_id}）",
             key="undo-which",
         )
         reason = st.text_input(view.texts["approvals.reason"], key="undo-reason", max_chars=500)
-        if (
-            st.button(view.texts["approvals.undo"], key="undo", disabled=not reason.strip())
-            and record is not None
-        ):
-            imports.undo_import(store, record.import_id, principal=view.principal, reason=reason.strip())
-            _said(view, "approvals.undone", record)
+        conflict = st.session_state.get("undo-conflict")
+        overwrite = False
+        if conflict and record is not None and conflict[0] == record.import_id:
+            st.html(frame.notice(conflict[1], kind="grave"))
+            overwrite = st.checkbox(view.texts["approvals.undo_overwrite"], key="undo-overwrite")
+        pressed = st.button(view.texts["approvals.undo"], key="undo", disabled=not reason.strip())
+        if pressed and record is not None:
+            try:
+                imports.undo_import(
+                    store, record.import_id, principal=view.principal, reason=reason.strip(), overwrite=overwrite
+                )
+            except ConflictError as error:
+                st.session_state["undo-conflict"] = (record.import_id, error.text(view.lang))
+                st.rerun()
+            st.session_state.pop("undo-conflict", None)
+            _said(view, "approvals.undone", record, changed=True)

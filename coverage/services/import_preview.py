@@ -1,0 +1,182 @@
+"""What an upload would do: to the records, to the cumulative count of each year and municipality, and on the map.
+
+The count is the real one: the store writes the upload, counts and rolls back, so that what is shown here and what the
+acceptance brings about cannot differ.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from coverage.domain.count_result import CountResult, CountYear
+from coverage.domain.counting import count
+from coverage.domain.counting_findings import SiteVerdict
+from coverage.domain.ledger import Ledger
+from coverage.services.access import Action, Object, Principal, Resource, authorise
+from coverage.services.context import AppContext
+from coverage.store.events import Change
+from coverage.store.protocol import Comparison, Store
+
+_LEDGER_KINDS: Final = frozenset({"site", "site_operator", "site_district", "district"})
+"""Records that the count reads; actuals and measurements never move it."""
+DRAWN: Final = 2000
+"""Places that a preview remembers for its map."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A site or district that appears, moves or goes; positions are (lat, lon)."""
+
+    kind: Literal["site", "district"]
+    key: str
+    name: str
+    state: Literal["new", "moved", "removed", "changed"]
+    before: tuple[float, float] | None
+    after: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A fiscal year whose count moves. ``own``: the year's own increase moves, not only what earlier years add to it.
+
+    ``by_municipality``: (code, before, after) of the year's own counted masts where they differ. ``gained`` and ``lost``
+    are the verdicts of the masts that newly count in it, or no longer do, with their reasons.
+    """
+
+    fiscal_year: int
+    before: int | None
+    after: int | None
+    increase: int
+    """Change of the year's own increase; the count moves by it where there is no opening balance to print a total."""
+    own: bool
+    by_municipality: tuple[tuple[str, int, int], ...] = ()
+    gained: tuple[SiteVerdict, ...] = ()
+    lost: tuple[SiteVerdict, ...] = ()
+
+
+@dataclass(frozen=True)
+class Preview:
+    """``sites``: the sites that the upload speaks of. ``shared``: of them, how many operators stand on one mast."""
+
+    comparison: Comparison
+    before: CountResult
+    after: CountResult
+    sites: frozenset[str] = frozenset()
+    shared: Mapping[str, int] = field(default_factory=dict)
+    places: tuple[Place, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    """site_id → name."""
+
+    def movements(self) -> list[Movement]:
+        """Every fiscal year whose count moves, in order."""
+        found = []
+        previous: tuple[CountYear | None, CountYear | None] = (None, None)
+        for old, new in zip(self.before.years, self.after.years, strict=True):
+            own_old, own_new = _own(old, previous[0]), _own(new, previous[1])
+            ids = ({*old.new_site_ids, *old.late_site_ids}, {*new.new_site_ids, *new.late_site_ids})
+            gained, lost = sorted(ids[1] - ids[0]), sorted(ids[0] - ids[1])
+            codes = sorted(code for code in own_old | own_new if own_old.get(code, 0) != own_new.get(code, 0))
+            change = new.increase - old.increase
+            if change or gained or lost or old.total != new.total or old.cumulative_increase != new.cumulative_increase:
+                found.append(
+                    Movement(
+                        fiscal_year=old.fiscal_year,
+                        before=old.total,
+                        after=new.total,
+                        increase=change,
+                        own=bool(change or gained or lost or codes),
+                        by_municipality=tuple((c, own_old.get(c, 0), own_new.get(c, 0)) for c in codes),
+                        gained=tuple(self.after.verdicts[s] for s in gained if s in self.after.verdicts),
+                        lost=tuple(self.after.verdicts[s] for s in lost if s in self.after.verdicts),
+                    )
+                )
+            previous = (old, new)
+        return found
+
+    def not_counted(self) -> list[SiteVerdict]:
+        """Sites of the upload that do not count, each with its reason."""
+        verdicts = self.after.verdicts
+        return [verdicts[s] for s in sorted(self.sites) if s in verdicts and not verdicts[s].counted]
+
+
+def _own(year: CountYear, previous: CountYear | None) -> dict[str, int]:
+    """Masts that count in a year alone, by municipality."""
+    held = Counter(year.by_municipality)
+    held.subtract(previous.by_municipality if previous is not None else {})
+    return {code: n for code, n in held.items() if n}
+
+
+def preview(context: AppContext, store: Store, changes: Sequence[Change], *, principal: Principal) -> Preview:
+    """The difference against the store, and the count with and without it. Nothing is stored.
+
+    Raises PermissionDeniedError for who may not look at uploads.
+    """
+    authorise(principal, Action.VIEW, Resource(Object.IMPORT))
+    comparison = store.compare(changes)
+    rule, years = context.config.counting, list(context.config.fiscal_years)
+    mergers = context.config.municipality_mergers
+    old = _merged(store.ledger(versions=True), mergers)
+    counted = any(d.state != "unchanged" and d.kind.value in _LEDGER_KINDS for d in comparison.differences)
+    new = _merged(store.ledger_with(changes, versions=True), mergers) if counted else old
+    before = count(old, rule=rule, fiscal_years=years)
+    after = count(new, rule=rule, fiscal_years=years) if counted else before
+    named = frozenset(str(c.values["site_id"]) for c in changes if "site_id" in c.values)
+    operators: dict[str, set[str]] = {}
+    for row in new.site_operators:
+        if row.site_id in named:
+            operators.setdefault(row.site_id, set()).add(row.operator)
+    return Preview(
+        comparison,
+        before,
+        after,
+        sites=named,
+        shared={site_id: len(found) for site_id, found in operators.items() if len(found) > 1},
+        places=_places(old, new, comparison) if counted else (),
+        names={s.site_id: s.name for s in new.sites if s.site_id in named},
+    )
+
+
+def _merged(ledger: Ledger, mergers: Mapping[str, str]) -> Ledger:
+    return dataclasses.replace(ledger, municipality_mergers={**mergers, **ledger.municipality_mergers})
+
+
+def _places(old: Ledger, new: Ledger, comparison: Comparison) -> tuple[Place, ...]:
+    """Sites and districts of the difference with where they were and where they will be (of several versions the last)."""
+    touched: dict[str, set[str]] = {d.kind.value: set() for d in comparison.differences}
+    for difference in comparison.differences:
+        if difference.state != "unchanged":
+            touched[difference.kind.value].add(difference.key)
+    found: list[Place] = []
+    sites = [{s.site_id: s for s in ledger.sites} for ledger in (old, new)]
+    for key in sorted(sites[0].keys() | sites[1].keys()):
+        was, now = (held.get(key) for held in sites)
+        if key not in touched.get("site", ()) and was is not None and now is not None:
+            continue
+        a, b = ((s.lat, s.lon) if s is not None else None for s in (was, now))
+        place = _place("site", key, (now or was).name, a, b)  # type: ignore[union-attr]
+        found += [place] if place is not None else []
+    districts = [{d.district_id: d for d in ledger.districts} for ledger in (old, new)]
+    for key in sorted(districts[0].keys() | districts[1].keys()):
+        one, two = (held.get(key) for held in districts)
+        if one is two or (one is not None and two is not None and one == two):
+            continue
+        points = [None if d is None else d.geometry.representative_point() for d in (one, two)]
+        a, b = (None if p is None else (float(p.y), float(p.x)) for p in points)
+        place = _place("district", key, (two or one).name, a, b)  # type: ignore[union-attr]
+        found += [place] if place is not None else []
+    return tuple(found[:DRAWN])
+
+
+def _place(
+    kind: Literal["site", "district"], key: str, name: str, before: tuple[float, float] | None, after: tuple[float, float] | None
+) -> Place | None:
+    if before is None and after is None:
+        return None
+    if before is None or after is None:
+        return Place(kind, key, name, "new" if before is None else "removed", before, after)
+    moved = max(abs(before[0] - after[0]), abs(before[1] - after[1])) > 1e-7
+    return Place(kind, key, name, "moved" if moved else "changed", before, after)

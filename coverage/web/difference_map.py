@@ -1,0 +1,178 @@
+"""A small still picture of what an upload changes: new, moved and removed sites and districts on the municipalities.
+
+Drawn as SVG on the server from the run alone: no script, no tiles, no network; it prints as it is. Every place is also in
+the table of records beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import streamlit as st
+from shapely.geometry import box, shape
+from shapely.geometry.base import BaseGeometry
+
+from coverage.report.escape import esc
+from coverage.report.wording import Texts
+from coverage.runs.result import RunResult
+from coverage.services.import_preview import Place
+
+WIDTH: Final = 560
+NAMED: Final = 12
+"""Places with their name written; with more, the picture would be words only."""
+_STATES: Final = ("new", "moved", "removed", "changed")
+_METRES: Final = 111_320.0
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Degrees → pixels; longitude shrunk by the cosine of the middle latitude."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+    @property
+    def shrink(self) -> float:
+        return math.cos(math.radians((self.south + self.north) / 2))
+
+    @property
+    def scale(self) -> float:
+        """Pixels a degree of latitude."""
+        return WIDTH / ((self.east - self.west) * self.shrink)
+
+    @property
+    def height(self) -> int:
+        return max(160, min(560, round((self.north - self.south) * self.scale)))
+
+    def at(self, lat: float, lon: float) -> tuple[float, float]:
+        return round((lon - self.west) * self.shrink * self.scale, 1), round((self.north - lat) * self.scale, 1)
+
+
+def difference_map(run: RunResult, places: Sequence[Place], texts: Texts) -> str:
+    """The SVG, "" where nothing has a place. Zoomed to what changes, at least about 4 km wide."""
+    points = [p for place in places for p in (place.before, place.after) if p is not None]
+    if not points:
+        return ""
+    frame = _frame(points)
+    counts = {state: sum(p.state == state for p in places) for state in _STATES}
+    told = texts["value.comma"].join(texts(f"diffmap.{state}", n=n) for state, n in counts.items() if n)
+    out = [
+        f'<svg class="diffmap" role="img" viewBox="0 0 {WIDTH} {frame.height}" width="{WIDTH}" height="{frame.height}" '
+        f'aria-label="{esc(texts("diffmap.alt", told=told))}">',
+        f'<rect width="{WIDTH}" height="{frame.height}" fill="#f2f6f9"/>',
+        *_land(run, frame),
+    ]
+    for place in sorted(places, key=lambda p: _STATES.index(p.state), reverse=True):
+        out.append(_mark(place, frame))
+    if len(places) <= NAMED:
+        out += [_name(place, frame) for place in places]
+    out.append(_bar(frame))
+    out.append("</svg>")
+    legend = "".join(
+        f'<li><svg width="22" height="14" aria-hidden="true">{_sign(state)}</svg>{esc(texts(f"diffmap.{state}", n=n))}</li>'
+        for state, n in counts.items()
+        if n
+    )
+    return f'<figure class="diffmap">{"".join(out)}<figcaption><ul>{legend}</ul></figcaption></figure>'
+
+
+def _frame(points: Sequence[tuple[float, float]]) -> _Frame:
+    lats, lons = [p[0] for p in points], [p[1] for p in points]
+    middle = ((min(lats) + max(lats)) / 2, (min(lons) + max(lons)) / 2)
+    shrink = math.cos(math.radians(middle[0]))
+    # A margin of a quarter, no less than 2 km to each side, and no flatter than 5:8.
+    half_lon = max((max(lons) - min(lons)) * 0.65, 2000 / _METRES / shrink)
+    half_lat = max((max(lats) - min(lats)) * 0.65, half_lon * shrink * 0.62)
+    half_lon = max(half_lon, half_lat / shrink)
+    return _Frame(middle[1] - half_lon, middle[0] - half_lat, middle[1] + half_lon, middle[0] + half_lat)
+
+
+def _land(run: RunResult, frame: _Frame) -> list[str]:
+    window = box(frame.west, frame.south, frame.east, frame.north)
+    fine = (frame.east - frame.west) / 600
+    out = []
+    for name, outline in _outlines(str(run.folder), run):
+        if not outline.intersects(window):
+            continue
+        seen = outline.intersection(window.buffer(fine * 20)).simplify(fine)
+        for part in getattr(seen, "geoms", [seen]):
+            if part.geom_type != "Polygon":
+                continue
+            path = " ".join(f"{x},{y}" for x, y in (frame.at(lat, lon) for lon, lat in part.exterior.coords))
+            out.append(f'<polygon points="{path}" fill="#fff" stroke="#9aa7b2" stroke-width="1"/>')
+        middle = seen.intersection(window).representative_point() if not seen.is_empty else None
+        if middle is not None and not middle.is_empty:
+            x, y = frame.at(middle.y, middle.x)
+            out.append(f'<text x="{x}" y="{y}" class="place" text-anchor="middle">{esc(name)}</text>')
+    return out
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _outlines(folder: str, _run: RunResult) -> list[tuple[str, BaseGeometry]]:
+    """Names and shapes of the municipalities of a run."""
+    return [
+        (str(f["properties"]["name"]), shape(f["geometry"]))
+        for f in _run.geojson("municipalities")["features"]
+    ]
+
+
+def _mark(place: Place, frame: _Frame) -> str:
+    title = f"<title>{esc(f'{place.name} {place.key}')}</title>"
+    if place.state == "moved" and place.before is not None and place.after is not None:
+        (x1, y1), (x2, y2) = frame.at(*place.before), frame.at(*place.after)
+        line = f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="#7a3b00" stroke-width="1.6"/>'
+        return f"<g>{title}{line}{_at(x1, y1, 'from')}{_at(x2, y2, 'moved')}</g>"
+    at = place.after or place.before
+    assert at is not None
+    return f"<g>{title}{_at(*frame.at(*at), place.state, square=place.kind == 'district')}</g>"
+
+
+def _at(x: float, y: float, state: str, *, square: bool = False) -> str:
+    """Signs that differ by shape, not by colour alone."""
+    if state == "removed":
+        return f'<path d="M{x - 5},{y - 5}l10,10m0,-10l-10,10" stroke="#9a3412" stroke-width="2.4" fill="none"/>'
+    if state == "from":
+        return f'<circle cx="{x}" cy="{y}" r="4.5" fill="#fff" stroke="#7a3b00" stroke-width="1.6"/>'
+    if state == "changed":
+        return f'<circle cx="{x}" cy="{y}" r="4" fill="#fff" stroke="#55626d" stroke-width="1.4"/>'
+    colour = "#b45309" if state == "moved" else "#0b5a83"
+    if square:
+        return f'<rect x="{x - 5}" y="{y - 5}" width="10" height="10" fill="{colour}" stroke="#fff"/>'
+    if state == "moved":
+        return f'<path d="M{x},{y - 6}l6,6l-6,6l-6,-6z" fill="{colour}" stroke="#fff"/>'
+    return f'<circle cx="{x}" cy="{y}" r="5.5" fill="{colour}" stroke="#fff"/>'
+
+
+def _sign(state: str) -> str:
+    if state == "moved":
+        return (
+            _at(5, 7, "from") + '<line x1="9" y1="7" x2="13" y2="7" stroke="#7a3b00" stroke-width="1.6"/>' + _at(16, 7, "moved")
+        )
+    return _at(11, 7, state)
+
+
+def _name(place: Place, frame: _Frame) -> str:
+    at = place.after or place.before
+    assert at is not None
+    x, y = frame.at(*at)
+    side, shift = ("end", -9) if x > WIDTH * 0.7 else ("start", 9)
+    return f'<text x="{x + shift}" y="{y - 5}" class="name" text-anchor="{side}">{esc(place.name)}</text>'
+
+
+def _bar(frame: _Frame) -> str:
+    """A bar of a round length, about a fifth of the width."""
+    metres = (frame.east - frame.west) * frame.shrink * _METRES / 5
+    step = 10 ** math.floor(math.log10(metres))
+    length = next(step * k for k in (5, 2, 1) if step * k <= metres)
+    pixels = length / _METRES * frame.scale
+    y = frame.height - 14
+    told = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
+    return (
+        f'<path d="M12,{y}h{pixels:.1f}" stroke="#1d2a35" stroke-width="3"/>'
+        f'<text x="{16 + pixels:.1f}" y="{y + 4}" class="bar">{esc(told)}</text>'
+    )
