@@ -17,6 +17,8 @@ from coverage.report.wording import language
 from coverage.runs.result import ANY_OPERATOR
 from coverage.services import downloads
 from coverage.services.access import ANONYMOUS, Principal
+from coverage.services.challenges import open_challenges
+from coverage.services.place_search import find_places
 from coverage.services.point import point_facts
 from coverage.web.answers import bytes_answer, fiscal_year_asked_for, run_asked_for
 from coverage.web.app_context import web_context
@@ -115,6 +117,38 @@ def still(request: Request) -> Response:
     return _bytes(request, content, PNG, downloads.file_name(run, "map", fy, "png"))
 
 
+def plan(request: Request) -> Response:
+    """Ground that a plan newly serves, for those who may see plans."""
+    run = _run(request)
+    content = data.plan_picture(web_context(), run, str(request.path_params["plan"]), _who(request))
+    return _bytes(request, content, PNG, "plan.png")
+
+
+def challenges(request: Request) -> Response:
+    """Open challenges that the one who asks may see; never from a cache."""
+    found = open_challenges(web_context(), _who(request))
+    answer = _json(
+        request,
+        {"challenges": [data.challenge(c, _run(request), _lang(request)) for c in found]},
+        "challenges.json",
+    )
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def search(request: Request) -> Response:
+    """Places that ``?q=`` may mean."""
+    found = find_places(
+        web_context(),
+        _run(request),
+        request.query_params.get("q", ""),
+        principal=_who(request),
+        plans=_plans(request),
+        lang=_lang(request),
+    )
+    return _json(request, found, "search.json")
+
+
 def point(request: Request) -> Response:
     """What is known about ``?lat=&lon=`` at the end of ``?fy=`` for ``?operator=``."""
     run = _run(request)
@@ -162,5 +196,8 @@ ROUTES: Final = [
     Route("/map-data/{run}/population.png", population),
     Route("/map-data/{run}/still.png", still),
     Route("/map-data/{run}/point.json", point),
+    Route("/map-data/{run}/search.json", search),
+    Route("/map-data/{run}/challenges.json", challenges),
+    Route("/map-data/{run}/plans/{plan}.png", plan),
     Route("/map-data/{path:path}", unknown),
 ]

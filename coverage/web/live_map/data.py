@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from pyproj import Transformer
+from rasterio.transform import Affine
+from rasterio.warp import Resampling, reproject
 
 from coverage.domain import mesh
 from coverage.errors import NotFoundError
@@ -26,12 +28,17 @@ from coverage.report.pictures import Frame, grid_of, mercator_frame
 from coverage.report.static_map import still_map
 from coverage.runs.result import ANY_OPERATOR, RunResult
 from coverage.services.access import Action, Object, Principal, Resource, allowed
+from coverage.services.challenges import OpenChallenge
 from coverage.services.context import AppContext
 from coverage.services.run_layers import People, people_of_run
+from coverage.services.side_by_side import plan_pixels
 from coverage.web.wording import web_texts
 
 PEOPLE_RAMP: Final = ((1, "#e8e4f0"), (10, "#c7bcdc"), (50, "#a08fc2"), (200, "#7761a4"), (1000, "#4b3a80"))
 """People in a mesh cell from … on, few to many: one hue growing darker."""
+
+NEWLY: Final = ("#00543c", "#bfe5d8")
+"""Stripes over ground that a plan newly serves: dark, light."""
 
 _LATE: Final = ("layers", "stacks", "sites", "model", "credits")
 _lock = Lock()
@@ -191,6 +198,30 @@ def _population(folder: Path, _changed: int, held: _Held) -> bytes:
     return _palette_png(np.digitize(values, edges).astype(np.uint8), [colour for _, colour in PEOPLE_RAMP])
 
 
+def plan_picture(context: AppContext, run: RunResult, plan_id: str, principal: Principal) -> bytes:
+    """Ground that a plan newly serves as a striped PNG on the run's frame (stripes: told without the colour).
+
+    Errors as :func:`coverage.services.side_by_side.plan_pixels`.
+    """
+    pixels = plan_pixels(context, run, plan_id, principal=principal)
+    grid, frame = grid_of(run.meta["grid"]), frame_of(run)
+    flags = np.zeros(grid.rows * grid.cols, dtype=np.uint8)
+    flags[pixels] = 1
+    out = np.zeros((frame.height, frame.width), dtype=np.uint8)
+    reproject(
+        flags.reshape(grid.shape),
+        out,
+        src_transform=Affine(*grid.transform),
+        src_crs=f"EPSG:{grid.epsg}",
+        dst_transform=frame.transform,
+        dst_crs="EPSG:3857",
+        resampling=Resampling.nearest,
+    )
+    rows, cols = np.indices(out.shape)
+    striped = np.where((rows + cols) % 6 < 2, 1, 2).astype(np.uint8)
+    return _palette_png(out * striped, list(NEWLY))
+
+
 def _palette_png(index: NDArray[np.uint8], colours: list[str]) -> bytes:
     """Value 0 is transparent, k is ``colours[k - 1]``."""
     image = Image.fromarray(index, mode="P")
@@ -208,6 +239,21 @@ def still_picture(run: RunResult, fiscal_year: int, lang: str) -> bytes:
     out = io.BytesIO()
     Image.open(io.BytesIO(drawn)).save(out, format="PNG", optimize=True)
     return out.getvalue()
+
+
+def challenge(found: OpenChallenge, run: RunResult, lang: str) -> dict[str, Any]:
+    """An open challenge as the map shows it: nothing of who filed it."""
+    names = {o["id"]: str(o[f"name_{lang}"]) for o in run.meta["operators"]}
+    return {
+        "id": found.challenge_id,
+        "lat": round(found.lat, 6),
+        "lon": round(found.lon, 6),
+        "municipality": found.municipality_name,
+        "district": found.district_name or "",
+        "operator": names.get(found.operator or "", found.operator or ""),
+        "observed_on": found.observed_on.isoformat(),
+        "note": found.note,
+    }
 
 
 def compact(value: Any) -> bytes:

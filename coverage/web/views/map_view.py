@@ -9,30 +9,43 @@ import streamlit as st
 
 from coverage.domain import fiscal
 from coverage.runs.result import RunResult
+from coverage.services import side_by_side
+from coverage.services.side_by_side import MapState
 from coverage.web import documents, frame
+from coverage.web.app_context import web_context
 from coverage.web.frame import Column, View
 from coverage.web.live_map.component import live_map
 from coverage.web.live_map.data import may_see_plans
 
 CHALLENGES: Final = "challenges"
 """Address of the page where anybody files that there is no signal."""
+MOST_PLANNED: Final = 60
+"""Sites of a plan that get their number on the map."""
 
 
 def show(view: View, run: RunResult) -> None:
     """The page."""
     region = str(run.meta["region"][f"name_{view.lang}"])
     frame.head(view.text("map.title", region=region), view.texts["map_view.lede"])
-    plans = may_see_plans(run, view.principal)
-    live_map(
-        {
-            "lang": view.lang,
-            "plans": plans,
-            "challenges": CHALLENGES in documents.PAGES,
-            "problem": view.texts["map_view.problem"],
-            "sides": [{"base": f"/map-data/{run.run_id}"}],
-        },
-        key="live-map",
+    two = (
+        st.segmented_control(
+            view.texts["map_view.mode"],
+            ["one", "two"],
+            format_func=lambda mode: view.texts[
+                "map_view.mode_two" if mode == "two" else "map_view.mode_one"
+            ],
+            default="one",
+            required=True,
+            key="map-mode",
+            label_visibility="collapsed",
+        )
+        == "two"
     )
+    if two:
+        _beside(view, run)
+        return
+    plans = may_see_plans(run, view.principal)
+    live_map(_data(view, plans, [{"base": f"/map-data/{run.run_id}"}]), key="live-map")
     labels = {fy: fiscal.label(fy, view.lang) for fy in run.fiscal_years}
     st.subheader(view.texts["map.table"], anchor=False)
     st.caption(view.texts["map.table_note"])
@@ -47,6 +60,83 @@ def show(view: View, run: RunResult) -> None:
     )
     _table(view, run, fy)
     _keep(view, run, fy, plans=plans)
+
+
+def _data(view: View, plans: bool, sides: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the map is told: the language, what may be shown, and where each side's data lie."""
+    return {
+        "lang": view.lang,
+        "plans": plans,
+        "challenges": CHALLENGES in documents.PAGES,
+        "problem": view.texts["map_view.problem"],
+        "sides": sides,
+    }
+
+
+def _beside(view: View, run: RunResult) -> None:
+    """Two linked maps and the difference of people unserved by municipality."""
+    context = web_context()
+    states = side_by_side.offered_states(context, run, principal=view.principal)
+    if len(states) < 2:
+        st.html(frame.notice(view.texts["map_view.only_one"], kind="plain"))
+        return
+    names = {state: _state_name(view, run, state) for state in states}
+    columns = st.columns(2)
+    # The year before on the left, the latest on the right: what most people want to see.
+    chosen = [
+        column.selectbox(
+            view.texts[f"map_view.{side}"],
+            options=states,
+            index=index,
+            format_func=lambda state: names[state],
+            key=f"map-{side}",
+        )
+        for column, side, index in zip(columns, ("left", "right"), (1, 0), strict=True)
+    ]
+    left, right = chosen
+    if left == right:
+        st.html(frame.notice(view.texts["map_view.same"], kind="plain"))
+        return
+    rows = side_by_side.difference(context, left, right, principal=view.principal)
+    plans = may_see_plans(run, view.principal)
+    live_map(_data(view, plans, [_side(view, state, names[state]) for state in chosen]), key="live-map-two")
+    st.subheader(view.texts["map_view.difference"], anchor=False)
+    st.caption(view.text("map_view.difference_note", left=names[left], right=names[right]))
+    for state in (left, right):
+        if state.plan_id:
+            st.caption(view.text("map_view.plan_note", year=fiscal.label(state.fiscal_year, view.lang)))
+            break
+    unknown = view.texts["value.not_computable"]
+    region = str(run.meta["region"][f"name_{view.lang}"])
+    body = [
+        [
+            region if row["code"] == run.region_code else row["name"],
+            *(unknown if row[key] is None else whole(row[key]) for key in ("left", "right")),
+            unknown if row["change"] is None else signed(row["change"]),
+        ]
+        for row in rows
+    ]
+    headings = ("column.municipality", "map_view.left", "map_view.right", "map_view.change")
+    frame.sheet([Column(view.texts[name], number=i > 0) for i, name in enumerate(headings)], body, total=True)
+
+
+def _state_name(view: View, run: RunResult, state: MapState) -> str:
+    year = fiscal.label(state.fiscal_year, view.lang)
+    if state.plan_id:
+        return view.text("map_view.state_plan", plan=state.plan_id[:8], year=year)
+    if state.run_id != run.run_id:
+        return view.text("map_view.state_run", year=year, run=state.run_id[:8])
+    return view.text("map_view.state", year=year)
+
+
+def _side(view: View, state: MapState, title: str) -> dict[str, Any]:
+    base = f"/map-data/{state.run_id}"
+    side: dict[str, Any] = {"base": base, "year": state.fiscal_year, "title": title}
+    if state.plan_id:
+        sites = side_by_side.plan_sites(web_context(), state.plan_id, principal=view.principal)
+        side["newly"] = f"{base}/plans/{state.plan_id}.png"
+        side["planned"] = [{"lat": site["lat"], "lon": site["lon"]} for site in sites[:MOST_PLANNED]]
+    return side
 
 
 def _keep(view: View, run: RunResult, fy: int, *, plans: bool) -> None:
@@ -102,6 +192,12 @@ def _row(view: View, run: RunResult, record: dict[str, Any], computable: bool) -
         whole(record["districts_registered"]),
         whole(record["register_people"]),
     ]
+
+
+def signed(value: float) -> str:
+    """-12.4 → "−12", 3.6 → "+4", 0.2 → "0"."""
+    rounded = math.floor(abs(value) + 0.5)
+    return "0" if rounded == 0 else f"{'+' if value > 0 else '−'}{rounded:,}"
 
 
 def whole(value: Any) -> str:

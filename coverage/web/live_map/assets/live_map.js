@@ -162,6 +162,7 @@ async function build(place, data, wanted) {
     });
     if (known(side.year)) view.state.year = Math.max(0, found[i].base.years.indexOf(side.year));
     view.setNewly(side.newly || null);
+    view.setPlanned(side.planned || []);
     views.push(view);
   });
   const lead = views[0];

@@ -186,6 +186,11 @@ export function mapView(element, base, doc, outlines, sites, hooks) {
       if (newly) { newly.remove(); newly = null; }
       if (address) newly = L.imageOverlay(address, doc.frame, { pane: 'newly', interactive: false, className: 'pixels' }).addTo(map);
     },
+    setPlanned: (sites) => {
+      sites.forEach((site, i) => {
+        L.marker([site.lat, site.lon], { icon: sign('plan-mark', String(i + 1)), keyboard: false, interactive: false, pane: 'challenges' }).addTo(map);
+      });
+    },
     close: () => { names.length = 0; map.remove(); },
   };
 }

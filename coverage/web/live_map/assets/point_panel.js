@@ -136,5 +136,6 @@ export function challengeBlock(item, words) {
       [words.say('challenge.observed'), item.observed_on || ''],
       [words.say('challenge.note'), item.note || ''],
     ]),
+    node('p', {}, [node('a', { href: `/challenges?${new URLSearchParams({ challenge: item.id, ...(words.lang === 'en' ? { lang: 'en' } : {}) })}`, class: 'file', text: words.say('challenge.open') })]),
   ]);
 }
