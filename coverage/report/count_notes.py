@@ -44,6 +44,15 @@ def indicator_cells(run: RunResult) -> dict[int, dict[str, Any]]:
     return {int(cell["fiscal_year"]): cell for cell in rows[0]["cells"]} if rows else {}
 
 
+def printed_actual(year: dict[str, Any], cell: dict[str, Any] | None) -> float | None:
+    """The indicator's actual in a year of the count: the decided one where there is one, else the ledger's total."""
+    if cell is not None and cell["actual_source"] == "decided":
+        decided: float | None = cell["actual"]
+        return decided
+    total: float | None = year.get("total")
+    return total
+
+
 def _allocated(run: RunResult, fy: int, texts: Texts) -> list[str]:
     opening = run.count["opening"]
     if opening is None or int(opening["fiscal_year"]) != fy:

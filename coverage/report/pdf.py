@@ -16,7 +16,7 @@ from typing import Any, Final
 import typst
 
 from coverage.domain import fiscal
-from coverage.report.count_notes import count_notes, indicator_cells
+from coverage.report.count_notes import count_notes, indicator_cells, printed_actual
 from coverage.report.line_chart import ChartYear, line_chart
 from coverage.report.map_data import RAMP, map_data
 from coverage.report.pictures import grid_of, mercator_frame
@@ -210,7 +210,7 @@ def _chart(run: RunResult, texts: Texts) -> str:
     years = []
     for y in [*run.count["years"], *run.count["forecast_years"]]:
         fy = int(y["fiscal_year"])
-        total = y.get("total")
+        total = printed_actual(y, cells.get(fy))
         ahead = y["forecast_total"] if y["forecast_site_ids"] and y["forecast_total"] != total else None
         target = cells.get(fy, {}).get("target")
         years.append(ChartYear(fiscal.label(fy, texts.lang), total, target, ahead))

@@ -31,6 +31,32 @@ from coverage.services.ledger import ledger_of
 from coverage.store.events import Kind, join_key
 from coverage.store.protocol import Receipt, Store, Versioned
 
+__all__ = [
+    "ActualEntry",
+    "ActualState",
+    "FreezePreview",
+    "SeriesMove",
+    "Store",
+    "actual_key",
+    "actual_state",
+    "allocatable_sites",
+    "allocated_sites",
+    "enter_actual",
+    "entries",
+    "opening_of",
+    "preview_actual",
+    "preview_allocation",
+    "preview_freeze",
+    "preview_opening",
+    "preview_restatement",
+    "sheet_of",
+    "undo_actual",
+    "undo_allocation",
+    "undo_opening",
+    "undo_restatement",
+]
+"""Also the store's type, which pages need for their signatures: pages know services only."""
+
 _JOURNAL = Resource(Object.JOURNAL)
 _ACTUAL = Resource(Object.ACTUAL)
 MOST = 10**12
@@ -237,13 +263,19 @@ class FreezePreview:
     already: bool
 
 
+def opening_of(store: Store) -> OpeningBalance | None:
+    """The opening balance in force: the one recorded last, as the count takes it; None where none is registered."""
+    held = sorted(store.versioned(Kind.OPENING_BALANCE), key=lambda one: one.tx)
+    return held[-1].record if held else None
+
+
 def preview_opening(
     context: AppContext, store: Store, fiscal_year: int, value: int, *, source: str, decided_on: date | None
 ) -> tuple[SeriesMove, ...]:
     """The series before and after another opening balance. Raises ConflictError where more sites are allocated."""
     ledger = store.ledger(versions=True)
     kept = tuple(o for o in ledger.opening_balances if o.fiscal_year != fiscal_year)
-    stated = OpeningBalance(fiscal_year, value, source, decided_on)
+    stated = OpeningBalance(fiscal_year, value, source, decided_on, datetime.now(UTC))
     return _moves(context, ledger, replace(ledger, opening_balances=(*kept, stated)))
 
 

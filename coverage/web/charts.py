@@ -19,13 +19,14 @@ class SeriesPoint:
     """One year of the cumulative chart; None where there is no such value. ``label``: lines parted by "|"."""
 
     label: str
-    actual: int | None
+    actual: float | None
     target: float | None
     forecast: int | None
 
 
 def cumulative_chart(points: Sequence[SeriesPoint], *, names: dict[str, str]) -> alt.LayerChart:
-    """Cumulative count (filled circles, solid line), targets (large open diamonds, no line) and forecasts (open, dotted).
+    """Cumulative count (filled circles, solid line), targets (large open diamonds, thin dashed line) and forecasts (open
+    circles, dotted), with a ground of their own behind the years that hold a forecast and no actual.
 
     ``names``: words for "actual", "target", "forecast", "axis". The vertical axis does not begin at 0, because a
     cumulative number of 70 changes by one or two a year; every point carries its value.
@@ -114,6 +115,9 @@ def cumulative_chart(points: Sequence[SeriesPoint], *, names: dict[str, str]) ->
     def only(kind: str) -> str:
         return f"datum.kind === {_quoted(names[kind])}"
 
+    ahead = [p.label for p in points if p.actual is None and p.forecast is not None]
+    ground = _ground(ahead, x, y, names["forecast"], max(heights) + room)
+    aims = base.transform_filter(only("target")).mark_line(color=TARGET, strokeWidth=1.4, strokeDash=[8, 4])
     line = base.transform_filter(only("actual")).mark_line(color=ACTUAL, strokeWidth=2.5)
     # Forecasts start at the last actual, so that the dotted line is joined to what is known.
     dotted = base.transform_filter(only("forecast")).mark_line(
@@ -139,13 +143,31 @@ def cumulative_chart(points: Sequence[SeriesPoint], *, names: dict[str, str]) ->
         for side, dy in (("above", -18), ("below", 20))
     ]
     chart: alt.LayerChart = (
-        alt.layer(dotted, line, *signs, *labels)
+        alt.layer(*ground, aims, dotted, line, *signs, *labels)
         .properties(height=330)
         .resolve_scale(color="independent")
         .configure(font=_FONT)
         .configure_view(stroke=None)
     )
     return chart
+
+
+def _ground(years: Sequence[str], x: alt.X, y: alt.Y, word: str, top: float) -> list[alt.Chart]:
+    """Stripes behind the years to come, each under the word 「見込み」: told by word and pattern, never by colour alone."""
+    if not years:
+        return []
+    rows = [{"year": year, "value": top, "word": word} for year in years]
+    stripes = (
+        alt.Chart(alt.InlineData(values=rows))
+        .mark_rect(color="#f1f3f5", stroke="#9fabb5", strokeDash=[3, 3], strokeWidth=1)
+        .encode(x=x)
+    )
+    words = (
+        alt.Chart(alt.InlineData(values=rows))
+        .mark_text(fontSize=12, color=FORECAST, baseline="top", dy=4)
+        .encode(x=x, y=y, text="word:N")
+    )
+    return [stripes, words]
 
 
 def _quoted(text: str) -> str:

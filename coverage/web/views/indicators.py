@@ -12,6 +12,8 @@ from coverage.runs.result import RunResult
 from coverage.web import frame
 from coverage.web.frame import Column, Html, View
 from coverage.web.grades import grade, grade_key
+from coverage.web.views.edit_actuals import show_actual_editor
+from coverage.web.views.progress import show_stale
 
 
 def show(view: View, run: RunResult) -> None:
@@ -27,6 +29,7 @@ def show(view: View, run: RunResult) -> None:
             "indicators.lede", department=sheet["department"][view.lang], source=sheet["source"][view.lang]
         ),
     )
+    show_stale(view, run)
     st.html(
         f'<div class="prose"><h2>{esc(view.texts["indicators.vision"])}</h2><p>{esc(sheet["vision"][view.lang])}</p>'
         f"<h2>{esc(view.text('indicators.goal', year=frame.year_label(view, int(sheet['goal_year']))))}</h2>"
@@ -43,6 +46,8 @@ def show(view: View, run: RunResult) -> None:
         f'<p style="margin:0">{esc(content["rule"][view.lang])}</p></div>'
     )
     _notes(view, content["rows"])
+    with st.container(key="indicator-editor"):
+        show_actual_editor(view)
     _budgets(view, sheet)
     _statements(view, sheet, "issues")
     _statements(view, sheet, "directions")
@@ -85,7 +90,8 @@ def _value(view: View, cell: dict[str, Any] | None, which: str) -> Any:
         return text
     source = view.texts[f"source.{cell['actual_source']}"] if cell["actual_source"] else ""
     more = view.texts["value.comma"].join(part for part in (source, cell["note"][view.lang]) if part)
-    return Html(f"{esc(text)}<small>{esc(more)}</small>") if more else text
+    cited = f' title="{esc(cell["citation"])}"' if cell["citation"] else ""
+    return Html(f"{esc(text)}<small{cited}>{esc(more)}</small>") if more else text
 
 
 def _achievement(view: View, cell: dict[str, Any] | None) -> Any:

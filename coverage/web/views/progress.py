@@ -8,21 +8,27 @@ import streamlit as st
 
 from coverage.domain import fiscal
 from coverage.domain.known_ledger import EVER_IN_SERVICE
+from coverage.report.count_notes import CountNotes, count_notes, printed_actual
 from coverage.report.escape import esc
+from coverage.report.wording import report_texts
 from coverage.runs.result import RunResult
-from coverage.services import figures
+from coverage.services import figures, home
 from coverage.services.access import Action, Object
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
 from coverage.web.charts import SeriesPoint, cumulative_chart
 from coverage.web.frame import Column, Html, View
 from coverage.web.grades import grade
+from coverage.web.print_button import print_button
+from coverage.web.views.definitions import show_definitions
+from coverage.web.views.edit_books import show_books_editor
 
 Cells = dict[int, dict[str, Any]]
 
 
 PUBLIC_STATUSES = frozenset(status.value for status in EVER_IN_SERVICE)
 """Sites that have been in service; everything before is an operator's plan."""
+
 
 def show(view: View, run: RunResult) -> None:
     """The page."""
@@ -34,10 +40,12 @@ def show(view: View, run: RunResult) -> None:
     frame.head(name, view.text("progress.lede", code=count["indicator"], scope=count["scope"][view.lang]))
     years = count["years"]
     _lead(view, years, cells, unit)
+    _files(view)
+    show_stale(view, run)
     _ledger_now(view, years)
     if count["opening"] is None:
         st.html(frame.notice(view.texts["progress.opening_missing"], kind="grave"))
-    chart, rule = st.columns([1.65, 1], gap="large")
+    chart, beside = st.columns([1.65, 1], gap="large")
     with chart:
         st.altair_chart(
             cumulative_chart(
@@ -49,15 +57,73 @@ def show(view: View, run: RunResult) -> None:
             theme=None,
         )
         st.caption(view.texts["progress.chart_note"])
-    with rule:
-        st.html(_rule(view, count, unit))
+    with beside:
+        _beside(view, years, cells, count["forecast_years"])
+    notes = count_notes(run, report_texts(view.lang))
     st.subheader(view.texts["progress.table"], anchor=False)
-    _table(view, run, years, cells)
-    _notes(view, run, years)
+    _table(view, run, years, cells, notes)
+    _footnotes(view, notes)
+    st.html(_rule(view, count, unit))
+    show_definitions(view, run)
+    _findings(view, run, years)
+    with st.container(key="progress-editors"):
+        show_books_editor(view)
+
+
+def _files(view: View) -> None:
+    """One click to paper: this page, the report, the workbook."""
     lang = f"lang={view.lang}"
-    st.markdown(
-        f"[{view.texts['progress.pdf']}](/api/v1/report.pdf?{lang})　　"
-        f"[{view.texts['progress.xlsx']}](/api/v1/report.xlsx?{lang}&download=1)"
+    with st.container(horizontal=True, vertical_alignment="center", key="progress-files"):
+        st.link_button(view.texts["progress.pdf"], f"/api/v1/report.pdf?{lang}")
+        st.link_button(view.texts["progress.xlsx"], f"/api/v1/report.xlsx?{lang}&download=1")
+        print_button(view.texts["progress.print"], key="progress-print")
+
+
+def show_stale(view: View, run: RunResult) -> None:
+    """Whether the ledger was changed since the published run was computed; also on the page 指標."""
+    context = web_context()
+    if not has_ledger(context):
+        return
+    fresh = home.freshness(context, run, view.principal)
+    if not fresh.changed:
+        return
+    sentence = view.texts["progress.stale"]
+    if fresh.changes and fresh.last is not None:
+        sentence = view.text("progress.stale_more", n=fresh.changes, day=fresh.last.isoformat())
+    st.html(frame.notice(sentence, head=view.texts["progress.stale_head"]))
+
+
+def _beside(
+    view: View, years: list[dict[str, Any]], cells: Cells, beyond: list[dict[str, Any]]
+) -> None:
+    """The chart's figures in words and numbers: for screen readers, and for those who want to copy them."""
+    texts = view.texts
+    none = texts["value.none"]
+    rows: list[list[Any]] = []
+    for year in [*years, *map(_beyond, beyond)]:
+        fy = int(year["fiscal_year"])
+        cell = cells.get(fy)
+        actual = printed_actual(year, cell)
+        point = _point(view, year, cells)
+        rows.append(
+            [
+                Html(f'{esc(_short(view, fy))}<span class="ahead-row"></span>')
+                if actual is None and point.forecast is not None
+                else _short(view, fy),
+                none if actual is None else f"{actual:,.0f}",
+                f"{cell['target']:,.0f}" if cell and cell["target"] is not None else none,
+                none if point.forecast is None else Html(f'<span class="ahead">({point.forecast:,})</span>'),
+            ]
+        )
+    frame.sheet(
+        [
+            Column(texts["column.fiscal_year"]),
+            Column(texts["progress.column_actual"], number=True),
+            Column(texts["column.target"], number=True),
+            Column(texts["column.forecast"], number=True),
+        ],
+        rows,
+        caption=texts["progress.beside"],
     )
 
 
@@ -119,6 +185,9 @@ def _lead(view: View, years: list[dict[str, Any]], cells: Cells, unit: str) -> N
             view.texts["progress.opening_missing_short"],
         )
     items = [main]
+    if cell is not None and cell["actual_source"] == "decided" and cell["actual"] != now["total"]:
+        more = view.text("progress.decided_more", counted=main[1])
+        items = [(view.texts["progress.decided"], f"{cell['actual']:,.0f}", unit, more), main]
     if cell is not None and cell["target"] is not None:
         items.append(
             (view.texts["progress.target"], f"{cell['target']:,.0f}", unit, _difference(view, now, cell))
@@ -137,9 +206,10 @@ def _lead(view: View, years: list[dict[str, Any]], cells: Cells, unit: str) -> N
 
 
 def _difference(view: View, year: dict[str, Any], cell: dict[str, Any]) -> str:
-    if year["total"] is None:
+    actual = printed_actual(year, cell)
+    if actual is None:
         return ""
-    gap = year["total"] - cell["target"]
+    gap = actual - cell["target"]
     if gap == 0:
         return view.texts["progress.met"]
     return view.text("progress.above" if gap > 0 else "progress.below", n=f"{abs(gap):,.0f}")
@@ -160,7 +230,7 @@ def _point(view: View, year: dict[str, Any], cells: Cells) -> SeriesPoint:
     ahead = bool(year["forecast_site_ids"]) or year["state"] == "not-begun"
     return SeriesPoint(
         label=frame.year_lines(view, fy),
-        actual=year["total"],
+        actual=printed_actual(year, cells.get(fy)),
         target=cell.get("target"),
         forecast=year["forecast_total"] if ahead and year["forecast_total"] != year["total"] else None,
     )
@@ -202,12 +272,16 @@ def _rule(view: View, count: dict[str, Any], unit: str) -> str:
     return f'<div class="rule"><h3>{esc(view.texts["rule.title"])}</h3><ul>{words}<li>{esc(start)}</li></ul></div>'
 
 
-def _table(view: View, run: RunResult, years: list[dict[str, Any]], cells: Cells) -> None:
+def _table(
+    view: View, run: RunResult, years: list[dict[str, Any]], cells: Cells, notes: CountNotes
+) -> None:
     texts = view.texts
+    decided = any(cell["actual_source"] == "decided" for cell in cells.values())
     columns = [
         Column(texts["column.fiscal_year"]),
         Column(texts["column.total"], number=True),
         Column(texts["column.increase"], number=True),
+        *([Column(texts["progress.column_decided"], number=True)] if decided else []),
         Column(texts["column.target"], number=True),
         Column(texts["column.achievement"]),
         Column(texts["column.in_operation"], number=True),
@@ -217,7 +291,6 @@ def _table(view: View, run: RunResult, years: list[dict[str, Any]], cells: Cells
         Column(texts["column.forecast"], number=True),
         Column(texts["column.state"]),
     ]
-    marks = _marks(years)
     rows = []
     for year in years:
         fy = int(year["fiscal_year"])
@@ -226,19 +299,21 @@ def _table(view: View, run: RunResult, years: list[dict[str, Any]], cells: Cells
         total = f"{year['total']:,}" if year["total"] is not None else texts["value.none"]
         if year["state"] == "opening-unregistered":
             total = texts["progress.opening_missing_short"]
-        signs = "".join(f"<sup>{n}</sup>" for n in marks[fy])
+        # 「注1」 beside the value, 「注1」 below the table: the same on paper.
+        signs = "".join(f"<sup>{esc(texts['progress.notes'])}{n}</sup>" for n in notes.marks.get(fy, ()))
         rows.append(
             [
                 frame.year_heading(view, fy),
                 Html(esc(total) + signs),
                 _signed(year["increase"]) if begun else texts["value.none"],
+                *([_decided(view, cell)] if decided else []),
                 f"{cell['target']:,.0f}" if cell and cell["target"] is not None else texts["value.none"],
                 grade(view, cell) if cell else texts["value.none"],
                 f"{year['in_operation']:,}" if begun else texts["value.none"],
                 f"{year['districts_resolved_confirmed']:,}" if begun else texts["value.none"],
                 _predicted(run, fy),
                 f"{year['districts_registered']:,}" if begun else texts["value.none"],
-                f"{year['forecast_total']:,}"
+                Html(f'<span class="ahead">({year["forecast_total"]:,})</span>')
                 if year["forecast_site_ids"] and year["forecast_total"] is not None
                 else texts["value.none"],
                 _state(view, year),
@@ -253,21 +328,20 @@ def _predicted(run: RunResult, fy: int) -> str:
     return f"{int(found.iloc[0]['districts_resolved_predicted']):,}" if len(found) else "—"
 
 
-def _marks(years: list[dict[str, Any]]) -> dict[int, list[int]]:
-    """Footnote numbers by fiscal year; the same sentence has one number."""
-    numbers: dict[str, int] = {}
-    return {
-        int(year["fiscal_year"]): [
-            numbers.setdefault(note["ja"], len(numbers) + 1) for note in year["footnotes"]
-        ]
-        for year in years
-    }
+def _decided(view: View, cell: dict[str, Any] | None) -> str:
+    if cell is None or cell["actual_source"] != "decided":
+        return view.texts["value.none"]
+    return f"{cell['actual']:,.0f}"
 
 
-def _notes(view: View, run: RunResult, years: list[dict[str, Any]]) -> None:
-    notes = list(dict.fromkeys(note[view.lang] for year in years for note in year["footnotes"]))
-    if notes:
-        st.html('<ol class="prose">' + "".join(f"<li>{esc(note)}</li>" for note in notes) + "</ol>")
+def _footnotes(view: View, notes: CountNotes) -> None:
+    if notes.notes:
+        word = esc(view.texts["progress.notes"])
+        items = "".join(f"<li><b>{word}{i}</b>{esc(note)}</li>" for i, note in enumerate(notes.notes, 1))
+        st.html(f'<ul class="count-notes">{items}</ul>')
+
+
+def _findings(view: View, run: RunResult, years: list[dict[str, Any]]) -> None:
     findings = run.count["findings"]
     if not view.may(Action.VIEW, Object.PLANNED_SITE):
         # A finding may name a site that is still a plan; those are for staff.
