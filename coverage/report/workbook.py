@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -17,6 +18,7 @@ from coverage.runs.tables import cell_text
 
 PERCENT: Final = "0.00%"
 WHOLE: Final = "#,##0"
+_MODIFIED: Final = re.compile(rb"(<dcterms:modified[^>]*>)[^<]*(</dcterms:modified>)")
 _HEAD: Final = PatternFill("solid", fgColor="FFEEF2F5")
 
 
@@ -87,5 +89,11 @@ def without_clock(book: bytes, year: int, month: int, day: int) -> bytes:
             member = zipfile.ZipInfo(name, (year, month, day, 0, 0, 0))
             member.compress_type = zipfile.ZIP_DEFLATED
             member.external_attr = 0o600 << 16
-            target.writestr(member, source.read(name))
+            content = source.read(name)
+            if name == "docProps/core.xml":
+                # openpyxl writes the moment of saving over the date it was given.
+                content = _MODIFIED.sub(
+                    rf"\g<1>{year:04d}-{month:02d}-{day:02d}T00:00:00Z\g<2>".encode(), content
+                )
+            target.writestr(member, content)
     return out.getvalue()

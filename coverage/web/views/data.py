@@ -39,28 +39,28 @@ def show(view: View, run: RunResult) -> None:
     rows = [
         [
             texts["data.region_all"],
-            _address(f"{BASE}/region.geojson"),
             _links(view, REGION, region, fy, lang, REGION in with_plans),
+            _address(f"{BASE}/region.geojson"),
         ],
         [
             texts["data.summary_municipalities"],
-            _address(f"{BASE}/municipalities.geojson"),
             _save(view, f"{BASE}/municipalities.geojson?fy={fy}", "geojson", texts["data.summary_municipalities"]),
+            _address(f"{BASE}/municipalities.geojson"),
         ],
         *(
-            [texts[f"data.table_{name}"], _address(f"{BASE}/{name}.csv"), _save(view, f"{BASE}/{name}.csv", "csv", texts[f"data.table_{name}"])]
+            [texts[f"data.table_{name}"], _save(view, f"{BASE}/{name}.csv", "csv", texts[f"data.table_{name}"]), _address(f"{BASE}/{name}.csv")]
             for name in downloads.TABLES
         ),
         [
             texts["data.report"],
-            _address(f"{BASE}/report.pdf"),
             Html(
                 _save(view, f"{BASE}/report.pdf?fy={fy}&lang={lang}", "pdf", texts["data.report"])
                 + _save(view, f"{BASE}/report.xlsx?lang={lang}", "xlsx", texts["data.report"])
             ),
+            _address(f"{BASE}/report.pdf"),
         ],
     ]  # fmt: skip
-    columns = [Column(texts["column.what"]), Column(texts["column.address"]), Column(texts["column.file"])]
+    columns = [Column(texts["column.what"]), Column(texts["column.file"]), Column(texts["column.address"])]
     frame.sheet(columns, rows)
 
     st.subheader(texts["data.municipalities"], anchor=False)
@@ -70,8 +70,8 @@ def show(view: View, run: RunResult) -> None:
             [
                 code,
                 name,
-                _address(f"{BASE}/municipalities/{code}.geojson"),
                 _links(view, code, name, fy, lang, code in with_plans),
+                _address(f"{BASE}/municipalities/{code}.geojson"),
             ]
             for code, name in codes.items()
         ],
