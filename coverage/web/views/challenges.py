@@ -173,7 +173,15 @@ def _list(view: View, context: AppContext, listed: Sequence[ListedChallenge]) ->
         sentence = sentences[name] if listed else view.texts["challenges.none_yet"]
         st.html(frame.notice(sentence, kind="plain"))
     else:
-        _table(view, context, found[:SHOWN], answers=wanted is not ChallengeState.OPEN)
+        # The caption says what is listed on paper too, where the choice above is left out.
+        caption = view.text(
+            "challenges.caption",
+            state=view.texts[state or "challenges.waiting"],
+            municipality=known.get(municipality) or view.texts["challenges.all_municipalities"],
+            n=len(found),
+            day=challenges.today(),
+        )
+        _table(view, context, found[:SHOWN], caption=caption, answers=wanted is not ChallengeState.OPEN)
         if len(found) > SHOWN:
             st.caption(view.text("challenges.more", n=len(found) - SHOWN))
     st.html(
@@ -183,7 +191,9 @@ def _list(view: View, context: AppContext, listed: Sequence[ListedChallenge]) ->
     return municipality or None
 
 
-def _table(view: View, context: AppContext, found: Sequence[ListedChallenge], *, answers: bool) -> None:
+def _table(
+    view: View, context: AppContext, found: Sequence[ListedChallenge], *, caption: str, answers: bool
+) -> None:
     texts = view.texts
     columns = [
         Column(texts["challenges.number"]),
@@ -208,7 +218,7 @@ def _table(view: View, context: AppContext, found: Sequence[ListedChallenge], *,
         if answers:
             row.append(Html(_answered(shown) if shown.answer else esc(_state(view, shown))))
         rows.append(row)
-    frame.sheet(columns, rows)
+    frame.sheet(columns, rows, caption=caption)
 
 
 def _link(view: View, shown: ListedChallenge) -> Html:
