@@ -26,21 +26,24 @@ MOST_PLANNED: Final = 60
 def show(view: View, run: RunResult) -> None:
     """The page."""
     region = str(run.meta["region"][f"name_{view.lang}"])
-    frame.head(view.text("map.title", region=region), view.texts["map_view.lede"])
-    two = (
-        st.segmented_control(
-            view.texts["map_view.mode"],
-            ["one", "two"],
-            format_func=lambda mode: view.texts[
-                "map_view.mode_two" if mode == "two" else "map_view.mode_one"
-            ],
-            default="one",
-            required=True,
-            key="map-mode",
-            label_visibility="collapsed",
+    title, choice = st.columns([4, 1.15], vertical_alignment="bottom")
+    with title:
+        frame.head(view.text("map.title", region=region), view.texts["map_view.lede"])
+    with choice:
+        two = (
+            st.segmented_control(
+                view.texts["map_view.mode"],
+                ["one", "two"],
+                format_func=lambda mode: view.texts[
+                    "map_view.mode_two" if mode == "two" else "map_view.mode_one"
+                ],
+                default="one",
+                required=True,
+                key="map-mode",
+                label_visibility="collapsed",
+            )
+            == "two"
         )
-        == "two"
-    )
     if two:
         _beside(view, run)
         return
@@ -112,7 +115,7 @@ def _beside(view: View, run: RunResult) -> None:
         [
             region if row["code"] == run.region_code else row["name"],
             *(unknown if row[key] is None else whole(row[key]) for key in ("left", "right")),
-            unknown if row["change"] is None else signed(row["change"]),
+            unknown if row["change"] is None else signed(_rounded(row["right"]) - _rounded(row["left"])),
         ]
         for row in rows
     ]
@@ -194,10 +197,14 @@ def _row(view: View, run: RunResult, record: dict[str, Any], computable: bool) -
     ]
 
 
-def signed(value: float) -> str:
-    """-12.4 → "−12", 3.6 → "+4", 0.2 → "0"."""
-    rounded = math.floor(abs(value) + 0.5)
-    return "0" if rounded == 0 else f"{'+' if value > 0 else '−'}{rounded:,}"
+def _rounded(value: float) -> int:
+    """As :func:`whole` prints it: the difference in a row is that of the two numbers that stand there."""
+    return math.floor(value + 0.5)
+
+
+def signed(value: int) -> str:
+    """-12 → "−12", 4 → "+4", 0 → "0"."""
+    return "0" if value == 0 else f"{'+' if value > 0 else '−'}{abs(value):,}"
 
 
 def whole(value: Any) -> str:

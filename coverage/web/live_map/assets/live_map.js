@@ -104,6 +104,7 @@ async function build(place, data, wanted) {
       'aria-describedby': 'live-keys',
     }),
     node('span', { class: 'cross', 'aria-hidden': 'true' }),
+    node('span', { class: 'busy', role: 'status' }),
   ]));
   const views = [];
   let newest = 0;
@@ -158,6 +159,7 @@ async function build(place, data, wanted) {
       say: words.say,
       click: ask,
       site: (site) => show(siteBlock(site, found[i].sites.verdicts, found[i].base, words, view, null)),
+      busy: (on) => { boxes[i].querySelector('.busy').textContent = on ? words.say('map.busy') : ''; },
       problem: (what) => { problem.hidden = false; problem.textContent = words.say(`side.problem_${what}`); },
     });
     if (known(side.year)) view.state.year = Math.max(0, found[i].base.years.indexOf(side.year));

@@ -141,7 +141,9 @@ export function mapView(element, base, doc, outlines, sites, hooks) {
     map.getPane('signal').style.opacity = state.opacity.surface;
     toggle(signal.overlay, state.surface === 'signal');
     if (state.surface === 'signal') {
+      hooks.busy(true);
       try { await signal.paint(state.operator, state.year); } catch { hooks.problem('signal'); }
+      hooks.busy(false);
     }
   }
 
