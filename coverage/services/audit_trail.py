@@ -17,7 +17,7 @@ from typing import Any, Final
 from coverage.domain.fiscal import TOKYO
 from coverage.runs.tables import cell_text
 from coverage.services.access import Action, Object, Principal, Resource, authorise
-from coverage.store.audit import AuditEntry, Head
+from coverage.store.audit import AuditEntry
 from coverage.store.canonical import one_line
 from coverage.store.events import TABLES, Kind
 from coverage.store.protocol import FieldChange, HistoryEntry, Store
@@ -26,13 +26,15 @@ __all__ = [
     "KINDS",
     "Change",
     "Found",
-    "Head",
+    "Kind",
     "Query",
     "as_csv",
     "audit_kind_ja",
     "field_names",
     "of_entry",
+    "only_field",
     "search",
+    "shown",
 ]
 
 _AUDIT = Resource(Object.AUDIT)

@@ -22,7 +22,7 @@ from coverage.web.wording import web_texts
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-PAGES: Final = ("", "map", "progress", "indicators", "data", "challenges", "upload", "approvals", "planning")
+PAGES: Final = ("", "map", "progress", "indicators", "data", "challenges", "upload", "approvals", "planning", "manage")
 """Addresses of the pages below the root; the first is the root itself."""
 
 _RESERVED: Final = ("/_stcore", "/static", "/media", "/component", "/api", "/map/", "/map-data/", "/healthz", "/app/")
@@ -81,14 +81,17 @@ def shell(lang: str) -> str:
     return re.sub(r"\n\s*\n+", "\n", html).lstrip()
 
 
-def error_page(status: int, code: str, *, ja: str | None = None, en: str | None = None) -> HTMLResponse:
+def error_page(
+    status: int, code: str, *, ja: str | None = None, en: str | None = None, title: str | None = None
+) -> HTMLResponse:
     """A page that says what is wrong and leads back. ``ja``/``en`` default to the sentences of ``code``."""
     japanese, english = web_texts("ja"), web_texts("en")
+    heading = esc(title or japanese["error.title"])
     return HTMLResponse(
         "<!DOCTYPE html>\n"
         f'<html lang="ja"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{esc(japanese['error.title'])}</title><style>{_STYLE}</style></head><body><main>"
-        f"<h1>{esc(japanese['error.title'])}</h1><p>{esc(ja or japanese['error.' + code])}</p>"
+        f"<title>{heading}</title><style>{_STYLE}</style></head><body><main>"
+        f"<h1>{heading}</h1><p>{esc(ja or japanese['error.' + code])}</p>"
         f'<p class="en" lang="en">{esc(en or english["error." + code])}</p>'
         f'<p><a href="/">{esc(japanese["error.back"])}</a></p></main></body></html>\n',
         status_code=status,

@@ -9,6 +9,7 @@ import dataclasses
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,8 +70,13 @@ def _visitor() -> Principal:
     return principal
 
 
-def render(view: View, show: Callable[[View, RunResult], None]) -> None:
-    """One page: styles, language switch, notices, the page itself, the foot. Without a run: what to do."""
+def render(
+    view: View, show: Callable[[View, RunResult], None], *, without_run: Callable[[View], None] | None = None
+) -> None:
+    """One page: styles, language switch, notices, the page itself, the foot. Without a run: what to do.
+
+    ``without_run`` shows the page below that where nothing is published yet.
+    """
     with st.container(key="plumbing"):
         _style()
         _tell_language(view.lang)
@@ -80,20 +86,27 @@ def render(view: View, show: Callable[[View, RunResult], None]) -> None:
         run = shared_run()
     except NotFoundError as error:
         _empty(view, error)
+        if without_run is not None:
+            _guarded(view, partial(without_run, view))
         return
     except CoverageGapError as error:
         st.html(notice(error.text(view.lang), kind="grave"))
         return
     _notices(view, run)
+    _guarded(view, partial(show, view, run))
+    _foot(view, run)
+
+
+def _guarded(view: View, show: Callable[[], None]) -> None:
+    """The page itself; what goes wrong in it is said in one sentence."""
     try:
-        show(view, run)
+        show()
     except CoverageGapError as error:
         st.html(notice(error.text(view.lang), kind="grave"))
     except Exception:
         # Streamlit's own words for this are English and say nothing; the log has the whole story.
         _LOG.exception("page failed")
         st.html(notice(view.texts["error.server-error"], kind="grave"))
-    _foot(view, run)
 
 
 def shared_run() -> RunResult:

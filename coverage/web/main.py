@@ -15,6 +15,7 @@ from coverage.web.views import (
     data,
     home,
     indicators,
+    manage,
     map_view,
     planning,
     progress,
@@ -53,6 +54,14 @@ pages.append(
         title=texts["page.planning"],
         url_path="planning",
         visibility="visible" if view.may(Action.COMPUTE, Object.SCENARIO) else "hidden",
+    )
+)
+pages.append(
+    st.Page(
+        partial(frame.render, view, manage.show, without_run=manage.show_without_run),
+        title=texts["page.manage"],
+        url_path="manage",
+        visibility="visible" if view.may(Action.COMPUTE, Object.RUN) else "hidden",
     )
 )
 st.navigation(pages, position="top").run()
