@@ -39,7 +39,8 @@ _AT_ONCE: Final = 2
 """Hashes computed at the same time: each takes 32 MiB and a processor."""
 _KNOWS_TOKENS: Final = ("/api/", "/map/")
 _SUMMARY: Final = re.compile(
-    r"/api/v1/(index\.json|municipalities\.geojson|municipalities\.csv|municipalities/[0-9]{5,6}\.geojson)"
+    r"/api/v1(/(index\.json|SHA256SUMS|schema/[a-z-]+\.json|municipalities\.geojson|municipalities\.csv(-metadata\.json)?"
+    r"|municipalities/[0-9]{5,6}\.(geojson|csv|csv-metadata\.json|xlsx|gpkg|pdf))?)?"
 )
 _READING: Final = ("GET", "HEAD")
 
