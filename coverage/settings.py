@@ -38,6 +38,8 @@ class Settings:
     """``auth = proxy-header``: the header in which the proxy, and nobody else, states the user's id."""
     basic_file: Path | None = None
     """``auth = basic-file``: the file of users and password hashes, mode 600."""
+    oidc_file: Path | None = None
+    """``auth = oidc``: the file that names the identity provider and holds the client's secrets, mode 600."""
     public_summaries: bool = True
     """Whether municipal summaries may be downloaded without a login or token."""
     contact: str | None = None
@@ -73,6 +75,7 @@ class Settings:
             anchor_log=path("ANCHOR_LOG"),
             user_header=_header(text("USER_HEADER") or cls.user_header),
             basic_file=path("BASIC_FILE"),
+            oidc_file=path("OIDC_FILE"),
             public_summaries=_yes_no("PUBLIC_SUMMARIES", text("PUBLIC_SUMMARIES"), cls.public_summaries),
             contact=text("CONTACT"),
             addresses=path("ADDRESSES"),

@@ -242,7 +242,7 @@ def _style() -> None:
 
 
 def _switch(view: View) -> None:
-    """The other language; and on this machine alone, the role to look with."""
+    """The other language; the way out where a provider let in; and on this machine alone, the role to look with."""
     other = "en" if view.lang == "ja" else "ja"
     with st.container(
         horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="language"
@@ -256,6 +256,8 @@ def _switch(view: View) -> None:
                 label_visibility="collapsed",
                 width=132,
             )
+        if Settings.from_environment().auth == "oidc":
+            st.html(f'<a class="logout" href="/auth/logout" target="_self">{esc(view.texts["app.logout"])}</a>')
         if st.button(view.texts["app.other_language"], type="tertiary", key="switch-language"):
             st.session_state["lang"] = other
             st.query_params["lang"] = other

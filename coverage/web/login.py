@@ -1,4 +1,8 @@
-"""``auth = basic-file``: HTTP Basic in front of everything that the server has, pages, socket and files alike.
+"""The login in front of everything that the server has, pages, socket and files alike, whichever the settings ask for.
+
+:class:`FrontDoor` is the outermost ring around the app, however the app was started. ``auth = basic-file`` is HTTP
+Basic (:class:`Login`, here), ``oidc`` is in :mod:`coverage.web.oidc`, ``proxy-header`` asks for the proxy's word where
+even summaries need one.
 
 The middleware stands outside of Streamlit, so that its own paths (``/_stcore/stream``, ``/media``, uploads, static
 files) are behind the login too. It checks the password, takes it out of the request, and writes down who was let in in
@@ -23,9 +27,11 @@ from starlette.responses import JSONResponse, Response
 
 from coverage.errors import CoverageGapError
 from coverage.services.passwords import PasswordBook
+from coverage.settings import Settings
 from coverage.web.documents import error_page
+from coverage.web.oidc_settings import read_oidc_settings
 from coverage.web.security import DATA_POLICY, HEADERS
-from coverage.web.visitors import LOGIN_HEADER, login_word
+from coverage.web.visitors import LOGIN_HEADER, check_auth, login_word, password_file
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -67,12 +73,12 @@ class Login:
             user_id = await self._user(scope)
         except CoverageGapError as error:
             _LOG.exception("the password file cannot be used: nobody is let in")
-            await _refuse(scope, receive, send, 503, error)
+            await refuse(scope, receive, send, 503, error)
             return
         if user_id is None:
-            await _refuse(scope, receive, send, 401, None, challenge=CHALLENGE)
+            await refuse(scope, receive, send, 401, _NEEDED, challenge=CHALLENGE)
             return
-        await self.app(_with_word(scope, user_id), receive, send)
+        await self.app(let_in(scope, user_id), receive, send)
 
     async def _user(self, scope: Scope) -> str | None:
         """The user let in; "" for nobody in particular, None for one who is to stay outside."""
@@ -89,10 +95,7 @@ class Login:
             # A wrong password is told so even where none is needed: whoever types one wants to be let in.
             await asyncio.sleep(self._delay_s)
             return None
-        if _token_or_health(scope):
-            return ""
-        reading = scope["type"] == "http" and scope["method"] in _READING
-        return "" if reading and self._public_summaries and _SUMMARY.fullmatch(scope["path"]) else None
+        return "" if may_pass_unnamed(scope, public_summaries=self._public_summaries) else None
 
 
 class NamedByProxy:
@@ -110,9 +113,85 @@ class NamedByProxy:
         if scope["type"] in {"http", "websocket"} and not (
             Headers(scope=scope).get(self._user_header, "").strip() or _token_or_health(scope)
         ):
-            await _refuse(scope, receive, send, 401, None)
+            await refuse(scope, receive, send, 401, _NEEDED)
             return
         await self.app(scope, receive, send)
+
+
+class FrontDoor:
+    """The outermost middleware: the login that the settings ask for, or nothing where they ask for none.
+
+    An app whose login cannot be served as it is set up does not start; should its files go wrong later, nobody is let
+    in.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._doors: dict[Settings, ASGIApp] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._begin(scope, receive, send)
+            return
+        if scope["type"] not in {"http", "websocket"}:
+            return
+        try:
+            settings = Settings.from_environment()
+            inner = self._doors.get(settings)
+            if inner is None:
+                inner = self._doors[settings] = door(self.app, settings)
+        except CoverageGapError as error:
+            _LOG.error("the login cannot be served: nobody is let in (%s)", error.code)
+            await refuse(scope, receive, send, 503, error)
+            return
+        await inner(scope, receive, send)
+
+    async def _begin(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            settings = Settings.from_environment()
+            _check_own_address(settings)
+            check_auth(settings)
+        except CoverageGapError as error:
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await self.app(scope, receive, send)
+
+
+def _check_own_address(settings: Settings) -> None:
+    """As ``coverage-gap serve`` checks it, where Streamlit started the app and was told an address."""
+    from streamlit import config
+
+    from coverage.web.server import check_address
+
+    address = config.get_option("server.address")
+    if address:
+        check_address(settings, str(address))
+
+
+def door(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """The app behind our own login, or behind the proxy's, as far as they are to be asked.
+
+    Raises EnvironmentProblemError where the login's files are missing or wrong.
+    """
+    if settings.auth == "basic-file":
+        book = PasswordBook(password_file(settings))
+        return Login(app, book, public_summaries=settings.public_summaries, delay_s=FAILURE_DELAY_S)
+    if settings.auth == "oidc":
+        from coverage.web.oidc import OidcLogin
+
+        return OidcLogin(app, read_oidc_settings(settings), public_summaries=settings.public_summaries)
+    if settings.auth == "proxy-header" and not settings.public_summaries:
+        return NamedByProxy(app, settings.user_header)
+    return app
+
+
+def may_pass_unnamed(scope: Scope, *, public_summaries: bool) -> bool:
+    """Whether nobody in particular may ask this: health, municipal summaries where the setting says so, read tokens."""
+    if _token_or_health(scope):
+        return True
+    reading = scope["type"] == "http" and scope["method"] in _READING
+    return reading and public_summaries and _SUMMARY.fullmatch(scope["path"]) is not None
 
 
 def _token_or_health(scope: Scope) -> bool:
@@ -124,21 +203,21 @@ def _token_or_health(scope: Scope) -> bool:
     return path == "/healthz" or (bearer and path.startswith(_KNOWS_TOKENS))
 
 
-async def _refuse(
+async def refuse(
     scope: Scope,
     receive: Receive,
     send: Send,
     status: int,
-    error: CoverageGapError | None,
+    told: CoverageGapError,
     *,
     challenge: str | None = None,
 ) -> None:
+    """Answer a request that is not let in: a page to people, JSON to programs, no handshake to a socket."""
     if scope["type"] == "websocket":
         # Closing before accepting: the server answers the handshake with 403.
         await receive()
         await send({"type": "websocket.close", "code": 1008, "reason": ""})
         return
-    told = error or _NEEDED
     response: Response
     if "text/html" in Headers(scope=scope).get("accept", ""):
         response = error_page(status, told.code, ja=told.ja, en=told.en)
@@ -170,12 +249,18 @@ def _credentials(text: str) -> tuple[str, str] | None:
     return (user_id, password) if colon and user_id else None
 
 
-def _with_word(scope: Scope, user_id: str) -> Scope:
-    """The request as the app sees it: no password, no word but ours."""
+def without_login(scope: Scope) -> Scope:
+    """The request without any word in :data:`LOGIN_HEADER`, which is ours alone to write."""
     word = LOGIN_HEADER.encode("ascii")
+    return {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() != word]}
+
+
+def let_in(scope: Scope, user_id: str, until: float | None = None) -> Scope:
+    """The request as the app sees it: no password, no word but ours. ``until``: as of ``visitors.login_word``."""
     kept = [
         (name, value)
-        for name, value in scope["headers"]
-        if name.lower() != word and not (name.lower() == b"authorization" and value[:6].lower() == b"basic ")
+        for name, value in without_login(scope)["headers"]
+        if not (name.lower() == b"authorization" and value[:6].lower() == b"basic ")
     ]
-    return {**scope, "headers": [*kept, (word, login_word(user_id).encode("ascii"))]}
+    word = (LOGIN_HEADER.encode("ascii"), login_word(user_id, until).encode("ascii"))
+    return {**scope, "headers": [*kept, word]}

@@ -24,6 +24,7 @@ from coverage.web import challenge_routes, download_routes
 from coverage.web.answers import bytes_answer, may, run_asked_for
 from coverage.web.app_context import web_context
 from coverage.web.documents import Documents, error_page
+from coverage.web.login import FrontDoor
 from coverage.web.map_routes import ROUTES as MAP_ROUTES
 from coverage.web.security import Gate
 
@@ -159,5 +160,5 @@ EXCEPTION_HANDLERS: Final[dict[Any, Any]] = {
     Exception: on_unexpected_error,
 }
 
-MIDDLEWARE: Final = [Middleware(Gate), Middleware(Documents)]
+MIDDLEWARE: Final = [Middleware(FrontDoor), Middleware(Gate), Middleware(Documents)]
 """Outermost first. They wrap Streamlit's own pages, files and socket as well as the routes above."""

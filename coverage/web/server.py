@@ -16,8 +16,6 @@ from coverage.settings import PREFIX, Settings
 from coverage.web.visitors import check_auth
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
     from coverage.services.context import AppContext
 
 _FONT: Final = '"Noto Sans JP", "Noto Sans CJK JP", "BIZ UDPGothic", "Yu Gothic UI", "Yu Gothic", Meiryo, "Hiragino Sans", sans-serif'
@@ -68,14 +66,8 @@ def options_for(host: str, port: int, *, public_hosts: str = "") -> dict[str, An
     return {**OPTIONS, "server.address": host, "server.port": port, "server.allowedHosts": hosts}
 
 
-def serve(context: AppContext, *, host: str = "127.0.0.1", port: int = 8501) -> None:
-    """Serve the app until it is interrupted, and print its address.
-
-    Raises :class:`InputError` where ``auth = local`` would be reachable from other machines (its one user has every
-    role) or ``auth = proxy-header`` (anybody could state a user past the proxy), :class:`ConflictError` where the port
-    is taken, EnvironmentProblemError for an auth mode that cannot be served.
-    """
-    settings = Settings.from_environment()
+def check_address(settings: Settings, host: str) -> None:
+    """Raise InputError for an address at which the auth mode would let anybody be anybody."""
     if settings.auth == "local" and not is_loopback(host):
         raise InputError(
             "local-auth-needs-loopback",
@@ -92,6 +84,17 @@ def serve(context: AppContext, *, host: str = "127.0.0.1", port: int = 8501) -> 
             f"With {PREFIX}AUTH=proxy-header the app may not listen on {host}: whoever reaches it past the proxy could "
             "name any user; use 127.0.0.1 behind the proxy.",
         )
+
+
+def serve(context: AppContext, *, host: str = "127.0.0.1", port: int = 8501) -> None:
+    """Serve the app until it is interrupted, and print its address.
+
+    Raises :class:`InputError` where ``auth = local`` would be reachable from other machines (its one user has every
+    role) or ``auth = proxy-header`` (anybody could state a user past the proxy), :class:`ConflictError` where the port
+    is taken, EnvironmentProblemError for an auth mode that cannot be served as it is set up.
+    """
+    settings = Settings.from_environment()
+    check_address(settings, host)
     check_auth(settings)
     # Pages and routes each make their own context from the environment.
     os.environ[PREFIX + "REGION"] = str(context.region_folder.resolve())
@@ -111,7 +114,7 @@ def serve(context: AppContext, *, host: str = "127.0.0.1", port: int = 8501) -> 
 
     server = uvicorn.Server(
         uvicorn.Config(
-            _behind_login(app, settings),
+            app,
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -128,21 +131,6 @@ def serve(context: AppContext, *, host: str = "127.0.0.1", port: int = 8501) -> 
         server.run(sockets=[listener])
     finally:
         listener.close()
-
-
-def _behind_login(app: ASGIApp, settings: Settings) -> ASGIApp:
-    """The app behind our own login (``basic-file``) or behind the proxy's, as far as they are to be asked."""
-    if settings.auth == "proxy-header" and not settings.public_summaries:
-        from coverage.web.login import NamedByProxy
-
-        return NamedByProxy(app, settings.user_header)
-    if settings.auth != "basic-file":
-        return app
-    from coverage.services.passwords import PasswordBook
-    from coverage.web.login import Login
-    from coverage.web.visitors import password_file
-
-    return Login(app, PasswordBook(password_file(settings)), public_summaries=settings.public_summaries)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,8 +1,9 @@
 """Who asks: one function for pages and routes alike, from the headers of the request.
 
 The proxy states the user's id in a header that nobody else can send, because the app listens on loopback; a program
-(curl, QGIS) sends a read token instead. With ``auth = basic-file`` our own login (:mod:`coverage.web.login`) stands in
-the proxy's place and states the user in a header that carries a secret of this process. What the person may do is decided by :mod:`coverage.services.access` alone.
+(curl, QGIS) sends a read token instead. With ``auth = basic-file`` and ``oidc`` our own login (:mod:`coverage.web.login`,
+:mod:`coverage.web.oidc`) stands in the proxy's place and states the user in a header that carries a secret of this
+process. What the person may do is decided by :mod:`coverage.services.access` alone.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ from coverage.services.passwords import PasswordBook
 from coverage.services.stores import own_login
 from coverage.settings import PREFIX, Settings
 from coverage.web.app_context import has_ledger, open_ledger, web_context
+from coverage.web.oidc_settings import read_oidc_settings
 
-AVAILABLE: Final = ("local", "proxy-header", "basic-file", "none-readonly")
+OWN_LOGINS: Final = ("basic-file", "oidc")
+"""Auth modes in which our own login stands in front."""
 LOGIN_HEADER: Final = "x-coverage-gap-login"
 _LOGIN_SECRET: Final = secrets.token_hex(32)
 _REMEMBERED_S: Final = 15.0
@@ -41,15 +44,13 @@ _lock = Lock()
 
 
 def check_auth(settings: Settings) -> None:
-    """Raise EnvironmentProblemError for an auth mode that this release does not serve."""
-    if settings.auth not in AVAILABLE:
-        raise EnvironmentProblemError(
-            "auth-mode-unavailable",
-            f"認証方式「{settings.auth}」はこの版の画面では使えません。{'・'.join(AVAILABLE)} から選んでください。",
-            f"The auth mode '{settings.auth}' is not served by this release; choose one of {', '.join(AVAILABLE)}.",
-        )
+    """Raise EnvironmentProblemError for an auth mode that cannot be served as it is set up."""
     if settings.auth == "basic-file":
         PasswordBook(password_file(settings))
+    elif settings.auth == "oidc":
+        from coverage.web.oidc import prepare
+
+        prepare(read_oidc_settings(settings))
 
 
 def password_file(settings: Settings) -> Path:
@@ -63,19 +64,34 @@ def password_file(settings: Settings) -> Path:
     return settings.basic_file
 
 
-def login_word(user_id: str) -> str:
-    """What our own login writes into :data:`LOGIN_HEADER` for one whom it let in; "" for nobody in particular."""
-    return f"{_LOGIN_SECRET} {quote(user_id, safe='')}"
+def login_word(user_id: str, until: float | None = None) -> str:
+    """What our own login writes into :data:`LOGIN_HEADER` for one whom it let in; "" for nobody in particular.
+
+    ``until``: seconds since 1970 after which the word is worth nothing; a socket may be open for longer than that.
+    """
+    end = "" if until is None else f" {until:.0f}"
+    return f"{_LOGIN_SECRET} {quote(user_id, safe='')}{end}"
 
 
 def _let_in(headers: Mapping[str, str]) -> str:
-    """The user whom our own login let in. Raises EnvironmentProblemError where it does not stand in front."""
-    secret, _, user_id = headers.get(LOGIN_HEADER, "").partition(" ")
+    """The user whom our own login let in.
+
+    Raises EnvironmentProblemError where it does not stand in front, PermissionDeniedError "login-over" where the
+    session has ended since.
+    """
+    secret, _, rest = headers.get(LOGIN_HEADER, "").partition(" ")
     if not hmac.compare_digest(secret.encode("utf-8", "replace"), _LOGIN_SECRET.encode("ascii")):
         raise EnvironmentProblemError(
             "login-not-in-front",
-            "パスワードの確認を通っていない要求です。画面は coverage-gap serve で開いてください。",
-            "This request did not pass the login; start the app with 'coverage-gap serve'.",
+            "ログインの確認を通っていない要求です。coverage-gap serve か streamlit run app.py で起動してください。",
+            "This request did not pass the login; start the app with 'coverage-gap serve' or 'streamlit run app.py'.",
+        )
+    user_id, _, until = rest.partition(" ")
+    if until and time.time() >= float(until):
+        raise PermissionDeniedError(
+            "login-over",
+            "ログインの期限が切れました。画面を開き直してください。",
+            "The login has ended; open the page again.",
         )
     return unquote(user_id)
 
@@ -83,15 +99,15 @@ def _let_in(headers: Mapping[str, str]) -> str:
 def principal_for(headers: Mapping[str, str], settings: Settings | None = None) -> Principal:
     """The principal behind a request. Header names are compared without case by the mapping itself.
 
-    ``local``: this machine's user, with every role. ``proxy-header``, ``basic-file``: the user whom the proxy or our
-    own login names; a stranger to the store is refused. A bearer token reads only. Everything else is an anonymous
-    visitor. Raises PermissionDeniedError "user-unknown" or "token-unknown", and EnvironmentProblemError
-    "login-not-in-front" for a request that came past our own login.
+    ``local``: this machine's user, with every role. ``proxy-header``, ``basic-file``, ``oidc``: the user whom the proxy
+    or our own login names; a stranger to the store is refused. A bearer token reads only. Everything else is an
+    anonymous visitor. Raises PermissionDeniedError "user-unknown", "token-unknown" or "login-over", and
+    EnvironmentProblemError "login-not-in-front" for a request that came past our own login.
     """
     settings = settings or Settings.from_environment()
     if settings.auth == "local":
         return Principal(own_login(), Role.ADMIN)
-    named = _let_in(headers) if settings.auth == "basic-file" else ""
+    named = _let_in(headers) if settings.auth in OWN_LOGINS else ""
     scheme, _, secret = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and secret:
         found = _remembered("token", secret.strip())
@@ -132,8 +148,8 @@ def page_visitor(headers: Mapping[str, str], settings: Settings | None = None) -
     except PermissionDeniedError as error:
         if error.code != "user-unknown":
             return ANONYMOUS
-    basic = settings.auth == "basic-file"
-    named = _let_in(headers) if basic else headers.get(settings.user_header.lower(), "").strip()
+    own = settings.auth in OWN_LOGINS
+    named = _let_in(headers) if own else headers.get(settings.user_header.lower(), "").strip()
     context = web_context()
     if not has_ledger(context) or not named.isprintable():
         return ANONYMOUS

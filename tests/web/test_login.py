@@ -31,11 +31,11 @@ from coverage.services.passwords import PasswordBook, set_password
 from coverage.settings import Settings
 from coverage.store.locate import open_store
 from coverage.store.protocol import Actor
-from coverage.web import visitors
-from coverage.web.login import CHALLENGE, Login
+from coverage.web import login, visitors
+from coverage.web.login import CHALLENGE, FrontDoor, Login, door
 from coverage.web.routes import EXCEPTION_HANDLERS, MIDDLEWARE, ROUTES
 from coverage.web.security import HEADERS
-from coverage.web.server import _behind_login, serve
+from coverage.web.server import serve
 
 GOOD = "kumano kodo 2017"
 ADMIN = Actor("kanri", "admin")
@@ -84,6 +84,7 @@ def office(folder: Path, runs_folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     # Strangers are checked against a hash as dear as a new one.
     monkeypatch.setattr(passwords, "_N", 2**14)
     monkeypatch.setattr(passwords, "_P", 1)
+    monkeypatch.setattr(login, "FAILURE_DELAY_S", 0.0)
     visitors._seen.clear()
     yield folder
     visitors._seen.clear()
@@ -106,7 +107,8 @@ async def _socket(websocket: WebSocket) -> None:
     await websocket.close()
 
 
-def _client(office: Path, *, public_summaries: bool = True, delay_s: float = 0.0) -> TestClient:
+def _client() -> TestClient:
+    """The rings around the app as the app has them, up to Streamlit's own pages."""
     app = Starlette(
         routes=[
             Route("/who", _who, methods=["GET", "POST"]),
@@ -114,14 +116,13 @@ def _client(office: Path, *, public_summaries: bool = True, delay_s: float = 0.0
             *ROUTES,
         ],
         exception_handlers=EXCEPTION_HANDLERS,
-        middleware=MIDDLEWARE[:1],
+        middleware=MIDDLEWARE[:2],
     )
-    book = PasswordBook(office / "users.txt")
-    return TestClient(Login(app, book, public_summaries=public_summaries, delay_s=delay_s), base_url=BASE)
+    return TestClient(app, base_url=BASE)
 
 
 def test_the_ledger_gives_the_role_and_the_file_the_name(office: Path) -> None:
-    client = _client(office)
+    client = _client()
     assert client.get("/who", headers=basic("keikaku")).json() | {"headers": 0} == {
         "user": "keikaku",
         "role": "planner",
@@ -132,7 +133,7 @@ def test_the_ledger_gives_the_role_and_the_file_the_name(office: Path) -> None:
 
 
 def test_the_password_goes_no_further_than_the_login(office: Path) -> None:
-    assert "authorization" not in _client(office).get("/who", headers=basic("keikaku")).json()["headers"]
+    assert "authorization" not in _client().get("/who", headers=basic("keikaku")).json()["headers"]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_the_password_goes_no_further_than_the_login(office: Path) -> None:
     ],
 )
 def test_a_stranger_stays_outside(office: Path, headers: dict[str, str]) -> None:
-    client = _client(office)
+    client = _client()
     for method in ("GET", "POST", "OPTIONS"):
         answer = client.request(method, "/who", headers=headers)
         assert answer.status_code == 401
@@ -173,13 +174,13 @@ def test_a_stranger_stays_outside(office: Path, headers: dict[str, str]) -> None
 
 
 def test_a_word_that_a_client_brings_along_is_taken_off(office: Path) -> None:
-    client = _client(office)
+    client = _client()
     forged = {**basic("尾鷲市"), visitors.LOGIN_HEADER: visitors.login_word("keikaku")}
     assert client.get("/who", headers=forged).json()["user"] == "尾鷲市"
 
 
 def test_the_socket_is_open_to_users(office: Path) -> None:
-    with _client(office).websocket_connect("/_stcore/stream", headers=basic("keikaku")) as opened:
+    with _client().websocket_connect("/_stcore/stream", headers=basic("keikaku")) as opened:
         assert opened.receive_text() == "keikaku"
 
 
@@ -197,8 +198,11 @@ NOT_PUBLIC = (
 
 
 @pytest.mark.parametrize("public", [True, False])
-def test_summaries_are_public_as_the_setting_says(office: Path, public: bool) -> None:
-    client = _client(office, public_summaries=public)
+def test_summaries_are_public_as_the_setting_says(
+    office: Path, public: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COVERAGE_GAP_PUBLIC_SUMMARIES", "yes" if public else "no")
+    client = _client()
     for path in SUMMARIES:
         assert client.get(path).status_code == (200 if public else 401)
         assert client.post(path).status_code == 401
@@ -208,9 +212,10 @@ def test_summaries_are_public_as_the_setting_says(office: Path, public: bool) ->
     assert client.get("/healthz").status_code == 200
 
 
-def test_a_read_token_reads_the_api_and_opens_no_page(office: Path) -> None:
+def test_a_read_token_reads_the_api_and_opens_no_page(office: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COVERAGE_GAP_PUBLIC_SUMMARIES", "no")
     token = {"authorization": "Bearer " + (office / "token").read_text(encoding="utf-8")}
-    client = _client(office, public_summaries=False)
+    client = _client()
     assert client.get("/api/v1/region.geojson", headers=token).status_code == 200
     assert (
         client.get("/api/v1/region.geojson", headers={"authorization": "Bearer guessed"}).status_code == 403
@@ -222,7 +227,7 @@ def test_a_read_token_reads_the_api_and_opens_no_page(office: Path) -> None:
 
 def test_a_wrong_password_waits_and_holds_up_nobody_who_is_known(office: Path) -> None:
     app = Starlette(routes=[Route("/who", _who)])
-    login = Login(app, PasswordBook(office / "users.txt"), public_summaries=False, delay_s=0.5)
+    guard = Login(app, PasswordBook(office / "users.txt"), public_summaries=False, delay_s=0.5)
 
     async def ask(headers: dict[str, str]) -> tuple[int, float]:
         begun, status = time.monotonic(), []
@@ -239,7 +244,7 @@ def test_a_wrong_password_waits_and_holds_up_nobody_who_is_known(office: Path) -
             "type": "http", "method": "GET", "path": "/who", "raw_path": b"/who", "query_string": b"",
             "headers": pairs, "http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", 1), "client": None,
         }  # fmt: skip
-        await login(scope, receive, send)
+        await guard(scope, receive, send)
         return status[0], time.monotonic() - begun
 
     async def all_of_them() -> list[tuple[int, float]]:
@@ -265,7 +270,7 @@ def test_a_password_file_that_breaks_closes_the_door(office: Path, tmp_path: Pat
     try:
         (office / "users.txt").write_bytes(copy.read_bytes())
         (office / "users.txt").chmod(0o600)
-        client = _client(office)
+        client = _client()
         assert client.get("/who", headers=basic("keikaku")).status_code == 200
         (office / "users.txt").write_text("keikaku:geheim\n", encoding="utf-8")
         answer = client.get("/who", headers=basic("keikaku"))
@@ -280,20 +285,56 @@ def test_a_password_file_that_breaks_closes_the_door(office: Path, tmp_path: Pat
 
 
 def test_past_the_login_nobody_is_let_in(office: Path) -> None:
-    """``streamlit run app.py`` has no login in front: there the data stays closed instead of open."""
-    app = Starlette(routes=ROUTES, middleware=MIDDLEWARE, exception_handlers=EXCEPTION_HANDLERS)
+    """An app that was put together without the outermost ring keeps the data closed instead of open."""
+    app = Starlette(routes=ROUTES, middleware=MIDDLEWARE[1:], exception_handlers=EXCEPTION_HANDLERS)
     answer = TestClient(app, base_url=BASE).get("/api/v1/index.json", headers=basic("keikaku"))
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "login-not-in-front")
+
+
+def test_the_login_is_the_outermost_ring_however_the_app_is_started() -> None:
+    assert MIDDLEWARE[0].cls is FrontDoor
+
+
+def test_an_app_whose_login_cannot_be_served_does_not_start(
+    office: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``streamlit run app.py`` has no check of its own before it: the rings refuse the start."""
+    told: list[dict[str, Any]] = []
+
+    async def begin() -> None:
+        async def receive() -> dict[str, Any]:
+            return {"type": "lifespan.startup"}
+
+        async def send(message: Any) -> None:
+            told.append(message)
+
+        await FrontDoor(Starlette())({"type": "lifespan"}, receive, send)
+
+    monkeypatch.delenv("COVERAGE_GAP_BASIC_FILE")
+    _in_a_loop_of_its_own(begin)
+    assert [message["type"] for message in told] == ["lifespan.startup.failed"]
+    assert "COVERAGE_GAP_BASIC_FILE" in told[0]["message"]
+    answer = _client().get("/who", headers=basic("keikaku"))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "basic-file-unset")
+    assert _client().get("/healthz").status_code == 503
+
+
+def test_an_address_for_all_does_not_go_with_one_user_who_may_everything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COVERAGE_GAP_AUTH", "local")
+    monkeypatch.setattr("streamlit.config.get_option", lambda name: "0.0.0.0")
+    with pytest.raises(InputError) as caught:
+        login._check_own_address(Settings.from_environment())
+    assert caught.value.code == "local-auth-needs-loopback"
 
 
 def test_where_summaries_are_not_public_the_proxy_must_name_somebody(
     office: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COVERAGE_GAP_AUTH", "proxy-header")
-    routes = [Route("/who", _who), WebSocketRoute("/_stcore/stream", _socket), *ROUTES]
-    app = Starlette(routes=routes, middleware=MIDDLEWARE[:1], exception_handlers=EXCEPTION_HANDLERS)
-    settings = Settings(auth="proxy-header", public_summaries=False)
-    client = TestClient(_behind_login(app, settings), base_url=BASE)
+    monkeypatch.setenv("COVERAGE_GAP_PUBLIC_SUMMARIES", "no")
+    client = _client()
     token = {"authorization": "Bearer " + (office / "token").read_text(encoding="utf-8")}
     for path in (*SUMMARIES, "/api/v1/region.geojson", "/who"):
         for nobody in ({}, {"x-remote-user": " "}, basic("keikaku")):
@@ -320,7 +361,7 @@ def test_modes_without_a_login_of_ours_have_nothing_in_front() -> None:
         Settings(auth="none-readonly", public_summaries=False),
         Settings(auth="proxy-header"),
     ):
-        assert _behind_login(app, settings) is app
+        assert door(app, settings) is app
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7"])
@@ -334,7 +375,7 @@ def test_a_proxys_word_is_not_taken_where_others_reach_the_app_past_it(
 
 
 @pytest.mark.parametrize(
-    ("auth", "code"), [("basic-file", "basic-file-unset"), ("oidc", "auth-mode-unavailable")]
+    ("auth", "code"), [("basic-file", "basic-file-unset"), ("oidc", "oidc-unset")]
 )
 def test_a_mode_that_cannot_be_served_does_not_start(
     auth: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -357,18 +398,19 @@ serve(AppContext(Path(sys.argv[1]), Path(sys.argv[2]), store_url=sys.argv[3]), p
 """
 
 
-@pytest.fixture
-def server(office: Path, runs_folder: Path, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(params=["coverage-gap serve", "streamlit run app.py"])
+def server(
+    request: pytest.FixtureRequest, office: Path, runs_folder: Path, tmp_path: Path, project_dir: Path
+) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     arguments = [str(tmp_path), str(runs_folder), os.environ["COVERAGE_GAP_STORE"], str(port)]
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        cwd=tmp_path,
-    )
+    command, folder = [sys.executable, "-c", SERVE, *arguments], tmp_path
+    if request.param.startswith("streamlit"):
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+        folder = project_dir
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder)
     try:
         deadline = time.monotonic() + 40
         while _status(f"http://127.0.0.1:{port}/healthz", {}) != 200:
