@@ -69,7 +69,9 @@ def with_corrections(
     # A sentence about the rows as a whole (a header that is missing) is one about each of them.
     whole = [e for e in again.errors if e.row is None and e.code not in ("no-good-row", "no-rows")]
     read = {e.row for e in errors} | set(rows)
-    errors += [dataclasses.replace(e, row=number) for e in whole[:1] for number in numbers if number not in read]
+    errors += [
+        dataclasses.replace(e, row=number) for e in whole[:1] for number in numbers if number not in read
+    ]
     shown = sorted([*report.bad_rows, *report.other_rows], key=lambda held: int(held["row"]))
     good = [rows[number] for number in sorted(rows)]
     wrong = {e.row for e in errors if e.row is not None}
@@ -103,7 +105,9 @@ def _read(
         path.write_text(text.getvalue(), encoding="utf-8", newline="")
         kept = {k: v for k, v in (answers or {}).items() if k not in ("sheet", "layer")}
         named = kept.get("columns") or {}
-        kept["columns"] = {field: header for field, header in named.items() if not header or header in headers}
+        kept["columns"] = {
+            field: header for field, header in named.items() if not header or header in headers
+        }
         return check_upload(path, kind=kind, principal=principal, answers=kept, checks=checks, limits=limits)
 
 
@@ -155,7 +159,11 @@ def errors_csv(report: Report, lang: str = "ja") -> bytes:
     headers = report.understood.get("columns") or {}
     held = {int(row["row"]): row for row in (*report.bad_rows, *report.other_rows)}
     kinds = ((report.errors, ("要修正", "to put right")), (report.warnings, ("注意", "warning")))
-    head = ["Kind", "Row", "Line in the file", "Column", "Cell", "What is wrong", "Code"] if en else ["区分", "件目", "ファイルの行", "列", "値", "内容", "コード"]
+    head = (
+        ["Kind", "Row", "Line in the file", "Column", "Cell", "What is wrong", "Code"]
+        if en
+        else ["区分", "件目", "ファイルの行", "列", "値", "内容", "コード"]
+    )
     lines: list[list[str]] = [head]
     for remarks, words in kinds:
         for remark in remarks:

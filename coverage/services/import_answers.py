@@ -29,7 +29,17 @@ _ASKED_BY: Final[Mapping[str, Topic]] = {
     "datum-unknown": "datum", "datum-doubtful": "datum", "position-metres": "crs", "crs-missing": "crs", "fiscal-year-era-missing": "two_digit_year",
     "fiscal-year-not-western": "two_digit_year", "date-two-digit-year": "two_digit_year", "date-excel-serial": "serial",
 }  # fmt: skip
-_ORDER: Final[tuple[Topic, ...]] = ("sheet", "layer", "columns", "axes", "crs", "datum", "two_digit_year", "serial", "bare_year")
+_ORDER: Final[tuple[Topic, ...]] = (
+    "sheet",
+    "layer",
+    "columns",
+    "axes",
+    "crs",
+    "datum",
+    "two_digit_year",
+    "serial",
+    "bare_year",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +70,14 @@ def questions_of(report: Report, answers: Mapping[str, Any]) -> list[Question]:
     for topic in _ORDER:
         if topic in rows:
             held = rows[topic]
-            choices = tuple(offer["name"] for offer in report.understood.get(f"{topic}s", []) if isinstance(offer, dict))
-            found.append(Question(topic, None if held is None else len(held), choices if topic in ("sheet", "layer") else ()))
+            choices = tuple(
+                offer["name"] for offer in report.understood.get(f"{topic}s", []) if isinstance(offer, dict)
+            )
+            found.append(
+                Question(
+                    topic, None if held is None else len(held), choices if topic in ("sheet", "layer") else ()
+                )
+            )
     return found
 
 
@@ -111,10 +127,14 @@ def own_answers(mapping: Mapping[str, Any]) -> dict[str, Any]:
 
 def mapping_json(answers: Mapping[str, Any]) -> bytes:
     """The file that ``--mapping`` takes."""
-    return (json.dumps(own_answers(answers), ensure_ascii=False, indent=2, sort_keys=True) + "\n").encode("utf-8")
+    return (json.dumps(own_answers(answers), ensure_ascii=False, indent=2, sort_keys=True) + "\n").encode(
+        "utf-8"
+    )
 
 
-def suggested_answers(records: Iterable[ImportRecord], kind: str, layout: str | None) -> tuple[dict[str, Any], ImportRecord | None]:
+def suggested_answers(
+    records: Iterable[ImportRecord], kind: str, layout: str | None
+) -> tuple[dict[str, Any], ImportRecord | None]:
     """The answers of the newest import of the same kind of table with the same headers, and which import that was.
 
     ``records``: newest first. Imports that were sent back, withdrawn or undone are no example.
@@ -157,7 +177,11 @@ def check_answers(answers: Mapping[str, Any], name: str) -> None:
 
     columns = answers.get("columns", {})
     wrong = [key for key in ("sheet", "layer") if key in answers and not isinstance(answers[key], str)]
-    wrong += [key for key, allowed in (("axes", ("swap", "keep")), ("datum", ("tokyo", "jgd2011"))) if key in answers and answers[key] not in allowed]
+    wrong += [
+        key
+        for key, allowed in (("axes", ("swap", "keep")), ("datum", ("tokyo", "jgd2011")))
+        if key in answers and answers[key] not in allowed
+    ]
     if "crs" in answers and (isinstance(answers["crs"], bool) or not isinstance(answers["crs"], (int, str))):
         wrong.append("crs")
     if not isinstance(columns, dict) or not all(isinstance(header, str) for header in columns.values()):
@@ -174,7 +198,15 @@ def check_answers(answers: Mapping[str, Any], name: str) -> None:
 
 
 def _wrong_dates(dates: Any) -> list[str]:
-    allowed: dict[str, tuple[Any, ...]] = {"two_digit_year": TWO_DIGIT_YEARS, "serial": SERIALS, "bare_year": BARE_YEARS}
+    allowed: dict[str, tuple[Any, ...]] = {
+        "two_digit_year": TWO_DIGIT_YEARS,
+        "serial": SERIALS,
+        "bare_year": BARE_YEARS,
+    }
     if not isinstance(dates, dict):
         return ["dates"]
-    return [f"dates.{name}" for name, value in dates.items() if isinstance(value, bool) or value not in allowed.get(name, ())]
+    return [
+        f"dates.{name}"
+        for name, value in dates.items()
+        if isinstance(value, bool) or value not in allowed.get(name, ())
+    ]

@@ -81,7 +81,13 @@ class Preview:
             gained, lost = sorted(ids[1] - ids[0]), sorted(ids[0] - ids[1])
             codes = sorted(code for code in own_old | own_new if own_old.get(code, 0) != own_new.get(code, 0))
             change = new.increase - old.increase
-            if change or gained or lost or old.total != new.total or old.cumulative_increase != new.cumulative_increase:
+            if (
+                change
+                or gained
+                or lost
+                or old.total != new.total
+                or old.cumulative_increase != new.cumulative_increase
+            ):
                 found.append(
                     Movement(
                         fiscal_year=old.fiscal_year,
@@ -172,7 +178,11 @@ def _places(old: Ledger, new: Ledger, comparison: Comparison) -> tuple[Place, ..
 
 
 def _place(
-    kind: Literal["site", "district"], key: str, name: str, before: tuple[float, float] | None, after: tuple[float, float] | None
+    kind: Literal["site", "district"],
+    key: str,
+    name: str,
+    before: tuple[float, float] | None,
+    after: tuple[float, float] | None,
 ) -> Place | None:
     if before is None and after is None:
         return None

@@ -135,7 +135,9 @@ def template_xlsx(kind: str) -> bytes:
     example: Any = book.create_sheet(EXAMPLE_SHEET)
     _head(example, columns, needed, optional)
     example.append([_typed(c) for c in columns])
-    note = "例示：この行は書き方の見本です。このシートは取り込まれません。 / An example; this sheet is not read."
+    note = (
+        "例示：この行は書き方の見本です。このシートは取り込まれません。 / An example; this sheet is not read."
+    )
     example.append([])
     example.append([note])
     example.cell(row=4, column=1).font = Font(bold=True, color="FF9A3412")
@@ -177,8 +179,18 @@ def _typed(column: TemplateColumn) -> Any:
 
 
 _BOUNDS: Final[dict[str, tuple[str, str, str, str]]] = {
-    "lat": ("decimal", "20", "46", "緯度は 20〜46 の度（世界測地系）です。度分秒は 34°41'12\" のように書けます。"),
-    "lon": ("decimal", "122", "154", "経度は 122〜154 の度（世界測地系）です。度分秒は 136°30'45\" のように書けます。"),
+    "lat": (
+        "decimal",
+        "20",
+        "46",
+        "緯度は 20〜46 の度（世界測地系）です。度分秒は 34°41'12\" のように書けます。",
+    ),
+    "lon": (
+        "decimal",
+        "122",
+        "154",
+        "経度は 122〜154 の度（世界測地系）です。度分秒は 136°30'45\" のように書けます。",
+    ),
     "whole": ("whole", "0", "100000000", "0 以上の整数を入れてください。"),
     "number": ("decimal", "-1000000000000", "1000000000000", "数字だけを入れてください。単位は書きません。"),
 }
@@ -193,10 +205,16 @@ def _validate(sheet: Any, columns: tuple[TemplateColumn, ...]) -> None:
         letter = get_column_letter(i)
         if c.words:
             rule = DataValidation(type="list", formula1=f'"{",".join(c.words)}"', allow_blank=True)
-            rule.error, rule.errorTitle, rule.errorStyle = f"{'・'.join(c.words)} から選んでください。", c.header, "stop"
+            rule.error, rule.errorTitle, rule.errorStyle = (
+                f"{'・'.join(c.words)} から選んでください。",
+                c.header,
+                "stop",
+            )
         elif c.rule in _BOUNDS:
             kind, low, high, sentence = _BOUNDS[c.rule]
-            rule = DataValidation(type=kind, operator="between", formula1=low, formula2=high, allow_blank=True)
+            rule = DataValidation(
+                type=kind, operator="between", formula1=low, formula2=high, allow_blank=True
+            )
             rule.error, rule.errorTitle, rule.errorStyle = sentence, c.header, "warning"
         else:
             rule = DataValidation(allow_blank=True)
@@ -216,5 +234,7 @@ def _without_clock(content: bytes) -> bytes:
                 import re
 
                 data = re.sub(rb">\d{4}-\d\d-\d\dT[\d:]+Z<", f">{_DAY.isoformat()}Z<".encode(), data)
-            new.writestr(zipfile.ZipInfo(name, (_DAY.year, _DAY.month, _DAY.day, 0, 0, 0)), data, zipfile.ZIP_DEFLATED)
+            new.writestr(
+                zipfile.ZipInfo(name, (_DAY.year, _DAY.month, _DAY.day, 0, 0, 0)), data, zipfile.ZIP_DEFLATED
+            )
     return out.getvalue()

@@ -104,7 +104,11 @@ def start_check(
 
 def _same_reading(earlier: Check, request: Request) -> bool:
     old = earlier.request
-    return (old.kind, old.name, dict(old.answers)) == (request.kind, request.name, dict(request.answers)) and old.content == request.content
+    return (old.kind, old.name, dict(old.answers)) == (
+        request.kind,
+        request.name,
+        dict(request.answers),
+    ) and old.content == request.content
 
 
 def _run(check: Check, context: AppContext, principal: Principal, held: Report | None) -> None:

@@ -1,11 +1,12 @@
 """A small still picture of what an upload changes: new, moved and removed sites and districts on the municipalities.
 
-Drawn as SVG on the server from the run alone: no script, no tiles, no network; it prints as it is. Every place is also in
-the table of records beside it.
+Drawn as SVG on the server from the run alone and shown as a picture, in which nothing can run: no script, no tiles, no
+network; it prints as it is. Every place is also in the table of records beside it.
 """
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,11 @@ NAMED: Final = 12
 """Places with their name written; with more, the picture would be words only."""
 _STATES: Final = ("new", "moved", "removed", "changed")
 _METRES: Final = 111_320.0
+_STYLE: Final = (
+    "text{font-family:'Noto Sans JP','Noto Sans CJK JP','Yu Gothic UI','Yu Gothic',Meiryo,sans-serif;paint-order:stroke;"
+    "stroke:#fff;stroke-width:3px;stroke-linejoin:round}.place{font-size:14px;fill:#66727d}"
+    ".name{font-size:15px;font-weight:600;fill:#1d2a35}.bar{font-size:13px;fill:#1d2a35}"
+)
 
 
 @dataclass(frozen=True)
@@ -50,11 +56,13 @@ class _Frame:
         return max(160, min(560, round((self.north - self.south) * self.scale)))
 
     def at(self, lat: float, lon: float) -> tuple[float, float]:
-        return round((lon - self.west) * self.shrink * self.scale, 1), round((self.north - lat) * self.scale, 1)
+        return round((lon - self.west) * self.shrink * self.scale, 1), round(
+            (self.north - lat) * self.scale, 1
+        )
 
 
 def difference_map(run: RunResult, places: Sequence[Place], texts: Texts) -> str:
-    """The SVG, "" where nothing has a place. Zoomed to what changes, at least about 4 km wide."""
+    """HTML of the picture and its legend, "" where nothing has a place. Zoomed to what changes, at least about 10 km wide."""
     points = [p for place in places for p in (place.before, place.after) if p is not None]
     if not points:
         return ""
@@ -62,8 +70,8 @@ def difference_map(run: RunResult, places: Sequence[Place], texts: Texts) -> str
     counts = {state: sum(p.state == state for p in places) for state in _STATES}
     told = texts["value.comma"].join(texts(f"diffmap.{state}", n=n) for state, n in counts.items() if n)
     out = [
-        f'<svg class="diffmap" role="img" viewBox="0 0 {WIDTH} {frame.height}" width="{WIDTH}" height="{frame.height}" '
-        f'aria-label="{esc(texts("diffmap.alt", told=told))}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {frame.height}" width="{WIDTH}" height="{frame.height}">'
+        f"<style>{_STYLE}</style>",
         f'<rect width="{WIDTH}" height="{frame.height}" fill="#f2f6f9"/>',
         *_land(run, frame),
     ]
@@ -74,19 +82,31 @@ def difference_map(run: RunResult, places: Sequence[Place], texts: Texts) -> str
     out.append(_bar(frame))
     out.append("</svg>")
     legend = "".join(
-        f'<li><svg width="22" height="14" aria-hidden="true">{_sign(state)}</svg>{esc(texts(f"diffmap.{state}", n=n))}</li>'
+        f"<li>{_picture(_sign(state), 22, 14)}{esc(texts(f'diffmap.{state}', n=n))}</li>"
         for state, n in counts.items()
         if n
     )
-    return f'<figure class="diffmap">{"".join(out)}<figcaption><ul>{legend}</ul></figcaption></figure>'
+    alt = texts("diffmap.alt", told=told)
+    picture = _as_image("".join(out), f'class="map" width="{WIDTH}" height="{frame.height}"', alt)
+    return f'<figure class="diffmap">{picture}<figcaption><ul>{legend}</ul></figcaption></figure>'
+
+
+def _picture(content: str, width: int, height: int) -> str:
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">{content}</svg>'
+    return _as_image(svg, f'width="{width}" height="{height}"', "")
+
+
+def _as_image(svg: str, attributes: str, alt: str) -> str:
+    packed = base64.b64encode(svg.encode("utf-8", "replace")).decode("ascii")
+    return f'<img {attributes} alt="{esc(alt)}" src="data:image/svg+xml;base64,{packed}">'
 
 
 def _frame(points: Sequence[tuple[float, float]]) -> _Frame:
     lats, lons = [p[0] for p in points], [p[1] for p in points]
     middle = ((min(lats) + max(lats)) / 2, (min(lons) + max(lons)) / 2)
     shrink = math.cos(math.radians(middle[0]))
-    # A margin of a quarter, no less than 2 km to each side, and no flatter than 5:8.
-    half_lon = max((max(lons) - min(lons)) * 0.65, 2000 / _METRES / shrink)
+    # A margin of a quarter, no less than 5 km to each side, and no flatter than 5:8.
+    half_lon = max((max(lons) - min(lons)) * 0.65, 5000 / _METRES / shrink)
     half_lat = max((max(lats) - min(lats)) * 0.65, half_lon * shrink * 0.62)
     half_lon = max(half_lon, half_lat / shrink)
     return _Frame(middle[1] - half_lon, middle[0] - half_lat, middle[1] + half_lon, middle[0] + half_lat)
@@ -135,7 +155,9 @@ def _mark(place: Place, frame: _Frame) -> str:
 def _at(x: float, y: float, state: str, *, square: bool = False) -> str:
     """Signs that differ by shape, not by colour alone."""
     if state == "removed":
-        return f'<path d="M{x - 5},{y - 5}l10,10m0,-10l-10,10" stroke="#9a3412" stroke-width="2.4" fill="none"/>'
+        return (
+            f'<path d="M{x - 5},{y - 5}l10,10m0,-10l-10,10" stroke="#9a3412" stroke-width="2.4" fill="none"/>'
+        )
     if state == "from":
         return f'<circle cx="{x}" cy="{y}" r="4.5" fill="#fff" stroke="#7a3b00" stroke-width="1.6"/>'
     if state == "changed":
@@ -151,7 +173,9 @@ def _at(x: float, y: float, state: str, *, square: bool = False) -> str:
 def _sign(state: str) -> str:
     if state == "moved":
         return (
-            _at(5, 7, "from") + '<line x1="9" y1="7" x2="13" y2="7" stroke="#7a3b00" stroke-width="1.6"/>' + _at(16, 7, "moved")
+            _at(5, 7, "from")
+            + '<line x1="9" y1="7" x2="13" y2="7" stroke="#7a3b00" stroke-width="1.6"/>'
+            + _at(16, 7, "moved")
         )
     return _at(11, 7, state)
 

@@ -88,7 +88,9 @@ def open_district() -> tuple[str, float, float]:
     """A district of the sample that stands on the register, with a point inside it."""
     from shapely.geometry import shape
 
-    for feature in json.loads((PROJECT / "data/towers/districts.geojson").read_text(encoding="utf-8"))["features"]:
+    for feature in json.loads((PROJECT / "data/towers/districts.geojson").read_text(encoding="utf-8"))[
+        "features"
+    ]:
         own = feature["properties"]
         if not own.get("resolved_on") and not own.get("declined"):
             point = shape(feature["geometry"]).representative_point()
@@ -113,7 +115,10 @@ def test_the_count_moves_in_words_with_year_municipality_and_reason(upload: Call
     moved = re.search(r"市町別（その年度の増）：\S+ (\d+)→(\d+)<", said)
     assert moved is not None
     assert int(moved[2]) == int(moved[1]) + 1
-    assert "MH-9001 試し谷局：令和元年度に計上（供用開始 2020年3月20日）。（2 者の共用。1 施設として 1 基に数えます）" in said
+    assert (
+        "MH-9001 試し谷局：令和元年度に計上（供用開始 2020年3月20日）。（2 者の共用。1 施設として 1 基に数えます）"
+        in said
+    )
     assert "MH-9002 計画局：まだ供用中に至っていないため計上しません。" in said
     assert 'class="diffmap"' in said
     assert "新規 2" in said
@@ -122,7 +127,14 @@ def test_the_count_moves_in_words_with_year_municipality_and_reason(upload: Call
 def test_what_was_understood_is_complete(upload: Callable[..., AppTest]) -> None:
     _, lat, lon = open_district()
     header = "局番;緯度;経度;供用開始日;整備メモ;担当者氏名;市町コード"
-    text = "\r\n".join([header, f"A-1;{lat};{lon};H29.3.31;x;山田;99201", f"A-2;{lat};{lon};平成30年3月;y;川上;99201", f"A-3;{lat};{lon};2018;z;林;99201"])
+    text = "\r\n".join(
+        [
+            header,
+            f"A-1;{lat};{lon};H29.3.31;x;山田;99201",
+            f"A-2;{lat};{lon};平成30年3月;y;川上;99201",
+            f"A-3;{lat};{lon};2018;z;林;99201",
+        ]
+    )
     test = upload("old.csv", (text + "\r\n").encode("cp932"))
     said = words(test)
     for expected in (
@@ -133,7 +145,9 @@ def test_what_was_understood_is_complete(upload: Callable[..., AppTest]) -> None
     assert "山田" not in said
 
 
-def test_a_workbook_with_two_sheets_is_asked_about_and_the_answer_is_the_mapping(upload: Callable[..., AppTest]) -> None:
+def test_a_workbook_with_two_sheets_is_asked_about_and_the_answer_is_the_mapping(
+    upload: Callable[..., AppTest],
+) -> None:
     _, lat, lon = open_district()
     book = openpyxl.Workbook()
     for name, site in (("令和5年度", "A-1"), ("令和6年度", "B-1")):
@@ -143,7 +157,7 @@ def test_a_workbook_with_two_sheets_is_asked_about_and_the_answer_is_the_mapping
     out = io.BytesIO()
     book.save(out)
     test = upload("two.xlsx", out.getvalue())
-    assert "取り込めません" in words(test)
+    assert "答えると読み取れます" in words(test)
     test.radio(key="answer-sheet").set_value("令和6年度")
     said = words(press(test, "read-sheet"))
     assert "取り込める行 1 件" in said
@@ -172,7 +186,9 @@ def test_metres_ask_for_the_plane_system(upload: Callable[..., AppTest]) -> None
     assert "取り込める行 1 件" in said
 
 
-def test_the_tokyo_datum_is_noticed_by_the_ledgers_own_sites_and_taken_by_an_answer(upload: Callable[..., AppTest]) -> None:
+def test_the_tokyo_datum_is_noticed_by_the_ledgers_own_sites_and_taken_by_an_answer(
+    upload: Callable[..., AppTest],
+) -> None:
     from pyproj import Transformer
 
     lines = (PROJECT / "data/towers/sites.csv").read_text(encoding="utf-8-sig").splitlines()
@@ -194,7 +210,13 @@ def test_the_tokyo_datum_is_noticed_by_the_ledgers_own_sites_and_taken_by_an_ans
 
 def test_two_digit_years_are_read_as_the_answer_says(upload: Callable[..., AppTest]) -> None:
     _, lat, lon = open_district()
-    test = upload("era.csv", csv(f"A-1,a,{lat},{lon},見本モバイルA,供用中,5年度,,,", f"A-2,b,{lat},{lon},見本モバイルA,供用中,29.3.31,,,"))
+    test = upload(
+        "era.csv",
+        csv(
+            f"A-1,a,{lat},{lon},見本モバイルA,供用中,5年度,,,",
+            f"A-2,b,{lat},{lon},見本モバイルA,供用中,29.3.31,,,",
+        ),
+    )
     assert "年が 2 桁の日付" in words(test)
     test.radio(key="answer-two_digit_year").set_value("heisei")
     said = words(press(test, "read-two_digit_year"))
@@ -213,7 +235,12 @@ def test_a_column_of_another_name_is_given_its_meaning(upload: Callable[..., App
         boxes[f"「{header}」の読み方"].set_value(field)
     said = words(press(test, "read-columns"))
     assert "取り込める行 1 件" in said
-    assert json.loads(test.code[0].value)["columns"] == {"site_id": "コード", "lat": "北", "lon": "東", "name": "呼び名"}
+    assert json.loads(test.code[0].value)["columns"] == {
+        "site_id": "コード",
+        "lat": "北",
+        "lon": "東",
+        "name": "呼び名",
+    }
 
 
 def test_next_months_file_is_read_with_last_months_answers(upload: Callable[..., AppTest]) -> None:
@@ -230,19 +257,31 @@ def test_next_months_file_is_read_with_last_months_answers(upload: Callable[...,
 
 
 OTHER: dict[str, tuple[str, str, str]] = {
-    "districts": ("地区ID,市町コード,地区名,緯度,経度,指定日", "N-1,99201,新地区,{lon},{lat},H30.4.1", "axes"),
+    "districts": (
+        "地区ID,市町コード,地区名,緯度,経度,指定日",
+        "N-1,99201,新地区,{lon},{lat},H30.4.1",
+        "axes",
+    ),
     "site_districts": ("局番,地区ID,供用開始", "{site},{district},30.3.31", "two_digit_year"),
     "actuals": ("指標番号,年度,実績値", "40601,28,6", "two_digit_year"),
-    "measurements": ("緯度,経度,RSRP(dBm),測定日,事業者", "{lon},{lat},-101.5,2024/5/1,見本モバイルA", "axes"),
+    "measurements": (
+        "緯度,経度,RSRP(dBm),測定日,事業者",
+        "{lon},{lat},-101.5,2024/5/1,見本モバイルA",
+        "axes",
+    ),
 }
 
 
 @pytest.mark.parametrize("kind", list(OTHER))
-def test_the_other_tables_have_the_same_questions_and_are_handed_in(upload: Callable[..., AppTest], kind: str) -> None:
+def test_the_other_tables_have_the_same_questions_and_are_handed_in(
+    upload: Callable[..., AppTest], kind: str
+) -> None:
     district, lat, lon = open_district()
     header, row, topic = OTHER[kind]
     site = (PROJECT / "data/towers/sites.csv").read_text(encoding="utf-8-sig").splitlines()[1].split(",")[0]
-    test = upload("x.csv", csv(row.format(lat=lat, lon=lon, site=site, district=district), header=header), kind=kind)
+    test = upload(
+        "x.csv", csv(row.format(lat=lat, lon=lon, site=site, district=district), header=header), kind=kind
+    )
     test.radio(key=f"answer-{topic}").set_value("swap" if topic == "axes" else "heisei")
     said = words(press(test, f"read-{topic}"))
     assert "取り込める行 1 件" in said
@@ -270,8 +309,17 @@ def test_a_list_that_was_sent_back_is_opened_again_with_its_reason(upload: Calla
 
 def test_english_is_complete(upload: Callable[..., AppTest]) -> None:
     _, lat, lon = open_district()
-    said = words(upload("list.csv", csv(f"A-1,a,{lon},{lat},,計画,,,,", f"A-2,b,{lat},{lon},,計画,5年度,,,"), lang="en"))
-    for expected in ("Degrees of JGD2011", "Latitude and longitude seem to be exchanged", "two-digit years", "Rows to put right"):
+    said = words(
+        upload(
+            "list.csv", csv(f"A-1,a,{lon},{lat},,計画,,,,", f"A-2,b,{lat},{lon},,計画,5年度,,,"), lang="en"
+        )
+    )
+    for expected in (
+        "Degrees of JGD2011",
+        "Latitude and longitude seem to be exchanged",
+        "two-digit years",
+        "Rows to put right",
+    ):
         assert expected in said, expected
 
 
@@ -303,6 +351,8 @@ def test_a_planner_withdraws_what_waits(upload: Callable[..., AppTest]) -> None:
     press(upload("list.csv", csv(f"A-1,a,{lat},{lon},,計画,,,,")), "hand-in")
     with open_context_store(web_context()) as store:
         own = store.imports()[0].import_id
-    test = press(AppTest.from_function(_script, args=("approvals",), default_timeout=60).run(), f"withdraw-{own}")
+    test = press(
+        AppTest.from_function(_script, args=("approvals",), default_timeout=60).run(), f"withdraw-{own}"
+    )
     assert "取り下げました" in words(test)
     assert "取下げ" in words(test)

@@ -101,7 +101,8 @@ def _as_sent(view: View, store: Store, record: ImportRecord) -> None:
     if remarks:
         with st.expander(view.text("approvals.remarks", n=len(remarks))):
             words = "".join(
-                f"<li>{esc(r['message_en'] if view.lang == 'en' else r['message'])}</li>" for r in remarks[:200]
+                f"<li>{esc(r['message_en'] if view.lang == 'en' else r['message'])}</li>"
+                for r in remarks[:200]
             )
             st.html(f'<ul class="remarks">{words}</ul>')
     told = []
@@ -168,7 +169,9 @@ def _decided(view: View, store: Store, records: list[ImportRecord]) -> None:
         steps = "<br>".join(esc(line) for line in _steps(view, store, record))
         kind = view.texts[f"upload.kind_{record.table_name}"]
         rows.append([record.file_name, kind, view.texts[f"import.{record.state.value}"], Html(steps)])
-    frame.sheet([*(Column(view.texts[t]) for t in titles), Column(view.texts["approvals.steps"], wrap=True)], rows)
+    frame.sheet(
+        [*(Column(view.texts[t]) for t in titles), Column(view.texts["approvals.steps"], wrap=True)], rows
+    )
     if len(records) > SHOWN:
         st.caption(view.text("upload.more", n=len(records) - SHOWN))
     _undo(view, store, records)
@@ -178,7 +181,9 @@ def _steps(view: View, store: Store, record: ImportRecord) -> list[str]:
     """「2024-05-01 10:12 提出　keikaku」 and so on: who did what when, and why."""
     lines = []
     for step in import_steps(store, record.import_id):
-        state = view.texts["approvals.sent" if step.state is ImportState.STAGED else f"import.{step.state.value}"]
+        state = view.texts[
+            "approvals.sent" if step.state is ImportState.STAGED else f"import.{step.state.value}"
+        ]
         line = view.text("approvals.step", when=_when(step.at), what=state, who=step.actor)
         lines.append(line + (view.text("approvals.because", reason=step.reason) if step.reason else ""))
     return lines
@@ -209,7 +214,11 @@ def _undo(view: View, store: Store, records: list[ImportRecord]) -> None:
         if pressed and record is not None:
             try:
                 imports.undo_import(
-                    store, record.import_id, principal=view.principal, reason=reason.strip(), overwrite=overwrite
+                    store,
+                    record.import_id,
+                    principal=view.principal,
+                    reason=reason.strip(),
+                    overwrite=overwrite,
                 )
             except ConflictError as error:
                 st.session_state["undo-conflict"] = (record.import_id, error.text(view.lang))

@@ -44,7 +44,7 @@ def show(view: View, run: RunResult) -> None:
         st.html(frame.notice(view.texts["upload.not_allowed"], kind="plain"))
         return
     context = web_context()
-    if not has_ledger(context):
+    if not has_ledger(context) or _is_empty(context):
         _begin(view, context)
         return
     if "upload-receipt" in st.session_state:
@@ -87,6 +87,12 @@ def _begin(view: View, context: AppContext) -> None:
             pass
         load_tables_into_store(web_context(), view.principal)
         st.rerun()
+
+
+def _is_empty(context: AppContext) -> bool:
+    """A store that was named in the settings and that nobody has written to yet."""
+    with open_ledger(context) as store:
+        return store.head().seq == 0
 
 
 def _choose(view: View) -> str:
@@ -185,7 +191,9 @@ def _check(view: View, context: AppContext, state: dict[str, Any]) -> Check | No
     if check is None or state["asked"] != asked or outdated:
         if check is not None:
             check.cancel()
-        request = Request(state["kind"], state["name"], state["content"], dict(state["answers"]), dict(state["edits"]))
+        request = Request(
+            state["kind"], state["name"], state["content"], dict(state["answers"]), dict(state["edits"])
+        )
         check = start_check(context, request, principal=view.principal, earlier=check)
         state["check"], state["asked"] = check, asked
         with st.spinner(view.texts["upload.reading"]):
@@ -248,7 +256,11 @@ def _propose(view: View, run: RunResult, context: AppContext, state: dict[str, A
         return
     mapping = {
         **state["answers"],
-        **({"corrected_rows": {str(row): cells for row, cells in state["edits"].items()}} if state["edits"] else {}),
+        **(
+            {"corrected_rows": {str(row): cells for row, cells in state["edits"].items()}}
+            if state["edits"]
+            else {}
+        ),
         **({"revises": state["revises"]} if state["revises"] else {}),
     }
     with open_ledger(context) as store, tempfile.TemporaryDirectory(prefix="coverage-gap-upload-") as folder:
@@ -308,11 +320,16 @@ def _returned(view: View, context: AppContext) -> None:
     st.subheader(view.text("returned.head", n=len(own)), anchor=False)
     for record in own[:10]:
         with st.container(border=True, key=f"returned-{record.import_id}"):
-            when = record.recorded_at.astimezone(TOKYO).strftime("%Y-%m-%d %H:%M") if record.recorded_at else ""
+            when = (
+                record.recorded_at.astimezone(TOKYO).strftime("%Y-%m-%d %H:%M") if record.recorded_at else ""
+            )
             told = view.text("returned.told", file=record.file_name, by=record.decided_by or "", when=when)
             st.html(frame.notice(record.reason, head=told))
             st.button(
-                view.texts["returned.open"], key=f"reopen-{record.import_id}", on_click=_reopen, args=(context, record)
+                view.texts["returned.open"],
+                key=f"reopen-{record.import_id}",
+                on_click=_reopen,
+                args=(context, record),
             )
 
 
@@ -324,12 +341,21 @@ def _reopen(context: AppContext, record: ImportRecord) -> None:
     st.session_state["upload-kind"] = record.table_name
     st.session_state["upload-round"] += 1
     _open(
-        record.table_name, record.file_name, content, revises=record.import_id, answers=own_answers(record.mapping), edits=edits
+        record.table_name,
+        record.file_name,
+        content,
+        revises=record.import_id,
+        answers=own_answers(record.mapping),
+        edits=edits,
     )
 
 
 def _revised(view: View, state: dict[str, Any]) -> None:
-    st.html(frame.notice(view.text("returned.revising", file=state["name"], id=state["revises"]), kind="plain"))
-    if not state["file_id"] and st.button(view.texts["returned.leave"], type="tertiary", key="leave-revision"):
+    st.html(
+        frame.notice(view.text("returned.revising", file=state["name"], id=state["revises"]), kind="plain")
+    )
+    if not state["file_id"] and st.button(
+        view.texts["returned.leave"], type="tertiary", key="leave-revision"
+    ):
         _leave()
         st.rerun()

@@ -25,7 +25,19 @@ from coverage.web.frame import Column, View
 COLUMNS_SHOWN = 60
 """Columns of a file that can be given a meaning on the page; the others keep what was understood."""
 REMARKS_SHOWN = 200
-_BESIDES = ("x", "y", "zone", "datum", "fiscal_year", "lat_min", "lat_sec", "lon_min", "lon_sec", "frequency_ghz", "eirp_w")
+_BESIDES = (
+    "x",
+    "y",
+    "zone",
+    "datum",
+    "fiscal_year",
+    "lat_min",
+    "lat_sec",
+    "lon_min",
+    "lon_sec",
+    "frequency_ghz",
+    "eirp_w",
+)
 """Fields that a file may have and our templates do not."""
 _PLACED = ("sites", "districts", "measurements")
 _ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8 (BOM)", "cp932": "CP932 (Shift_JIS)", "utf-16": "UTF-16"}
@@ -39,9 +51,14 @@ def understood(view: View, kind: str, report: Report, answers: Mapping[str, Any]
     good = 0 if report.verdict == "reject" else len(report.rows)
     how = {"accept": "plain", "accept-with-warning": "", "reject": "grave"}[report.verdict]
     words = view.text("upload.rows", good=f"{good:,}", bad=f"{report.rows_bad:,}")
+    head = view.texts[f"verdict.{report.verdict}"]
+    asks = report.verdict == "reject" and bool(questions_of(report, answers))
+    if asks:
+        # Not a refusal yet: it waits for an answer.
+        head, how = view.texts["question.verdict"], ""
     if report.verdict == "reject" and report.errors and report.errors[0].row is None:
         words = report.errors[0].en if view.lang == "en" else report.errors[0].ja
-    st.html(frame.notice(words, head=view.texts[f"verdict.{report.verdict}"], kind=how))
+    st.html(frame.notice(words, head=head, kind=how))
     facts = _facts(view, kind, report, answers)
     frame.sheet([Column(view.texts["column.item"]), Column(view.texts["column.as_read"], wrap=True)], facts)
 
@@ -55,7 +72,12 @@ def _facts(view: View, kind: str, report: Report, answers: Mapping[str, Any]) ->
         if words:
             facts.append([view.texts[f"understood.{name}"], words])
 
-    say("file", f"{told.get('file', '')}（{told['bytes'] / 1000:,.0f} kB）" if "bytes" in told else str(told.get("file", "")))
+    say(
+        "file",
+        f"{told.get('file', '')}（{told['bytes'] / 1000:,.0f} kB）"
+        if "bytes" in told
+        else str(told.get("file", "")),
+    )
     say("format", str(told.get("format", "")))
     say("encoding", _ENCODINGS.get(str(told.get("encoding")), str(told.get("encoding") or "")))
     if told.get("separator"):
@@ -67,13 +89,22 @@ def _facts(view: View, kind: str, report: Report, answers: Mapping[str, Any]) ->
     if "rows" in told:
         good = 0 if report.verdict == "reject" else len(report.rows)
         left = max(told["rows"] - good - report.rows_bad, 0)
-        say("rows", view.text("understood.row_counts", all=f"{told['rows']:,}", good=f"{good:,}", bad=f"{report.rows_bad:,}", left=f"{left:,}"))
+        say(
+            "rows",
+            view.text(
+                "understood.row_counts",
+                all=f"{told['rows']:,}",
+                good=f"{good:,}",
+                bad=f"{report.rows_bad:,}",
+                left=f"{left:,}",
+            ),
+        )
     columns = told.get("columns") or {}
     say("columns", comma.join(_pair(view, kind, field, header) for field, header in columns.items()))
     ignored = [h for h in told.get("heads", []) if not h["field"]]
     say("ignored", comma.join(h["header"] for h in ignored if not h["personal"]))
     say("personal", comma.join(h["header"] for h in ignored if h["personal"]))
-    if kind in _PLACED:
+    if kind in _PLACED and columns:
         say("crs", _datum(view, report, answers))
         say("decimals", _decimals(view, told.get("decimals") or {}, metres=_in_metres(report)))
     for field, counts in (told.get("dates") or {}).items():
@@ -114,7 +145,9 @@ def _datum(view: View, report: Report, answers: Mapping[str, Any]) -> str:
 
 
 def _in_metres(report: Report) -> bool:
-    return any(w.code == "crs-transformed" for w in report.warnings) or any(e.code == "position-metres" for e in report.errors)
+    return any(w.code == "crs-transformed" for w in report.warnings) or any(
+        e.code == "position-metres" for e in report.errors
+    )
 
 
 def _decimals(view: View, counts: Mapping[str, int], *, metres: bool) -> str:
@@ -127,7 +160,9 @@ def _decimals(view: View, counts: Mapping[str, int], *, metres: bool) -> str:
             words.append(view.text("decimals.metres", digits=digits, n=f"{n:,}"))
         else:
             step = _METRES / 10 ** int(digits)
-            shown = f"{step / 1000:.0f} km" if step >= 1000 else f"{step:.0f} m" if step >= 1 else f"{step:.1g} m"
+            shown = (
+                f"{step / 1000:.0f} km" if step >= 1000 else f"{step:.0f} m" if step >= 1 else f"{step:.1g} m"
+            )
             words.append(view.text("decimals.degrees", digits=digits, step=shown, n=f"{n:,}"))
     return view.texts["value.semicolon"].join(words)
 
@@ -140,11 +175,20 @@ def _dates(view: View, label: str, counts: Mapping[str, int]) -> str:
 
 def remarks(view: View, report: Report) -> None:
     """Errors, warnings and notices in full sentences."""
-    for which, found in (("errors", report.errors), ("warnings", report.warnings), ("notices", report.notices)):
-        if not found:
+    for which, found in (
+        ("errors", report.errors),
+        ("warnings", report.warnings),
+        ("notices", report.notices),
+    ):
+        # The only word on a whole file stands at the top already.
+        if not found or (which == "errors" and len(found) == 1 and found[0].row is None):
             continue
-        with st.expander(view.text(f"upload.{which}", n=f"{len(found):,}"), expanded=which == "errors" and len(found) <= 10):
-            items = "".join(f"<li>{esc(r.en if view.lang == 'en' else r.ja)}</li>" for r in found[:REMARKS_SHOWN])
+        with st.expander(
+            view.text(f"upload.{which}", n=f"{len(found):,}"), expanded=which == "errors" and len(found) <= 10
+        ):
+            items = "".join(
+                f"<li>{esc(r.en if view.lang == 'en' else r.ja)}</li>" for r in found[:REMARKS_SHOWN]
+            )
             st.html(f'<ul class="remarks">{items}</ul>')
             if len(found) > REMARKS_SHOWN:
                 st.caption(view.text("upload.more", n=f"{len(found) - REMARKS_SHOWN:,}"))
@@ -156,7 +200,12 @@ def questions(view: View, kind: str, report: Report, state: dict[str, Any]) -> N
     for question in asked:
         if question.topic != "columns":
             _ask(view, question, state)
-    if kind in _PLACED and not any(q.topic in ("datum", "crs") for q in asked) and not report.understood.get("crs"):
+    if (
+        kind in _PLACED
+        and not any(q.topic in ("datum", "crs") for q in asked)
+        and not report.understood.get("crs")
+        and report.understood.get("columns")
+    ):
         _datum_choice(view, state)
     if report.understood.get("heads"):
         _columns(view, kind, report, state, wanted=any(q.topic == "columns" for q in asked))
@@ -186,7 +235,10 @@ def _ask(view: View, question: Question, state: dict[str, Any]) -> None:
                 )  # fmt: skip
             else:
                 chosen = st.radio(label, options, index=index or 0, format_func=word, key=f"answer-{topic}")
-            if st.form_submit_button(view.texts["question.read_again"], type="primary", key=f"read-{topic}") and chosen is not None:
+            if (
+                st.form_submit_button(view.texts["question.read_again"], type="primary", key=f"read-{topic}")
+                and chosen is not None
+            ):
                 state["answers"] = with_answer(state["answers"], topic, chosen)
                 st.rerun()
 
@@ -204,7 +256,11 @@ def _options(question: Question) -> list[Any]:
 
 
 def _current(answers: Mapping[str, Any], topic: str) -> Any:
-    return (answers.get("dates") or {}).get(topic) if topic in ("two_digit_year", "serial", "bare_year") else answers.get(topic)
+    return (
+        (answers.get("dates") or {}).get(topic)
+        if topic in ("two_digit_year", "serial", "bare_year")
+        else answers.get(topic)
+    )
 
 
 def _datum_choice(view: View, state: dict[str, Any]) -> None:
@@ -234,7 +290,9 @@ def _columns(view: View, kind: str, report: Report, state: dict[str, Any], *, wa
     def word(field: str) -> str:
         if not field:
             return view.texts["question.not_used"]
-        return field_label(view, kind, field) + (view.texts["question.needed_mark"] if field in needed else "")
+        return field_label(view, kind, field) + (
+            view.texts["question.needed_mark"] if field in needed else ""
+        )
 
     with st.expander(view.text("question.columns_head", n=len(report.understood["heads"])), expanded=wanted):
         st.caption(view.texts["question.columns"])
@@ -245,7 +303,9 @@ def _columns(view: View, kind: str, report: Report, state: dict[str, Any], *, wa
                 samples = view.texts["value.comma"].join(head["samples"])
                 if head["personal"] and not samples:
                     samples = view.texts["question.personal"]
-                left.html(f'<div class="maprow"><strong>{esc(head["header"])}</strong><span>{esc(samples)}</span></div>')
+                left.html(
+                    f'<div class="maprow"><strong>{esc(head["header"])}</strong><span>{esc(samples)}</span></div>'
+                )
                 known = head["field"] or (head["guess"] if wanted else "")
                 options = ["", *fields] if known in fields or not known else ["", known, *fields]
                 chosen[head["header"]] = right.selectbox(
@@ -256,7 +316,11 @@ def _columns(view: View, kind: str, report: Report, state: dict[str, Any], *, wa
                     label_visibility="collapsed",
                     key=f"column-{i}-{report.understood['layout'][:8]}",
                 )
-            again = st.form_submit_button(view.texts["question.columns_read"], type="primary" if wanted else "secondary", key="read-columns")
+            again = st.form_submit_button(
+                view.texts["question.columns_read"],
+                type="primary" if wanted else "secondary",
+                key="read-columns",
+            )
         if len(report.understood["heads"]) > COLUMNS_SHOWN:
             st.caption(view.text("question.columns_more", n=len(report.understood["heads"]) - COLUMNS_SHOWN))
         if again:

@@ -99,7 +99,8 @@ def _held(
             {
                 number: str(row.get("line") or row["row"] + 1),
                 why: reasons.get(int(row["row"]), ""),
-                **row["cells"], **state["draft"].get(int(row["row"]), {}),
+                **row["cells"],
+                **state["draft"].get(int(row["row"]), {}),
             }
             for row in rows
         ],
@@ -116,9 +117,11 @@ def _keep_typed(state: dict[str, Any], held: dict[str, Any]) -> None:
     for index, cells in typed.items():
         row = held["rows"][int(index)]
         shown = held["table"].iloc[int(index)]
-        state["draft"][int(row["row"])] = {
-            header: str(shown[header]) for header in row["cells"]
-        } | {header: "" if value is None else str(value) for header, value in cells.items() if header in row["cells"]}
+        state["draft"][int(row["row"])] = {header: str(shown[header]) for header in row["cells"]} | {
+            header: "" if value is None else str(value)
+            for header, value in cells.items()
+            if header in row["cells"]
+        }
 
 
 def _reasons(view: View, report: Report) -> dict[int, str]:
