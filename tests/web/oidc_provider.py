@@ -34,6 +34,8 @@ class Provider:
         self.say: dict[str, Any] = {}
         self.asked: list[str] = []
         self.ends_sessions = True
+        self.user = "keikaku"
+        """Whoever comes with a real browser is this user, and is not asked."""
         self._codes: dict[str, tuple[str, str]] = {}
         provider = self
 
@@ -42,7 +44,14 @@ class Provider:
                 """Tests print nothing of it."""
 
             def do_GET(self) -> None:
-                provider._answer(self, urlsplit(self.path).path, "")
+                path = urlsplit(self.path).path
+                if path == "/authorise":
+                    self.send_response(302)
+                    back = provider.log_in(f"{provider.issuer}{self.path}", provider.user)
+                    self.send_header("Location", back)
+                    self.end_headers()
+                    return
+                provider._answer(self, path, "")
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"])).decode("utf-8")
@@ -87,6 +96,8 @@ class Provider:
             }
             if self.ends_sessions:
                 found["end_session_endpoint"] = f"{self.issuer}/logout"
+        elif path == "/logout":
+            found = {"logged": "out"}
         elif path == "/keys":
             found = {"keys": [self.key.as_dict(private=False)]}
         elif path == "/token":
