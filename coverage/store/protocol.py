@@ -360,9 +360,7 @@ class Store(Protocol):
         site_ids: Sequence[str] = (),
         note: str = "",
     ) -> Receipt: ...
-    def withdraw_resolution(
-        self, key: str, *, by: Actor, expected_version: int, reason: str
-    ) -> Receipt: ...
+    def withdraw_resolution(self, key: str, *, by: Actor, expected_version: int, reason: str) -> Receipt: ...
     def file_challenge(
         self,
         *,
