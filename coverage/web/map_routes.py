@@ -126,12 +126,9 @@ def plan(request: Request) -> Response:
 
 def challenges(request: Request) -> Response:
     """Open challenges that the one who asks may see; never from a cache."""
-    found = open_challenges(web_context(), _who(request))
-    answer = _json(
-        request,
-        {"challenges": [data.challenge(c, _run(request), _lang(request)) for c in found]},
-        "challenges.json",
-    )
+    run, lang = _run(request), _lang(request)
+    found = [data.challenge(c, run, lang) for c in open_challenges(web_context(), _who(request))]
+    answer = _json(request, {"challenges": found}, "challenges.json")
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
