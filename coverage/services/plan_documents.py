@@ -358,10 +358,18 @@ def _members(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write_served(path: Path, ground: Ground, pixels: NDArray[np.int64]) -> None:
-    """Pixels that the plan newly serves, with their grid, so that two plans can be laid over each other."""
+    """Pixels that the plan newly serves, those without signal before it and those that decided sites serve of them, with
+    their grid, so that two plans can be laid over each other."""
     grid = ground.overlay.grid
     place = np.array([grid.epsg, grid.x0_m, grid.y0_m, grid.cell_m, grid.rows, grid.cols], dtype=np.float64)
-    np.savez_compressed(path, pixels=pixels, grid=place)
+    decided = np.zeros(grid.rows * grid.cols, dtype=np.bool_)
+    for site in ground.decided:
+        if site.pixels is not None:
+            decided[site.pixels] = True
+    np.savez_compressed(
+        path, pixels=pixels, grid=place, decided=np.flatnonzero(decided & ground.lacking),
+        lacking=np.flatnonzero(ground.lacking & ~decided),
+    )  # fmt: skip
 
 
 def open_plan(context: AppContext, plan_id: str) -> dict[str, Any]:

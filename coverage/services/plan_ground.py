@@ -63,6 +63,8 @@ class Ground:
     registered: Sequence[District]
     pixels: Sequence[NDArray[np.int64]]
     state: NDArray[np.uint8]
+    lacking: NDArray[np.bool_]
+    """Flat pixels without signal in the run, inside the region."""
     decided: Sequence[DecidedSite]
     gained: Sequence[tuple[float, float, int]]
     demand: Demand
@@ -124,9 +126,10 @@ def prepare(context: AppContext, run: RunResult, request: PlanRequest, *, worker
         progress=lambda f, t: progress(0.1 * f, t),
     )  # fmt: skip
     state = signal_state(read_raster(run.raster("level", run.latest_fy)), data.config.ladder.edge_dbm).ravel()
-    lacking = _Lacking(data, overlay, run, registered, pixels)
-    gained = _take_off(lacking.demand(state), state, decided)
-    demand = lacking.demand(state)
+    who = _Lacking(data, overlay, run, registered, pixels)
+    lacking = overlay.inside.ravel() & (state == UNSERVED)
+    gained = _take_off(who.demand(state), state, decided)
+    demand = who.demand(state)
     if len(demand) == 0:
         raise InputError(
             "plan-nobody-left",
@@ -141,7 +144,7 @@ def prepare(context: AppContext, run: RunResult, request: PlanRequest, *, worker
     years = [fy for fy, _ in request.year_budgets] or [first_planned_year(run.latest_fy, back_test=request.back_test)]
     return Ground(
         data=data, run=run, overlay=overlay, counted=counted, ledger=ledger, ledger_head=source.head,
-        registered=registered, pixels=pixels, state=state, decided=decided, gained=gained, demand=demand,
+        registered=registered, pixels=pixels, state=state, lacking=lacking, decided=decided, gained=gained, demand=demand,
         candidates=candidates, left_out=left_out, reached=reached, links=links, antenna_m=antenna_m, years=years,
         money=_money(data, run, registered, demand, candidates, reached, request, rules, years), rules=rules,
         exclusion_files=files, municipality=[_municipality(overlay, c) for c in candidates],

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from coverage.domain import fiscal
 from coverage.errors import InputError
@@ -128,6 +129,17 @@ class PlanRequest:
                 f"{fiscal.label_en(past[0])} lies before the present fiscal year ({fiscal.label_en(this_fy)}), whose money is "
                 "gone; give this year or later ones (--back-test only to try the past).",
             )
+
+
+def request_of(stated: Mapping[str, Any]) -> PlanRequest:
+    """The request of a kept plan's document, to ask again with a change."""
+    known = {f.name for f in fields(PlanRequest)}
+    values = {name: value for name, value in stated.items() if name in known}
+    for name in ("forced", "excluded"):
+        values[name] = tuple(values.get(name) or ())
+    for name in ("year_budgets", "own"):
+        values[name] = tuple(tuple(row) for row in values.get(name) or ())
+    return PlanRequest(**values)
 
 
 def this_fiscal_year() -> int:

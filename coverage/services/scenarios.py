@@ -122,11 +122,20 @@ def compare_scenarios(
 
     Raises InputError for fewer than two, or for plans against different runs: their numbers do not share a baseline.
     """
-    if len(wanted) < 2:
+    return _compared([scenario_document(context, store, name, principal=principal) for name in wanted])
+
+
+def compare_plans(context: AppContext, wanted: Sequence[str], *, principal: Principal) -> dict[str, Any]:
+    """The same for plans by their ids, where there is no store yet."""
+    authorise(principal, Action.VIEW, Resource(Object.SCENARIO))
+    return _compared([{**open_plan(context, plan_id), "label": plan_id} for plan_id in wanted])
+
+
+def _compared(plans: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    if len(plans) < 2:
         raise InputError(
             "scenarios-too-few", "比べる計画案を二つ以上指定してください。", "Name at least two scenarios to compare."
         )
-    plans = [scenario_document(context, store, name, principal=principal) for name in wanted]
     runs = {p["run_id"] for p in plans}
     if len(runs) > 1:
         raise InputError(
@@ -150,9 +159,9 @@ def compare_scenarios(
                 "cost": plan["cost"],
                 "districts": sorted({d["district_id"] for s in plan["sites"] for d in s["districts"]}),
                 "indicator": _by_year(plan, years),
-                "sites": _site_difference(plans[0], plan) if plan is not plans[0] else None,
+                "sites": _site_difference(plans[0], plan) if number else None,
             }
-            for plan in plans
+            for number, plan in enumerate(plans)
         ],
     }
 

@@ -1,25 +1,44 @@
-"""A small picture of a plan's sites on the municipalities' outlines, drawn by Vega from the run alone: no tiles, no network."""
+"""A small picture of a plan on the municipalities' outlines, drawn by Vega from the run alone: no tiles, no network.
+
+Below the outlines lies what the plan changes on the ground, as one picture (:mod:`coverage.report.plan_picture`).
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import altair as alt
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 from shapely.geometry import shape
 
+from coverage.domain.grid import Grid
+from coverage.report.plan_picture import ground_picture
 from coverage.runs.result import RunResult
 
-WIDTH: Final = 340
+WIDTH: Final = 520
 _LAND: Final = "#eef2f5"
 _LINE: Final = "#9aa7b2"
 _SITE: Final = "#c2571a"
 _FONT: Final = "Noto Sans JP, Noto Sans CJK JP, Yu Gothic UI, Yu Gothic, Meiryo, sans-serif"
 
 
-def plan_map(run: RunResult, sites: Sequence[Mapping[str, Any]], *, name: str, people: str) -> alt.LayerChart:
+@dataclass(frozen=True)
+class Ground:
+    """Layers of flat pixels, a later one over an earlier, each in its colour."""
+
+    grid: Grid
+    layers: Sequence[NDArray[np.int64]]
+    colours: Sequence[str]
+
+
+def plan_map(
+    run: RunResult, sites: Sequence[Mapping[str, Any]], *, name: str, people: str, ground: Ground | None = None
+) -> alt.LayerChart:
     """Sites as numbered points in building order; ``name`` and ``people`` are the tooltips' words.
 
     Longitude is shrunk by the cosine of the middle latitude, so that a kilometre is as long both ways.
@@ -27,7 +46,7 @@ def plan_map(run: RunResult, sites: Sequence[Mapping[str, Any]], *, name: str, p
     rings, box = _outlines(str(run.folder), str(run.run_id))
     west, south, east, north = box
     shrink = math.cos(math.radians((south + north) / 2))
-    height = round(WIDTH * (north - south) / max((east - west) * shrink, 1e-9))
+    height = min(max(round(WIDTH * (north - south) / max((east - west) * shrink, 1e-9)), 120), 900)
     x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[west * shrink, east * shrink], nice=False, zero=False))
     y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[south, north], nice=False, zero=False))
     outlines = [
@@ -35,11 +54,17 @@ def plan_map(run: RunResult, sites: Sequence[Mapping[str, Any]], *, name: str, p
         for ring, points in enumerate(rings)
         for i, (lon, lat) in enumerate(points)
     ]
-    land = (
-        alt.Chart(alt.InlineData(values=outlines))
-        .mark_line(filled=True, fill=_LAND, stroke=_LINE, strokeWidth=0.8, interpolate="linear-closed")
-        .encode(x=x, y=y, detail="ring:N", order="order:Q")
-    )
+    outline = alt.Chart(alt.InlineData(values=outlines)).encode(x=x, y=y, detail="ring:N", order="order:Q")
+    land = outline.mark_line(filled=True, fill=_LAND, strokeWidth=0, interpolate="linear-closed")
+    borders = outline.mark_line(stroke=_LINE, strokeWidth=0.8, interpolate="linear-closed")
+    layers: list[alt.Chart] = [land]
+    if ground is not None:
+        # Twice as fine as the chart, for screens with small pixels.
+        address = ground_picture(ground.grid, ground.layers, ground.colours, box=box, size=(2 * WIDTH, 2 * height))
+        middle = [{"x": (west + east) / 2 * shrink, "y": (south + north) / 2, "url": address}]
+        picture = alt.Chart(alt.InlineData(values=middle)).mark_image(width=WIDTH, height=height, aspect=False)
+        layers.append(picture.encode(x=x, y=y, url="url:N"))
+    layers.append(borders)
     rows = [
         {"x": s["lon"] * shrink, "y": s["lat"], "number": str(i), "name": s["name"], "people": round(s["people"])}
         for i, s in enumerate(sites, 1)
@@ -48,9 +73,9 @@ def plan_map(run: RunResult, sites: Sequence[Mapping[str, Any]], *, name: str, p
     tips = [alt.Tooltip("name:N", title=name), alt.Tooltip("people:Q", title=people, format=",")]
     marks = spots.mark_point(shape="diamond", size=120, filled=True, color=_SITE, opacity=1.0).encode(tooltip=tips)
     numbers = spots.mark_text(dx=12, dy=-8, fontSize=13, fontWeight="bold", font=_FONT, color="#1d2a35").encode(text="number:N")
-    chart: alt.LayerChart = (
-        alt.layer(land, marks, numbers).properties(width=WIDTH, height=min(max(height, 120), 900)).configure_view(stroke=None)
-    )
+    if rows:
+        layers += [marks, numbers]
+    chart: alt.LayerChart = alt.layer(*layers).properties(width=WIDTH, height=height).configure_view(stroke=None)
     return chart
 
 

@@ -16,7 +16,7 @@ WEB = Path(next(iter(coverage.web.__path__)))
 COMPOSED = (
     "better.", "live.", "chart.", "data.language_", "data.note_", "data.table_", "difference.changed", "difference.new", "error.", "findings.",
     "grade.", "import.", "indicators.activity", "indicators.directions", "indicators.issues", "indicators.prefecture", "kind.", "layer.",
-    "answer.", "dates.", "diffmap.", "field.", "page.approvals", "page.upload", "phase.", "question.", "rows.", "separator.", "record.", "role.", "source.", "state.", "understood.", "upload.errors", "upload.kind_",
+    "answer.", "dates.", "diffmap.", "field.", "page.approvals", "page.upload", "planning.baseline_", "planning.reason_", "phase.", "question.", "rows.", "separator.", "record.", "role.", "source.", "state.", "understood.", "upload.errors", "upload.kind_",
     "upload.notices", "upload.warnings", "verdict.", "audit_action.", "manage.lower_", "manage.rule_", "manage.section_",
 )  # fmt: skip
 
