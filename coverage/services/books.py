@@ -89,7 +89,7 @@ class ActualState:
 def sheet_of(context: AppContext) -> IndicatorSet | None:
     """The region's policy sheet; None without one."""
     text = ledger_of(context).indicators_toml if context.config.layers.indicators is not None else ""
-    return parse_indicator_set(text) if text else None
+    return parse_indicator_set(text, readings=context.config.counting.readings) if text else None
 
 
 def actual_key(indicator: str, fiscal_year: int) -> str:

@@ -46,7 +46,7 @@ def coverage_example(run: RunResult, fiscal_year: int | None = None) -> Coverage
     """The municipality in which the definitions lie furthest apart, so that one sees why they differ.
 
     None where computed gaps are no statement (the run is not computable) or nobody lives in the region. Ties go to the
-    smaller code.
+    larger share without signal, then to the smaller code.
     """
     if not run.is_computable():
         return None
@@ -55,17 +55,18 @@ def coverage_example(run: RunResult, fiscal_year: int | None = None) -> Coverage
     rows = table[(table["fiscal_year"] == fy) & (table["municipality_code"] != run.region_code)].to_dict(
         "records"
     )
-    best: tuple[float, str, dict[str, Any]] | None = None
+    best: tuple[tuple[float, float], dict[str, Any]] | None = None
     for row in rows:
         shares = [one.coverage for one in _worked(row)]
         if any(math.isnan(share) for share in shares):
             continue
-        spread = max(shares) - min(shares)
-        if best is None or spread > best[0] + 1e-12:
-            best = (spread, str(row["municipality_code"]), row)
+        # Rounded, so that the last bit of a float decides nothing; rows stand in the order of their codes.
+        rank = (round(max(shares) - min(shares), 9), round(1.0 - min(shares), 9))
+        if best is None or rank > best[0]:
+            best = (rank, row)
     if best is None:
         return None
-    row = best[2]
+    row = best[1]
     return CoverageExample(str(row["municipality_code"]), str(row["name"]), fy, _worked(row))
 
 

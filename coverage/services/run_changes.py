@@ -68,6 +68,9 @@ def _actuals(before: RunResult, after: RunResult) -> tuple[ActualMove, ...]:
         was = old.get(key, (row, {}))[1]
         if (cell["actual"], cell["actual_source"]) == (was.get("actual"), was.get("actual_source")):
             continue
+        if cell["actual_source"] == was.get("actual_source") == "counted":
+            # The count itself: it stands among ``counts``.
+            continue
         found.append(
             ActualMove(
                 key[0],

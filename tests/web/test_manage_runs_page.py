@@ -113,7 +113,7 @@ def test_from_nothing_to_a_published_run_then_a_difference_and_back(place: AppCo
     second = next(r.run_id for r in folder.list_runs(place.runs_folder) if r.run_id != first)
     assert "40602" in words
     assert "81.5%" in words
-    assert "違いのもと：基地局" in words
+    assert "違いのもと：台帳" in words
     test.checkbox(key=f"runs-sure-{second}").check().run()
     test.button(key="runs-publish").click().run()
     assert folder.published(place.runs_folder).run_id == second

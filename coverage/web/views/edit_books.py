@@ -161,7 +161,7 @@ def _freeze(view: View, context: AppContext, store: Store) -> None:
     """Publish the count up to a year as bytes, and fix that year's value for good."""
     texts = view.texts
     st.caption(texts["books.freeze_note"])
-    fy = _year(view, context.config.fiscal_years, "freeze-year")
+    fy = _year(view, context.config.fiscal_years, "freeze-year", index=len(context.config.fiscal_years) - 1)
     shown = books.preview_freeze(context, store, fy)
     frame.sheet(
         [

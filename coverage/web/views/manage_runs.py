@@ -27,7 +27,12 @@ from coverage.web.app_context import web_context
 from coverage.web.frame import Column, View
 
 _SAID, _WRONG, _BACK = "runs-said", "runs-wrong", "runs-back"
-_NOT_LAYERS: Final = {"rules": "manage_runs.input_rules", "software": "manage_runs.input_software"}
+_NOT_LAYERS: Final = {
+    "sites": "manage_runs.input_ledger",
+    "rules": "manage_runs.input_rules",
+    "software": "manage_runs.input_software",
+}
+"""Names of inputs that are other than the layer's own: the sites of a run are the whole ledger."""
 
 
 def show(view: View) -> None:
@@ -184,8 +189,21 @@ def _publish(
     order = [run.run_id for run in sorted(runs, key=_computed_at, reverse=True) if run.run_id != here]
     if not order:
         return
-    st.subheader(view.texts["manage_runs.publish_head"], anchor=False)
     fresh = job.run_id if job is not None and job.state == "done" else ""
+    stamp = {run.run_id: _computed_at(run) for run in runs}
+    if published is None or fresh in order or stamp[order[0]] > stamp.get(here, 0.0):
+        st.subheader(view.texts["manage_runs.publish_head"], anchor=False)
+        _choose(view, context, order, published, fresh)
+    else:
+        # Nothing newer waits: going back to an older run is possible, and no prompt.
+        with st.expander(view.texts["manage_runs.publish_other"]):
+            _choose(view, context, order, published, "")
+
+
+def _choose(
+    view: View, context: AppContext, order: list[str], published: RunResult | None, fresh: str
+) -> None:
+    here = "" if published is None else published.run_id
     run_id = str(
         st.selectbox(
             view.texts["manage_runs.which"],
@@ -234,7 +252,7 @@ def show_changes(view: View, changes: RunChanges) -> None:
     )
     rows: list[list[Any]] = [
         [
-            texts["column.total"].replace("｜", ""),
+            texts["progress.title"],
             frame.year_label(view, c.fiscal_year),
             _n(view, c.before),
             _n(view, c.after),
@@ -248,7 +266,7 @@ def show_changes(view: View, changes: RunChanges) -> None:
             frame.year_label(view, a.fiscal_year),
             a.before[view.lang],
             a.after[view.lang],
-            " → ".join(a.achievement),
+            a.achievement[1] if a.achievement[0] == a.achievement[1] else " → ".join(a.achievement),
         ]
         for a in changes.actuals
     ]
@@ -268,14 +286,20 @@ def show_changes(view: View, changes: RunChanges) -> None:
     if places is None:
         st.caption(texts["manage_runs.no_shared_year"])
         return
-    moved = [places.region, *places.moved] if not places.nothing else []
-    if moved:
+    region = places.region
+    differs = any(old != new for old, new in (region.people, region.sites, region.districts))
+    if places.moved or differs:
         names = ("column.municipality", "column.unserved", "manage_runs.sites_counted", "column.districts")
         frame.sheet(
             [Column(texts[n], number=i > 0) for i, n in enumerate(names)],
-            [[m.name, *(_pair(view, pair) for pair in (m.people, m.sites, m.districts))] for m in moved],
+            [
+                [m.name, *(_pair(view, pair) for pair in (m.people, m.sites, m.districts))]
+                for m in (region, *places.moved)
+            ],
             caption=view.text("manage_runs.places", year=frame.year_label(view, places.fiscal_year)),
         )
+    else:
+        st.caption(texts["manage_runs.places_same"])
     if places.inputs:
         words = texts["value.comma"].join(_input(view, name) for name in places.inputs)
         st.caption(view.text("manage_runs.because", inputs=words))
