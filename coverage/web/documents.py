@@ -22,7 +22,7 @@ from coverage.web.wording import web_texts
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-PAGES: Final = ("", "map", "progress", "indicators", "data", "challenges", "upload", "approvals", "planning", "manage")
+PAGES: Final = ("", "map", "progress", "indicators", "data", "challenges", "upload", "approvals", "planning", "manage", "tour")
 """Addresses of the pages below the root; the first is the root itself."""
 
 _RESERVED: Final = ("/_stcore", "/static", "/media", "/component", "/api", "/map/", "/map-data/", "/healthz", "/app/")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Final
 
 import streamlit as st
 
+from coverage.runs.result import RunResult
 from coverage.services.access import Action, Object
 from coverage.web import frame
+from coverage.web.frame import View
 from coverage.web.views import (
     approvals,
     challenges,
@@ -19,8 +22,24 @@ from coverage.web.views import (
     map_view,
     planning,
     progress,
+    tour,
     upload,
 )
+
+PAGES: Final[tuple[tuple[str, Callable[[View, RunResult], None], tuple[Action, Object] | None], ...]] = (
+    ("home", home.show, None),
+    ("map", map_view.show, None),
+    ("progress", progress.show, None),
+    ("indicators", indicators.show, None),
+    ("data", data.show, None),
+    ("challenges", challenges.show, None),
+    ("upload", upload.show, (Action.UPLOAD, Object.IMPORT)),
+    ("approvals", approvals.show, (Action.UPLOAD, Object.IMPORT)),
+    ("planning", planning.show, (Action.COMPUTE, Object.SCENARIO)),
+    ("manage", manage.show, (Action.COMPUTE, Object.RUN)),
+    ("tour", tour.show, None),
+)
+"""Address, page, and the right that offers it. Pages for staff say why not to those who type their address."""
 
 view = frame.open_view()
 texts = view.texts
@@ -31,37 +50,18 @@ st.set_page_config(
     initial_sidebar_state="collapsed",
     menu_items={"Get Help": None, "Report a bug": None, "About": texts("app.about", version=view.version)},
 )
-pages = [
-    st.Page(partial(frame.render, view, home.show), title=texts["page.home"], url_path="home", default=True),
-    st.Page(partial(frame.render, view, map_view.show), title=texts["page.map"], url_path="map"),
-    st.Page(partial(frame.render, view, progress.show), title=texts["page.progress"], url_path="progress"),
-    st.Page(
-        partial(frame.render, view, indicators.show), title=texts["page.indicators"], url_path="indicators"
-    ),
-    st.Page(partial(frame.render, view, data.show), title=texts["page.data"], url_path="data"),
-    st.Page(
-        partial(frame.render, view, challenges.show), title=texts["challenges.nav"], url_path="challenges"
-    ),
-]
-# Pages for staff are offered to those who may use them, and say why not to those who type their address.
-visibility: Literal["visible", "hidden"] = "visible" if view.may(Action.UPLOAD, Object.IMPORT) else "hidden"
-for show, name in ((upload.show, "upload"), (approvals.show, "approvals")):
-    page = partial(frame.render, view, show)
-    pages.append(st.Page(page, title=texts[f"page.{name}"], url_path=name, visibility=visibility))
-pages.append(
-    st.Page(
-        partial(frame.render, view, planning.show),
-        title=texts["page.planning"],
-        url_path="planning",
-        visibility="visible" if view.may(Action.COMPUTE, Object.SCENARIO) else "hidden",
-    )
-)
-pages.append(
-    st.Page(
-        partial(frame.render, view, manage.show, without_run=manage.show_without_run),
-        title=texts["page.manage"],
-        url_path="manage",
-        visibility="visible" if view.may(Action.COMPUTE, Object.RUN) else "hidden",
-    )
-)
-st.navigation(pages, position="top").run()
+# Administration works before the first run: that is where the first run is started.
+without_run = {"manage": manage.show_without_run}
+st.navigation(
+    [
+        st.Page(
+            partial(frame.render, view, show, without_run=without_run.get(name)),
+            title=texts[f"page.{name}"],
+            url_path=name,
+            default=name == "home",
+            visibility="visible" if right is None or view.may(*right) else "hidden",
+        )
+        for name, show, right in PAGES
+    ],
+    position="top",
+).run()
