@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from coverage.services.access import Principal, Role
 from coverage.services.context import AppContext
@@ -45,7 +46,9 @@ def test_a_place_without_signal_is_filed_answered_and_no_longer_waits(
     page = watched.page
     page.goto(f"{office}/challenges?lat={PLACE[0]}&lon={PLACE[1]}")
     page.wait_for_selector("text=の地点です", timeout=60_000)
-    assert page.get_by_role("textbox", name="緯度, 経度").input_value() == "33.600000, 136.640000"
+    expect(page.get_by_role("textbox", name="緯度, 経度")).to_have_value(
+        "33.600000, 136.640000", timeout=15_000
+    )
     page.get_by_role("textbox", name="何が、どのように圏外か").fill(NOTE)
     page.get_by_role("button", name="申し出る").click()
     page.wait_for_selector("text=を受け付けました", timeout=60_000)
