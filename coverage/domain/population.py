@@ -26,7 +26,12 @@ class PopulationMesh:
     census_year: int | None = None
 
     def __post_init__(self) -> None:
-        lengths = {len(self.mesh_code), len(self.municipality_code), len(self.population), len(self.households)}
+        lengths = {
+            len(self.mesh_code),
+            len(self.municipality_code),
+            len(self.population),
+            len(self.households),
+        }
         if len(lengths) != 1:
             raise ValueError(f"columns of different lengths: {sorted(lengths)}")
 

@@ -31,7 +31,9 @@ class Terrain:
 
     def __post_init__(self) -> None:
         if self.height_m.shape != self.grid.shape or self.sea.shape != self.grid.shape:
-            raise ValueError(f"heights {self.height_m.shape}, sea {self.sea.shape}, grid {self.grid.shape} differ")
+            raise ValueError(
+                f"heights {self.height_m.shape}, sea {self.sea.shape}, grid {self.grid.shape} differ"
+            )
         if self.height_m.dtype != np.float32 or self.sea.dtype != np.bool_:
             raise TypeError("heights are float32 and sea is bool")
         if self.clutter_m is not None and self.surface_model:

@@ -37,7 +37,9 @@ def write_geojson_files(
         boundaries = _boundaries(data, year)
         areas: dict[str, Features] = {}
         for a in year.areas:
-            areas.setdefault(a.municipality_code, []).append(_area_feature(a, computable=meta["computable"]["any"]))
+            areas.setdefault(a.municipality_code, []).append(
+                _area_feature(a, computable=meta["computable"]["any"])
+            )
         districts: dict[str, Features] = {}
         for d in counted.registered(year.fiscal_year):
             districts.setdefault(d.municipality_code, []).append(_district_feature(d, year))
@@ -140,4 +142,3 @@ def _site_features(data: RegionData, fy: int) -> dict[str, Features]:
             feature(Point(site.lon, site.lat), properties, f"site-{site_id}")
         )
     return out
-

@@ -35,7 +35,10 @@ def write_geojson(path: Path, document: Mapping[str, Any]) -> None:
     """UTF-8 without BOM, one feature a line so that two editions can be compared with diff."""
     path.parent.mkdir(parents=True, exist_ok=True)
     head = {k: v for k, v in document.items() if k != "features"}
-    lines = [json.dumps(f, ensure_ascii=False, allow_nan=False, separators=(",", ":")) for f in document["features"]]
+    lines = [
+        json.dumps(f, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        for f in document["features"]
+    ]
     text = json.dumps(head, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     body = text[:-1] + ',"features":[\n' + ",\n".join(lines) + "\n]}\n"
     path.write_text(body, encoding="utf-8", newline="\n")

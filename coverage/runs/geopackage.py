@@ -33,7 +33,10 @@ def write_geopackage(
         (
             "municipalities",
             [
-                {**{c: rounded_row(row)[c] for c in MUNICIPALITY_COLUMNS}, "geometry": geometry[row["municipality_code"]]}
+                {
+                    **{c: rounded_row(row)[c] for c in MUNICIPALITY_COLUMNS},
+                    "geometry": geometry[row["municipality_code"]],
+                }
                 for year in years
                 for row in year.rows
                 if row["municipality_code"] in geometry

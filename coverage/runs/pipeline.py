@@ -92,7 +92,9 @@ def execute(
     judged = statement(data.config.operators)
     with writing(runs_folder, run_id) as folder:
         builder = _Builder(data, overlay, counted, cells, servers, judged, folder)
-        write_cog(folder / "rasters" / "terrain.tif", overlay.grid, data.terrain.height_m, overviews="AVERAGE")
+        write_cog(
+            folder / "rasters" / "terrain.tif", overlay.grid, data.terrain.height_m, overviews="AVERAGE"
+        )
         years: list[YearResult] = []
         for i, fy in enumerate(data.config.fiscal_years):
             progress(0.6 + 0.3 * i / len(data.config.fiscal_years), f"{fiscal.label_ja(fy)} の集計 / FY{fy}")
@@ -287,12 +289,16 @@ def municipality_areas(data: RegionData) -> dict[str, float]:
 def _latest_rows(districts: Sequence[District]) -> list[District]:
     """One row per district: the latest designation stands for its place and people."""
     latest: dict[str, District] = {}
-    for d in sorted(districts, key=lambda d: (d.district_id, d.designated_on.toordinal() if d.designated_on else 0)):
+    for d in sorted(
+        districts, key=lambda d: (d.district_id, d.designated_on.toordinal() if d.designated_on else 0)
+    ):
         latest[d.district_id] = d
     return list(latest.values())
 
 
-def _only_where_published(best: BestServer, grid: Grid, published: Sequence[Any], edge_dbm: float) -> BestServer:
+def _only_where_published(
+    best: BestServer, grid: Grid, published: Sequence[Any], edge_dbm: float
+) -> BestServer:
     """An operator's own polygons replace computed reach: at least the signal edge inside, nothing outside."""
     from rasterio.features import rasterize
     from rasterio.transform import Affine
@@ -311,21 +317,32 @@ def _only_where_published(best: BestServer, grid: Grid, published: Sequence[Any]
 
 def _write_tables(builder: _Builder, years: Sequence[YearResult]) -> None:
     folder = builder.folder / "tables"
-    tables.write_csv(folder / "municipalities.csv", [r for y in years for r in y.rows], tables.MUNICIPALITY_COLUMNS)
-    tables.write_csv(folder / "operators.csv", [r for y in years for r in y.operator_rows], tables.OPERATOR_COLUMNS)
+    tables.write_csv(
+        folder / "municipalities.csv", [r for y in years for r in y.rows], tables.MUNICIPALITY_COLUMNS
+    )
+    tables.write_csv(
+        folder / "operators.csv", [r for y in years for r in y.operator_rows], tables.OPERATOR_COLUMNS
+    )
     last = years[-1]
     assert last.signal is not None
     sole = _sole_people(builder, last.signal)
     gain = _gain_people(builder, last.signal, {s for s, n in sole.items() if n is not None})
-    tables.write_csv(folder / "sites.csv", builder.counted.site_rows(sole, gain, last.fiscal_year), tables.SITE_COLUMNS)
+    tables.write_csv(
+        folder / "sites.csv", builder.counted.site_rows(sole, gain, last.fiscal_year), tables.SITE_COLUMNS
+    )
     tables.write_csv(
         folder / "districts.csv",
         builder.counted.district_rows(builder.districts, last.predictions, last.fiscal_year),
         tables.DISTRICT_COLUMNS,
     )
-    for name, content in (("count.json", builder.counted.count), ("indicators.json", builder.counted.indicators)):
+    for name, content in (
+        ("count.json", builder.counted.count),
+        ("indicators.json", builder.counted.indicators),
+    ):
         (folder / name).write_text(
-            json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n", encoding="utf-8", newline="\n"
+            json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n",
+            encoding="utf-8",
+            newline="\n",
         )
     columns, rows = builder.counted.indicator_csv()
     tables.write_csv(folder / "indicators.csv", rows, columns)

@@ -50,7 +50,9 @@ def read_raster(path: Path, window: Window | None = None) -> NDArray[Any]:
         if window is None:
             whole: NDArray[Any] = source.read(1)
             return whole
-        part: NDArray[Any] = source.read(1, window=rasterio.windows.Window(window.col0, window.row0, window.cols, window.rows))
+        part: NDArray[Any] = source.read(
+            1, window=rasterio.windows.Window(window.col0, window.row0, window.cols, window.rows)
+        )
         return part
 
 

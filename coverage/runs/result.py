@@ -119,7 +119,9 @@ class RunResult:
     @cached_property
     def indicators(self) -> dict[str, Any]:
         """``tables/indicators.json``."""
-        loaded: dict[str, Any] = json.loads(self._path("tables", "indicators.json").read_text(encoding="utf-8"))
+        loaded: dict[str, Any] = json.loads(
+            self._path("tables", "indicators.json").read_text(encoding="utf-8")
+        )
         return loaded
 
     def municipality_codes(self) -> list[str]:
@@ -152,7 +154,11 @@ class RunResult:
         import pandas as pd
 
         return pd.read_csv(
-            self._path("tables", name), dtype=_TEXT_COLUMNS, encoding="utf-8-sig", keep_default_na=False, na_values=[""]
+            self._path("tables", name),
+            dtype=_TEXT_COLUMNS,
+            encoding="utf-8-sig",
+            keep_default_na=False,
+            na_values=[""],
         )
 
     def _path(self, *parts: str) -> Path:

@@ -25,7 +25,11 @@ def on_air(site: Site, row: SiteOperator, day: date) -> bool:
         return False
     if site.status is Status.IN_SERVICE:
         return True
-    return site.status in {Status.SUSPENDED, Status.CLOSED} and site.closed_on is not None and site.closed_on > day
+    return (
+        site.status in {Status.SUSPENDED, Status.CLOSED}
+        and site.closed_on is not None
+        and site.closed_on > day
+    )
 
 
 def on_air_rows(ledger: Ledger, day: date) -> list[tuple[Site, SiteOperator]]:
@@ -36,7 +40,7 @@ def on_air_rows(ledger: Ledger, day: date) -> list[tuple[Site, SiteOperator]]:
 
 
 def lay_over(parts: Iterable[BestServer], grid: Grid) -> BestServer:
-    """"At least one operator": best and second-best site over several operators (each with k ≥ 2).
+    """ "At least one operator": best and second-best site over several operators (each with k ≥ 2).
 
     A mast that two operators share is one site: it never is its own runner-up.
     """

@@ -118,7 +118,12 @@ def coverage_rows(
     for i, municipality in enumerate(municipalities):
         values = {name: float(getattr(figures, name)[i]) for name in _SUMMED}
         rows.append(
-            {"municipality_code": municipality.code, "name": municipality.full_name, **values, **coverage_columns(values)}
+            {
+                "municipality_code": municipality.code,
+                "name": municipality.full_name,
+                **values,
+                **coverage_columns(values),
+            }
         )
     total = {name: _sum_known(getattr(figures, name)) for name in _SUMMED}
     rows.append({"municipality_code": region_code, "name": region_name, **total, **coverage_columns(total)})

@@ -29,6 +29,7 @@ PAGES: Final = (
     "planning",
     "challenges",
     "manage",
+    "tour",
 )
 
 FOREIGN: Final = (
