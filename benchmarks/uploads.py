@@ -1,24 +1,33 @@
-"""Uploads at the limit: 200,000 rows as CSV and as XLSX through the real child. ``python -m benchmarks.uploads``
+"""Uploads at the limit: 200,000 rows as CSV and as XLSX through the real child. ``python -m benchmarks.uploads [ROWS]``
 
 Prints wall time, processor time and peak memory of parent and child; the limits are 60 s and 1.5 GiB (reliability S3).
+Then the same list is checked inside a server as the upload page does it (read, compared with the ledger, counted), while
+others ask that server for its health: the limit is p95 < 1 s.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import socket
+import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 from coverage.uploads.sandbox import check_file
 
-HEADER = ("site_id", "name", "operator", "lat", "lon", "height_m", "frequency_mhz", "eirp_dbm", "status", "in_service_date", "districts_served")
+HEADER = ("site_id", "name", "operator", "lat", "lon", "height_m", "frequency_mhz", "eirp_dbm", "status", "in_service_date", "districts_served", "municipality_code")
 
 
 def row(number: int) -> tuple[object, ...]:
     return (
         f"S{number:06d}", f"見本{number}局", f"m{number % 4}", 34 + number % 1000 / 1000, 136 + number % 700 / 1000, 10 + number % 40,
-        (800, 2100)[number % 2], 50, "供用中", f"H29.3.{1 + number % 31}", f"D-{number % 500}",
+        (800, 2100)[number % 2], 50, "供用中", f"H29.3.{1 + number % 31}", f"D-{number % 500}", "99201",
     )  # fmt: skip
 
 
@@ -56,12 +65,98 @@ def measure(path: Path) -> str:
     return line
 
 
+SERVER = """
+import json, sys, threading, time
+from pathlib import Path
+from coverage.services.access import Principal, Role
+from coverage.services.context import AppContext
+from coverage.services.ledger import load_tables_into_store
+from coverage.services.upload_jobs import Request, start_check
+from coverage.web.server import serve
+
+region, runs, home, port = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+context = AppContext(region, runs, store_url=str(home / "ledger.sqlite"))
+who = Principal("benchmark", Role.ADMIN)
+load_tables_into_store(context, who)
+
+def check():
+    while not (home / "go").exists():
+        time.sleep(0.05)
+    begun, phases = time.perf_counter(), {}
+    check = start_check(context, Request("sites", "sites.csv", (home / "sites.csv").read_bytes()), principal=who)
+    while not check.wait(0.02):
+        phases.setdefault(check.phase, time.perf_counter() - begun)
+    told = {"seconds": time.perf_counter() - begun, "phase": check.phase, "began": phases,
+            "rows": 0 if check.report is None else len(check.report.rows), "moved": [] if check.difference is None else len(check.difference.movements())}
+    (home / "done.part").write_text(json.dumps(told))
+    (home / "done.part").rename(home / "done")
+
+threading.Thread(target=check, daemon=True).start()
+serve(AppContext(region, runs, store_url=str(home / "ledger.sqlite")), port=port)
+"""
+
+
+def responsiveness(home: Path, rows: int, *, runs: Path | None = None, patience_s: float = 600) -> dict[str, Any]:
+    """Latency of ``/healthz`` (seconds: n, p50, p95, worst) while ``rows`` rows are checked in the same server."""
+    project = Path(__file__).resolve().parents[1]
+    write_csv(home / "sites.csv", rows)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    command = [sys.executable, "-c", SERVER, str(project / "data"), str(runs or home / "runs"), str(home), str(port)]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_GAP_")} | {"PYTHONPATH": str(project)}
+    with (home / "server.log").open("wb") as log:
+        server = subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    address = f"http://127.0.0.1:{port}/healthz"
+    try:
+        _until(lambda: _ask(address) is not None, patience_s)
+        (home / "go").touch()
+        asked: list[float] = []
+        end = time.monotonic() + patience_s
+        while not (home / "done").exists():
+            if time.monotonic() > end or server.poll() is not None:
+                raise TimeoutError((home / "server.log").read_text(encoding="utf-8", errors="replace")[-2000:])
+            asked.append(_ask(address) or patience_s)
+            time.sleep(0.05)
+    finally:
+        server.terminate()
+        server.wait(20)
+    asked.sort()
+    told: dict[str, Any] = json.loads((home / "done").read_text(encoding="utf-8"))
+    return told | {"n": len(asked), "p50": asked[len(asked) // 2], "p95": asked[int(len(asked) * 0.95)], "worst": asked[-1]}
+
+
+def _until(met: Any, patience_s: float) -> None:
+    end = time.monotonic() + patience_s
+    while not met():
+        if time.monotonic() > end:
+            raise TimeoutError("the server does not answer")
+        time.sleep(0.2)
+
+
+def _ask(address: str) -> float | None:
+    begun = time.perf_counter()
+    try:
+        with urllib.request.urlopen(address, timeout=60) as answer:
+            answer.read()
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return None
+    return time.perf_counter() - begun
+
+
 def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
     with tempfile.TemporaryDirectory() as name:
         for path, write in ((Path(name) / "sites.csv", write_csv), (Path(name) / "sites.xlsx", write_xlsx)):
             write(path, rows)
             print(measure(path), flush=True)
+        home = Path(name) / "home"
+        home.mkdir()
+        told = responsiveness(home, rows)
+        print(
+            f"checked in a server: {told['rows']:,} rows in {told['seconds']:.1f} s (phases began {told['began']}); "
+            f"health meanwhile, {told['n']} times: p50 {told['p50']:.3f} s, p95 {told['p95']:.3f} s, worst {told['worst']:.2f} s"
+        )
 
 
 if __name__ == "__main__":

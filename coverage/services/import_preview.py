@@ -7,9 +7,13 @@ acceptance brings about cannot differ.
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Literal
 
 from coverage.domain.count_result import CountResult, CountYear
@@ -19,10 +23,13 @@ from coverage.domain.ledger import Ledger
 from coverage.services.access import Action, Object, Principal, Resource, authorise
 from coverage.services.context import AppContext
 from coverage.store.events import Change
+from coverage.store.locate import Location, open_store
 from coverage.store.protocol import Comparison, Store
 
 _LEDGER_KINDS: Final = frozenset({"site", "site_operator", "site_district", "district"})
 """Records that the count reads; actuals and measurements never move it."""
+TRIED_IN_PLACE: Final = 3000
+"""Changes that the store itself lays down and takes back: about a second, in which other writers wait."""
 DRAWN: Final = 2000
 """Places that a preview remembers for its map."""
 
@@ -127,7 +134,7 @@ def preview(context: AppContext, store: Store, changes: Sequence[Change], *, pri
     mergers = context.config.municipality_mergers
     old = _merged(store.ledger(versions=True), mergers)
     counted = any(d.state != "unchanged" and d.kind.value in _LEDGER_KINDS for d in comparison.differences)
-    new = _merged(store.ledger_with(changes, versions=True), mergers) if counted else old
+    new = _merged(_trial(context, store, changes), mergers) if counted else old
     before = count(old, rule=rule, fiscal_years=years)
     after = count(new, rule=rule, fiscal_years=years) if counted else before
     named = frozenset(str(c.values["site_id"]) for c in changes if "site_id" in c.values)
@@ -144,6 +151,23 @@ def preview(context: AppContext, store: Store, changes: Sequence[Change], *, pri
         places=_places(old, new, comparison) if counted else (),
         names={s.site_id: s.name for s in new.sites if s.site_id in named},
     )
+
+
+def _trial(context: AppContext, store: Store, changes: Sequence[Change]) -> Ledger:
+    """The ledger as it would be. The store's own trial holds the pen while it writes: a long list is tried on a copy of
+    the file instead, so that nobody waits for a preview. (A PostgreSQL server is not copied; its trial is a transaction.)"""
+    file = None if context.store_url is None else Location.parse(context.store_url).path
+    if file is None or len(changes) <= TRIED_IN_PLACE:
+        return store.ledger_with(changes, versions=True)
+    with tempfile.TemporaryDirectory(prefix="coverage-gap-trial-", ignore_cleanup_errors=True) as folder:
+        copy = Path(folder) / "ledger.sqlite"
+        with (
+            closing(sqlite3.connect(f"{Path(file).resolve().as_uri()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(copy)) as target,
+        ):
+            source.backup(target)
+        with open_store(str(copy)) as own:
+            return own.ledger_with(changes, versions=True)
 
 
 def _merged(ledger: Ledger, mergers: Mapping[str, str]) -> Ledger:
