@@ -21,6 +21,8 @@ from coverage.services.context import AppContext
 from coverage.services.jobs import State
 from coverage.services.stores import store_url
 from coverage.store import backup as store_backup
+from coverage.store.canonical import sha256_hex
+from coverage.store.locate import Location
 
 Work = Literal["verify", "backup"]
 _FOLDER: Final = ".upkeep"
@@ -154,4 +156,7 @@ def principal_of(folder: Path) -> Principal:
 
 
 def _root(context: AppContext) -> Path:
-    return context.runs_folder.resolve() / _FOLDER
+    """A folder of its own for each ledger: a verdict is never shown beside another ledger. No password goes in."""
+    location = Location.parse(store_url(context))
+    known = location.name if location.path is None else str(location.path.resolve())
+    return context.runs_folder.resolve() / _FOLDER / sha256_hex(known)[:12]

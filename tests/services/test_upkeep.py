@@ -118,6 +118,14 @@ def test_a_verification_in_the_background_says_its_verdict_with_the_head_and_put
     assert upkeep.current(context, "verify", principal=ADMIN) is None
 
 
+def test_the_verdict_on_one_ledger_is_not_shown_beside_another(context: AppContext, tmp_path: Path) -> None:
+    upkeep.start(context, "verify", principal=ADMIN)
+    other = AppContext(SAMPLE, context.runs_folder, store_url=str(tmp_path / "other.sqlite"))
+    assert upkeep.current(other, "verify", principal=ADMIN) is None
+    assert _ended(context, "verify").answer["ok"]
+    assert upkeep.current(other, "verify", principal=ADMIN) is None
+
+
 def test_a_backup_in_the_background_is_on_disk_when_it_is_done(context: AppContext) -> None:
     upkeep.start(context, "backup", principal=ADMIN)
     job = _ended(context, "backup")
