@@ -71,11 +71,10 @@ def mend(runs_folder: Path) -> int:
         if old.is_dir() and final.name.isalnum() and not final.exists():
             os.replace(old, final)
     for left in [*runs_folder.glob(".*.part"), *runs_folder.glob(".*.old")]:
+        # Files of that name are of somebody who publishes at this moment.
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
-        else:
-            left.unlink(missing_ok=True)
-        removed += 1
+            removed += 1
     return removed
 
 

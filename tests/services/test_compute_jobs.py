@@ -90,6 +90,20 @@ def test_an_edited_actual_is_in_the_publication_and_is_verified(place):
         assert journal.verify_publication(store, kept.publication_id, principal=ADMIN).ok
 
 
+def test_a_published_run_is_verified_after_a_freeze_a_restatement_and_later_entries(place):
+    with open_context_store(place) as store:
+        journal.publish_count(place, store, last_fy=2016, published_on=date(2017, 6, 1), principal=ADMIN)
+        journal.restate(store, 2016, -1, reason="二重計上", principal=ADMIN)
+    run = compute.compute_run(place, workers=1)
+    compute.publish_run(place, run.run_id, principal=ADMIN)
+    with open_context_store(place) as store:
+        kept = store.publications(subject="run")[0]
+        assert (kept.values["count/2016"], kept.values["count/2017"]) == (71, 70)
+        # What is entered later changes nothing about what was published.
+        journal.restate(store, 2016, -5, reason="あとから", principal=ADMIN)
+        assert journal.verify_publication(store, kept.publication_id, principal=ADMIN).ok
+
+
 def test_a_second_is_told_who_computes_whether_page_or_command(place, monkeypatch):
     monkeypatch.setattr(
         compute_jobs, "_command", lambda _: [sys.executable, "-c", "import time; time.sleep(120)"]
