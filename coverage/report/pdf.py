@@ -136,7 +136,11 @@ def _figures(run: RunResult, fy: int, texts: Texts) -> list[dict[str, str]]:
             if cell and target is not None
             else ""
         )
-        out.append(figure("count", f"{count['total']:,}", unit, more))
+        shown = printed_actual(count, cell)
+        if shown is not None and shown != count["total"]:
+            # The achievement is that of the decided value: it leads, and the count stands beside it.
+            more += texts("count_notes.counted", counted=f"{count['total']:,}")
+        out.append(figure("count", f"{shown:,.0f}", unit, more))
     elif count is not None:
         out.append(
             figure("increase", f"{count['cumulative_increase']:+,}", unit, texts["report.opening_missing"])

@@ -81,6 +81,14 @@ def test_paper_prints_marks_notes_and_forecasts_in_brackets(noted: RunResult) ->
     assert report_pdf(noted, lang="en").startswith(b"%PDF-")
 
 
+def test_a_decided_value_leads_on_paper_with_its_own_achievement(noted: RunResult) -> None:
+    figures = report_content(noted, 2017, report_texts("ja"), breaks=[1, 10, 50, 200, 1000])["figures"]
+    assert figures[0]["value"] == "74"
+    assert "決定値。台帳からの集計 7" in figures[0]["more"]
+    plain = report_content(noted, 2018, report_texts("ja"), breaks=[1, 10, 50, 200, 1000])["figures"]
+    assert "決定値" not in plain[0]["more"]
+
+
 def test_the_workbook_numbers_its_notes_and_keeps_forecasts_in_their_own_column(noted: RunResult) -> None:
     sheet = openpyxl.load_workbook(io.BytesIO(report_xlsx(noted))).worksheets[0]
     rows = [[c.value for c in row] for row in sheet.iter_rows()]
