@@ -116,20 +116,24 @@ def test_three_bad_rows_are_put_right_handed_in_accepted_and_the_count_moves(
     _type_into(page, 1, 3, "136.56")
     _type_into(page, 2, 2, "33.67")
     watched.screenshot("upload-rows-edited-1366", whole=True)
-    page.get_by_role("button", name="調べ直す").click()
+    page.get_by_role("button", name="3 行を調べ直す").click()
     page.wait_for_selector("text=取り込める行 4 件、直す行 0 件", timeout=90_000)
     page.wait_for_selector("text=整備数（累計）への影響")
     said = page.inner_text("[data-testid=stMain]")
-    assert "令和元年度の累計が 73 から 74 になります（新たに計上：MH-9001）" in said
+    assert "この取込で令和元年度の累計は 73 → 74 基になります。" in said
+    assert "MH-9001 試し谷局：令和元年度に計上（供用開始 2020年3月20日）。" in said
+    assert page.locator("figure.diffmap img.map").count() == 1
+    assert _saved(page, "直した一覧を CSV で保存").startswith("\ufeff局番,局名,緯度,経度")
     watched.screenshot("upload-difference-1366", whole=True)
     page.get_by_role("button", name="提出する（承認待ちへ）").click()
     page.wait_for_selector("text=承認待ちです", timeout=60_000)
     page.get_by_role("link", name="承認", exact=True).first.click()
     page.wait_for_selector("text=承認待ち（1 件）", timeout=60_000)
-    page.wait_for_selector("text=73 から 74")
+    page.wait_for_selector("text=73 → 74 基")
     watched.screenshot("approvals-1366", whole=True)
     page.get_by_role("button", name="承認する").click()
     page.wait_for_selector("text=台帳に記録しました", timeout=60_000)
+    page.wait_for_selector("text=公開中の地図と集計はまだ変わっていません。")
     page.wait_for_selector("text=承認待ち（0 件）")
     page.get_by_role("link", name="進捗", exact=True).first.click()
     page.wait_for_selector("text=台帳の現在", timeout=60_000)
@@ -143,6 +147,112 @@ def test_three_bad_rows_are_put_right_handed_in_accepted_and_the_count_moves(
     page.get_by_label("理由").last.press("Tab")
     page.get_by_role("button", name="まとめて取り消す").click()
     page.wait_for_selector("text=取込をまとめて取り消しました", timeout=60_000)
+
+
+def _saved(page: Page, label: str) -> str:
+    """The text of a file that a button saves."""
+    with page.expect_download() as told:
+        page.get_by_role("button", name=label).click()
+    return Path(told.value.path()).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> Path:
+    """Two sheets with data; the second has a title above its header and sites of the ledger in the Tokyo datum."""
+    from pyproj import Transformer
+
+    to_tokyo = Transformer.from_crs(4326, 4301, always_xy=True)
+    lines = (PROJECT / "data" / "towers" / "sites.csv").read_text(encoding="utf-8-sig").splitlines()
+    names = lines[0].split(",")
+    book = openpyxl.Workbook()
+    first = book.active
+    assert first is not None
+    first.title = "令和5年度"
+    first.append(["局番", "緯度", "経度"])
+    first.append(["MH-0001", 33.7, 136.5])
+    second = book.create_sheet("令和6年度")
+    second.append(["基地局一覧（令和7年3月）"])
+    second.append(["局番", "緯度", "経度"])
+    for line in lines[1:7]:
+        site = dict(zip(names, line.split(","), strict=False))
+        lon, lat = to_tokyo.transform(float(site["lon"]), float(site["lat"]))
+        second.append([site["site_id"], round(lat, 6), round(lon, 6)])
+    path = tmp_path / "旧測地系.xlsx"
+    book.save(path)
+    return path
+
+
+@pytest.mark.parametrize("width", [1366, 390])
+def test_a_workbook_of_two_sheets_in_the_tokyo_datum_is_asked_about_and_read(
+    open_page: Callable[..., Watched], server_with_ledger: str, questions: Path, width: int
+) -> None:
+    watched = open_page(width=width, height=768)
+    page = watched.page
+    page.goto(f"{server_with_ledger}/upload")
+    page.get_by_role("button", name="台帳を始める").click(timeout=60_000)
+    page.wait_for_selector("input[type=file]", state="attached", timeout=60_000)
+    # Streamlit's uploader speaks Japanese, to the eye and to a screen reader.
+    assert "ファイルを選ぶ" in page.get_by_test_id("stFileUploader").aria_snapshot()
+    page.set_input_files("input[type=file]", str(questions))
+    page.wait_for_selector("text=データのあるシートが複数あります", timeout=90_000)
+    page.locator(".st-key-question-sheet label").filter(has_text="令和6年度").last.click()
+    page.locator(".st-key-question-sheet").get_by_role("button", name="この答えで読み直す").click()
+    page.wait_for_selector(".st-key-question-datum", timeout=90_000)
+    page.wait_for_selector("text=位置の変更 6")
+    watched.screenshot(f"upload-tokyo-datum-{width}", whole=True)
+    page.locator(".st-key-question-datum label").filter(has_text="日本測地系（旧測地系）").last.click()
+    page.locator(".st-key-question-datum").get_by_role("button", name="この答えで読み直す").click()
+    page.wait_for_selector("text=日本測地系から世界測地系（JGD2011）へ変換", timeout=90_000)
+    page.get_by_text("ここまでの答え（mapping）").click()
+    assert json.loads(_saved(page, "答えを JSON で保存")) == {"datum": "tokyo", "sheet": "令和6年度"}
+    watched.screenshot(f"upload-answered-{width}", whole=True)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert watched.outside == []
+
+
+def test_a_list_goes_back_with_a_reason_and_comes_again_corrected(
+    open_page: Callable[..., Watched], server_with_ledger: str, tmp_path: Path
+) -> None:
+    place = _open_district()
+    path = tmp_path / "計画局.csv"
+    path.write_text(
+        f"局番,局名,緯度,経度,状態\nMH-9101,計画局,{place['lat']},{place['lon']},計画\n", encoding="utf-8"
+    )
+    watched = open_page(width=1366, height=768)
+    page = watched.page
+    page.goto(f"{server_with_ledger}/upload")
+    page.get_by_role("button", name="台帳を始める").click(timeout=60_000)
+    page.wait_for_selector("input[type=file]", state="attached", timeout=60_000)
+    page.set_input_files("input[type=file]", str(path))
+    page.get_by_role("button", name="提出する（承認待ちへ）").click(timeout=90_000)
+    page.wait_for_selector("text=承認待ちです", timeout=60_000)
+    page.get_by_role("link", name="承認", exact=True).first.click()
+    page.wait_for_selector("text=承認待ち（1 件）", timeout=60_000)
+    page.get_by_label("理由").first.fill("整備主体の列を加えてください")
+    page.get_by_label("理由").first.press("Tab")
+    page.get_by_role("button", name="差し戻す").click()
+    page.wait_for_selector("text=差し戻しました", timeout=60_000)
+    page.get_by_role("link", name="アップロード").first.click()
+    page.get_by_role("button", name="続けて取り込む").click(timeout=60_000)
+    page.wait_for_selector("text=整備主体の列を加えてください", timeout=60_000)
+    watched.screenshot("upload-sent-back-1366", whole=True)
+    page.get_by_role("button", name="この一覧を直す").click()
+    page.wait_for_selector("text=取り込める行 1 件", timeout=90_000)
+    path.write_text(
+        f"局番,局名,緯度,経度,状態,整備主体\nMH-9101,計画局,{place['lat']},{place['lon']},計画,国補助\n",
+        encoding="utf-8",
+    )
+    page.set_input_files("input[type=file]", str(path))
+    page.wait_for_selector("text=整備主体", timeout=90_000)
+    page.get_by_role("button", name="提出する（承認待ちへ）").click(timeout=90_000)
+    page.wait_for_selector("text=承認待ちです", timeout=60_000)
+    page.get_by_role("link", name="承認", exact=True).first.click()
+    page.wait_for_selector("text=を直して再提出したものです", timeout=60_000)
+    page.get_by_role("button", name="提出を取り下げる").click()
+    page.wait_for_selector("text=提出を取り下げました", timeout=60_000)
+    said = page.inner_text("[data-testid=stMain]")
+    assert "（理由：整備主体の列を加えてください）" in said
+    assert "取下げ" in said
 
 
 def test_a_viewer_is_not_offered_the_pages_of_staff(

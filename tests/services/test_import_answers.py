@@ -29,7 +29,10 @@ def heads(*pairs: tuple[str, str]) -> Report:
 
 def test_only_what_differs_from_the_headers_becomes_an_answer() -> None:
     report = heads(("局番", "site_id"), ("北", ""), ("経度", "lon"), ("目的", "purpose"))
-    assert column_answers(report, {"局番": "site_id", "北": "lat", "経度": "lon", "目的": ""}) == {"lat": "北", "purpose": ""}
+    assert column_answers(report, {"局番": "site_id", "北": "lat", "経度": "lon", "目的": ""}) == {
+        "lat": "北",
+        "purpose": "",
+    }
     assert column_answers(report, {"局番": "site_id", "北": "", "経度": "lon", "目的": "purpose"}) == {}
 
 
@@ -59,7 +62,9 @@ def test_the_document_of_the_page_is_the_file_of_the_command(tmp_path: Path) -> 
     assert read_answers(path) == answers
 
 
-@pytest.mark.parametrize("dates", [{"two_digit_year": "meiji"}, {"serial": 1905}, {"serial": True}, {"year": 1}, "heisei"])
+@pytest.mark.parametrize(
+    "dates", [{"two_digit_year": "meiji"}, {"serial": 1905}, {"serial": True}, {"year": 1}, "heisei"]
+)
 def test_answers_on_dates_that_are_not_on_offer_are_refused(tmp_path: Path, dates: Any) -> None:
     path = tmp_path / "mapping.json"
     path.write_text(json.dumps({"dates": dates}), encoding="utf-8")
@@ -70,23 +75,43 @@ def test_answers_on_dates_that_are_not_on_offer_are_refused(tmp_path: Path, date
 
 def test_questions_come_in_the_order_in_which_answers_help_with_their_rows() -> None:
     report = Report(
-        errors=[Remark("axes-swapped", "", "", 1), Remark("axes-swapped", "", "", 2), Remark("position-metres", "", "", 3)],
+        errors=[
+            Remark("axes-swapped", "", "", 1),
+            Remark("axes-swapped", "", "", 2),
+            Remark("position-metres", "", "", 3),
+        ],
         warnings=[Remark("date-two-digit-year", "", "", 1)],
         understood={"dates": {"in_service_date": {"year": 4}}},
     )
-    assert [(q.topic, q.rows) for q in questions_of(report, {})] == [("axes", 2), ("crs", 1), ("two_digit_year", 1), ("bare_year", 4)]
+    assert [(q.topic, q.rows) for q in questions_of(report, {})] == [
+        ("axes", 2),
+        ("crs", 1),
+        ("two_digit_year", 1),
+        ("bare_year", 4),
+    ]
     assert "bare_year" not in {q.topic for q in questions_of(report, {"dates": {"bare_year": "calendar"}})}
 
 
 def test_a_question_about_the_whole_file_offers_its_sheets() -> None:
-    report = Report(errors=[Remark("sheet-choose", "", "")], understood={"sheets": [{"name": "R5"}, {"name": "R6"}]})
+    report = Report(
+        errors=[Remark("sheet-choose", "", "")], understood={"sheets": [{"name": "R5"}, {"name": "R6"}]}
+    )
     (question,) = questions_of(report, {})
     assert (question.topic, question.rows, question.choices) == ("sheet", None, ("R5", "R6"))
 
 
 def record(number: int, state: ImportState, layout: str, **mapping: Any) -> ImportRecord:
     return ImportRecord(
-        f"{number:06d}", "sites", f"{number}.csv", "", 0, "", state, "keikaku", report={"understood": {"layout": layout}}, mapping=mapping
+        f"{number:06d}",
+        "sites",
+        f"{number}.csv",
+        "",
+        0,
+        "",
+        state,
+        "keikaku",
+        report={"understood": {"layout": layout}},
+        mapping=mapping,
     )
 
 

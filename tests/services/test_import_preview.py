@@ -39,7 +39,9 @@ def store(context: AppContext) -> Iterator[Store]:
         yield opened
 
 
-def site(store: Store, number: int, *, status: Status = Status.IN_SERVICE, day: date | None = date(2020, 3, 20)) -> list[Change]:
+def site(
+    store: Store, number: int, *, status: Status = Status.IN_SERVICE, day: date | None = date(2020, 3, 20)
+) -> list[Change]:
     """A new site for a district that stands on the register, far enough from any other."""
     district = next(d for d in store.ledger().districts if d.resolved_on is None and not d.declined)
     own = f"N-{number}"
@@ -48,17 +50,25 @@ def site(store: Store, number: int, *, status: Status = Status.IN_SERVICE, day: 
         own, f"新{number}局", district.municipality_code, point.y + number * 0.002, point.x, status,
         funding=Funding.NATIONAL_SUBSIDY, purpose=Purpose.RESIDENTIAL,
     )  # fmt: skip
-    return [change_of(new), change_of(SiteOperator(own, "m1", day)), change_of(SiteDistrict(own, district.district_id))]
+    return [
+        change_of(new),
+        change_of(SiteOperator(own, "m1", day)),
+        change_of(SiteDistrict(own, district.district_id)),
+    ]
 
 
 def test_each_year_and_municipality_moves_by_what_newly_counts(context: AppContext, store: Store) -> None:
     difference = preview(context, store, [*site(store, 1), *site(store, 2)], principal=ADMIN)
     own = [m for m in difference.movements() if m.own]
-    assert [(m.fiscal_year, m.after - m.before, m.increase) for m in own if m.after and m.before] == [(2019, 2, 2)]
+    assert [(m.fiscal_year, m.after - m.before, m.increase) for m in own if m.after and m.before] == [
+        (2019, 2, 2)
+    ]
     assert [v.site_id for v in own[0].gained] == ["N-1", "N-2"]
     ((code, before, after),) = own[0].by_municipality
     assert after - before == 2
-    assert code == next(d.municipality_code for d in store.ledger().districts if d.resolved_on is None and not d.declined)
+    assert code == next(
+        d.municipality_code for d in store.ledger().districts if d.resolved_on is None and not d.declined
+    )
     later = [m for m in difference.movements() if not m.own]
     assert all(m.after is None or m.before is None or m.after - m.before == 2 for m in later)
 
@@ -75,13 +85,18 @@ def test_sites_that_do_not_count_say_why(context: AppContext, store: Store) -> N
     without_district = site(store, 2)[:2]
     difference = preview(context, store, [*planned, *without_district], principal=ADMIN)
     assert [m for m in difference.movements() if m.own] == []
-    assert {v.site_id: v.code.value for v in difference.not_counted()} == {"N-1": "not-in-service", "N-2": "no-district"}
+    assert {v.site_id: v.code.value for v in difference.not_counted()} == {
+        "N-1": "not-in-service",
+        "N-2": "no-district",
+    }
 
 
 def test_the_preview_is_what_the_acceptance_brings_about(context: AppContext, store: Store) -> None:
     changes = site(store, 1)
     promised = preview(context, store, changes, principal=ADMIN)
-    store.stage_import(changes, by=ADMIN.actor, table_name="sites", file_name="x.csv", content=b"x", accept=True)
+    store.stage_import(
+        changes, by=ADMIN.actor, table_name="sites", file_name="x.csv", content=b"x", accept=True
+    )
     kept = preview(context, store, changes, principal=ADMIN)
     assert kept.comparison.changes_nothing
     assert [y.total for y in kept.before.years] == [y.total for y in promised.after.years]
@@ -109,7 +124,10 @@ def test_places_are_new_moved_and_where_they_were(context: AppContext, store: St
     difference = preview(context, store, [*site(store, 1)[:1], moved, change_of(district)], principal=ADMIN)
     found = {(p.kind, p.key): p for p in difference.places}
     assert found["site", "N-1"].state == "new"
-    assert (found["site", old.site_id].state, found["site", old.site_id].before) == ("moved", (old.lat, old.lon))
+    assert (found["site", old.site_id].state, found["site", old.site_id].before) == (
+        "moved",
+        (old.lat, old.lon),
+    )
     assert found["district", "N-D1"].state == "new"
     assert len(found) == 3
 
@@ -120,14 +138,26 @@ def test_who_may_not_see_uploads_sees_no_preview(context: AppContext, store: Sto
 
 
 def row(number: int, site_id: str, lat: float, lon: float, **more: object) -> dict[str, object]:
-    return {"row": number, "site_id": site_id, "lat": lat, "lon": lon, "municipality_code": None, "districts_served": [], **more}
+    return {
+        "row": number,
+        "site_id": site_id,
+        "lat": lat,
+        "lon": lon,
+        "municipality_code": None,
+        "districts_served": [],
+        **more,
+    }
 
 
 def test_a_new_site_without_a_municipality_spoils_its_row_and_not_the_file(store: Store) -> None:
     known = store.ledger()
     old = known.sites[0]
     report = Report(
-        rows=[row(0, old.site_id, old.lat, old.lon), row(1, "N-1", 30.0, 140.0), row(2, "N-2", 33.7, 136.5, municipality_code="99201")],
+        rows=[
+            row(0, old.site_id, old.lat, old.lon),
+            row(1, "N-1", 30.0, 140.0),
+            row(2, "N-2", 33.7, 136.5, municipality_code="99201"),
+        ],
         other_rows=[{"row": 1, "line": 3, "cells": {"局番": "N-1"}}],
     )
     checked = with_ledger_checks(report, "sites", locate=lambda lat, lon: None, known=known)
@@ -140,7 +170,9 @@ def test_a_new_site_without_a_municipality_spoils_its_row_and_not_the_file(store
 def test_names_that_the_ledger_does_not_know_are_warned_of(store: Store) -> None:
     known = store.ledger()
     report = Report(rows=[{"row": 0, "site_id": "?-1", "district_id": known.districts[0].district_id}])
-    assert [w.code for w in with_ledger_checks(report, "site_districts", locate=None, known=known).warnings] == ["site-not-in-ledger"]
+    assert [
+        w.code for w in with_ledger_checks(report, "site_districts", locate=None, known=known).warnings
+    ] == ["site-not-in-ledger"]
     served = Report(rows=[row(0, known.sites[0].site_id, 33.7, 136.5, districts_served=["?-9"])])
     codes = [w.code for w in with_ledger_checks(served, "sites", locate=None, known=known).warnings]
     assert "district-not-in-ledger" in codes

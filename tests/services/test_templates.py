@@ -32,7 +32,9 @@ def read(folder: Path, content: bytes, kind: str, name: str) -> Report:
 
 
 @pytest.mark.parametrize("kind", list(TEMPLATES))
-def test_the_example_is_a_row_that_raises_no_error_and_the_columns_are_all_known(kind: str, tmp_path: Path) -> None:
+def test_the_example_is_a_row_that_raises_no_error_and_the_columns_are_all_known(
+    kind: str, tmp_path: Path
+) -> None:
     columns = TEMPLATES[kind]
     text = io.StringIO()
     csv.writer(text).writerows([[c.header for c in columns], [c.example for c in columns]])
@@ -64,8 +66,14 @@ def test_excel_offers_the_words_and_refuses_others() -> None:
     assert lists["状態"].formula1 == '"候補,計画,交付決定,工事中,供用中,停止,廃止"'
     assert lists["状態"].errorStyle == "stop"
     assert set(lists) == {"状態", "日付精度", "整備主体", "目的"}
-    bounds = {rule.promptTitle: rule for rule in sheet.data_validations.dataValidation if rule.type == "decimal"}
-    assert (bounds["緯度"].formula1, bounds["緯度"].formula2, bounds["緯度"].errorStyle) == ("20", "46", "warning")
+    bounds = {
+        rule.promptTitle: rule for rule in sheet.data_validations.dataValidation if rule.type == "decimal"
+    }
+    assert (bounds["緯度"].formula1, bounds["緯度"].formula2, bounds["緯度"].errorStyle) == (
+        "20",
+        "46",
+        "warning",
+    )
 
 
 def test_a_template_is_the_same_bytes_every_time_and_marked_as_an_example() -> None:
@@ -82,7 +90,9 @@ def test_the_corrected_list_reads_back_as_what_was_understood(tmp_path: Path) ->
     again = read(tmp_path, corrected_csv("sites", report), "sites", "again.csv")
     assert again.warnings == []
     assert [e.row for e in again.errors] == [1]
-    assert [{**r, "row": 0, "name": ""} for r in again.rows] == [{**r, "row": 0, "name": ""} for r in report.rows]
+    assert [{**r, "row": 0, "name": ""} for r in again.rows] == [
+        {**r, "row": 0, "name": ""} for r in report.rows
+    ]
     assert corrected_csv("sites", report).startswith(b"\xef\xbb\xbf")
     assert "'=1+1" in corrected_csv("sites", report).decode()
 

@@ -46,14 +46,28 @@ def test_corrections_take_the_reading_over(context: AppContext, monkeypatch: pyt
     request = Request("sites", "a.csv", LIST.encode())
     first = ended(start_check(context, request, principal=ADMIN))
     monkeypatch.setattr(upload_jobs, "check_upload", None)
-    cells = {"局番": "N-2", "局名": "二", "緯度": "33.71", "経度": "136.51", "状態": "計画", "市町コード": "99201"}
+    cells = {
+        "局番": "N-2",
+        "局名": "二",
+        "緯度": "33.71",
+        "経度": "136.51",
+        "状態": "計画",
+        "市町コード": "99201",
+    }
     again = Request("sites", "a.csv", request.content, {}, {1: cells})
     second = ended(start_check(context, again, principal=ADMIN, earlier=first))
     assert second.phase == "done"
     assert second.report is not None
     assert [r["site_id"] for r in second.report.rows] == ["N-1", "N-2"]
     # Another answer needs another reading.
-    other = ended(start_check(context, Request("sites", "a.csv", request.content, {"axes": "swap"}), principal=ADMIN, earlier=first))
+    other = ended(
+        start_check(
+            context,
+            Request("sites", "a.csv", request.content, {"axes": "swap"}),
+            principal=ADMIN,
+            earlier=first,
+        )
+    )
     assert other.phase == "failed"
 
 

@@ -20,7 +20,9 @@ from coverage.uploads.sandbox import check_file
 LAT, LON = 34.12345, 136.23456
 
 
-def read(tmp_path: Path, content: bytes | str, name: str = "list.csv", kind: str = "sites", **answers: Any) -> Report:
+def read(
+    tmp_path: Path, content: bytes | str, name: str = "list.csv", kind: str = "sites", **answers: Any
+) -> Report:
     """The report as the child makes it, made here: a process for every case would only take time."""
     path = tmp_path / "file"
     path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
@@ -43,9 +45,13 @@ def workbook(**sheets: list[list[Any]]) -> bytes:
     return out.getvalue()
 
 
-def test_sheets_are_offered_with_their_rows_and_headers_and_the_layout_outlives_the_answer(tmp_path: Path) -> None:
+def test_sheets_are_offered_with_their_rows_and_headers_and_the_layout_outlives_the_answer(
+    tmp_path: Path,
+) -> None:
     head = ["局番", "緯度", "経度"]
-    content = workbook(R5=[head, ["A-1", LAT, LON]], R6=[["一覧"], head, ["B-1", LAT, LON], ["B-2", LAT, LON]])
+    content = workbook(
+        R5=[head, ["A-1", LAT, LON]], R6=[["一覧"], head, ["B-1", LAT, LON], ["B-2", LAT, LON]]
+    )
     asked = read(tmp_path, content, "a.xlsx")
     assert [e.code for e in asked.errors] == ["sheet-choose"]
     assert [(s["name"], s["rows"]) for s in asked.understood["sheets"]] == [("R5", 1), ("R6", 2)]
@@ -55,13 +61,19 @@ def test_sheets_are_offered_with_their_rows_and_headers_and_the_layout_outlives_
     assert chosen.understood["header_row"] == 2
 
 
-def test_columns_that_nobody_can_name_come_back_with_samples_but_never_those_of_people(tmp_path: Path) -> None:
+def test_columns_that_nobody_can_name_come_back_with_samples_but_never_those_of_people(
+    tmp_path: Path,
+) -> None:
     asked = read(tmp_path, f"コード,北,東,電話\nA-1,{LAT},{LON},059-000-0000\n")
     assert [e.code for e in asked.errors] == ["column-missing"]
     heads = {h["header"]: h for h in asked.understood["heads"]}
     assert heads["コード"]["samples"] == ["A-1"]
     assert heads["電話"] == {"header": "電話", "field": "", "guess": "", "personal": True, "samples": []}
-    told = read(tmp_path, f"コード,北,東,電話\nA-1,{LAT},{LON},x\n", columns={"site_id": "コード", "lat": "北", "lon": "東"})
+    told = read(
+        tmp_path,
+        f"コード,北,東,電話\nA-1,{LAT},{LON},x\n",
+        columns={"site_id": "コード", "lat": "北", "lon": "東"},
+    )
     assert told.verdict == "accept-with-warning"
     assert told.rows[0]["lat"] == LAT
 
@@ -98,7 +110,10 @@ def test_metres_in_columns_of_degrees_and_in_points_are_read_in_the_answered_sys
     asked = read(tmp_path, f"局番,緯度,経度\nA-1,{north:.3f},{east:.3f}\n")
     assert [e.code for e in asked.errors] == ["position-metres"]
     told = read(tmp_path, f"局番,緯度,経度\nA-1,{north:.3f},{east:.3f}\n", crs=6)
-    assert (told.rows[0]["lat"], told.rows[0]["lon"]) == (pytest.approx(LAT, abs=1e-6), pytest.approx(LON, abs=1e-6))
+    assert (told.rows[0]["lat"], told.rows[0]["lon"]) == (
+        pytest.approx(LAT, abs=1e-6),
+        pytest.approx(LON, abs=1e-6),
+    )
     feature = '{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"局番":"A-1"},"geometry":{"type":"Point","coordinates":[%f,%f]}}]}'
     points = read(tmp_path, feature % (east, north), "a.geojson", crs=6)
     assert points.rows[0]["lat"] == pytest.approx(LAT, abs=1e-6)
@@ -137,14 +152,23 @@ def test_errors_of_other_tables_name_the_row_as_the_page_counts_it(tmp_path: Pat
     report = read(tmp_path, "指標番号,年度,実績値\n40601,2016,6\n40601,2017,六\n", kind="actuals")
     assert (report.errors[0].row, report.errors[0].column) == (1, "value")
     assert report.errors[0].ja.startswith("2 件目: 列「value」: ")
-    assert report.bad_rows == [{"row": 1, "line": 3, "cells": {"指標番号": "40601", "年度": "2017", "実績値": "六"}}]
+    assert report.bad_rows == [
+        {"row": 1, "line": 3, "cells": {"指標番号": "40601", "年度": "2017", "実績値": "六"}}
+    ]
 
 
 def test_how_dates_and_positions_are_written_is_counted(tmp_path: Path) -> None:
     text = f"局番,緯度,経度,供用開始日\nA-1,{LAT},{LON},H29.3.31\nA-2,34.12,136.2,平成30年3月\nA-3,{LAT},{LON},2018\nA-4,{LAT},{LON},いつか\n"
     told = read(tmp_path, text).understood
     assert told["decimals"] == {"5": 6, "2": 1, "1": 1}
-    assert told["dates"]["in_service_date"] == {"era": 2, "day": 1, "month": 1, "western": 2, "year": 1, "unread": 1}
+    assert told["dates"]["in_service_date"] == {
+        "era": 2,
+        "day": 1,
+        "month": 1,
+        "western": 2,
+        "year": 1,
+        "unread": 1,
+    }
     assert told["rows"] == 4
 
 
@@ -159,6 +183,8 @@ def test_the_report_comes_in_parts_and_whole(tmp_path: Path) -> None:
 
 def test_a_reading_that_is_cancelled_ends_at_once(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    path.write_text("局番,緯度,経度\n" + "".join(f"A-{i},{LAT},{LON}\n" for i in range(100_000)), encoding="utf-8")
+    path.write_text(
+        "局番,緯度,経度\n" + "".join(f"A-{i},{LAT},{LON}\n" for i in range(100_000)), encoding="utf-8"
+    )
     report = check_file(path, client_name="a.csv", cancelled=lambda: True)
     assert [e.code for e in report.errors] == ["reading-cancelled"]
