@@ -123,6 +123,7 @@ def test_three_bad_rows_are_put_right_handed_in_accepted_and_the_count_moves(
     assert "この取込で令和元年度の累計は 73 → 74 基になります。" in said
     assert "MH-9001 試し谷局：令和元年度に計上（供用開始 2020年3月20日）。" in said
     assert page.locator("figure.diffmap img.map").count() == 1
+    page.get_by_text("行を見る・書き換える、一覧を保存する").click()
     assert _saved(page, "直した一覧を CSV で保存").startswith("\ufeff局番,局名,緯度,経度")
     watched.screenshot("upload-difference-1366", whole=True)
     page.get_by_role("button", name="提出する（承認待ちへ）").click()

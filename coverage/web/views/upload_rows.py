@@ -21,9 +21,14 @@ def rows_to_fix(view: View, kind: str, report: Report, state: dict[str, Any]) ->
     """
     if not report.bad_rows and not report.other_rows:
         return
-    st.subheader(view.texts["upload.fix"], anchor=False)
-    _table(view, report, state)
-    _files(view, kind, report)
+    if report.bad_rows:
+        st.subheader(view.texts["upload.fix"], anchor=False)
+        _table(view, report, state)
+        _files(view, kind, report)
+        return
+    with st.expander(view.texts["rows.look"]):
+        _table(view, report, state)
+        _files(view, kind, report)
 
 
 @st.fragment
