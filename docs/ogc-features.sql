@@ -1,0 +1,51 @@
+-- What OGC API – Features may offer of a ledger in PostGIS, and a role that sees nothing else.
+--
+--   psql -d mie -f docs/ogc-features.sql        as a superuser, after "coverage-gap db init"; may be run again
+--
+-- Views in a schema of their own: districts of the register and sites that have been in service. Sites not yet in
+-- service are the operators' plans and in no view; neither are events, users, tokens or the audit trail.
+
+BEGIN;
+
+DO $$
+DECLARE
+  ledger_owner name := (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'coverage_gap');
+BEGIN
+  IF ledger_owner IS NULL THEN
+    RAISE EXCEPTION 'there is no schema coverage_gap in this database: run "coverage-gap db init" first';
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'gap_reader') THEN
+    CREATE ROLE gap_reader LOGIN CONNECTION LIMIT 20;
+  END IF;
+  EXECUTE format('CREATE SCHEMA IF NOT EXISTS gap_public AUTHORIZATION %I', ledger_owner);
+  -- The views belong to the ledger's owner, so that they can do no more than the owner can.
+  PERFORM set_config('role', ledger_owner, true);
+END
+$$;
+
+CREATE OR REPLACE VIEW gap_public.districts AS
+SELECT
+  key AS id, district_id, municipality_code, name, households, population, designated_on, resolved_on, declined, geom
+FROM coverage_gap.district_current;
+
+CREATE OR REPLACE VIEW gap_public.sites AS
+SELECT
+  s.key AS id, s.site_id, s.municipality_code, s.name, s.status, s.height_m, s.funding, s.purpose, s.closed_on,
+  o.operators, o.in_service_since, s.geom
+FROM coverage_gap.site_current s
+LEFT JOIN LATERAL (
+  -- An operator who has yet to start on a mast that stands already is a plan, too.
+  SELECT string_agg(DISTINCT operator, ';' ORDER BY operator) AS operators, min(in_service_date) AS in_service_since
+  FROM coverage_gap.site_operator_current
+  WHERE site_id = s.site_id AND in_service_date <= (now() AT TIME ZONE 'Asia/Tokyo')::date
+) o ON TRUE
+WHERE s.status IN ('供用中', '停止', '廃止');
+
+GRANT USAGE ON SCHEMA gap_public TO gap_reader;
+GRANT SELECT ON gap_public.districts, gap_public.sites TO gap_reader;
+
+RESET ROLE;
+ALTER ROLE gap_reader SET search_path = gap_public, public;
+ALTER ROLE gap_reader SET statement_timeout = '30s';
+
+COMMIT;
