@@ -108,8 +108,11 @@ def search(store: Store, query: Query, *, principal: Principal, limit: int = 100
     """What the trail knows about ``query``. Raises PermissionDeniedError for those who may not read it."""
     authorise(principal, Action.VIEW, _AUDIT)
     if query.text.strip():
-        found = sorted(_of_records(store, query), key=lambda c: (c.seq, c.kind or "", c.key), reverse=True)
-        return Found(tuple(found[:limit]), len(found) > limit)
+        keys = _keys(store, query)
+        found = sorted(
+            _of_records(store, query, keys), key=lambda c: (c.seq, c.kind or "", c.key), reverse=True
+        )
+        return Found(tuple(found[:limit]), len(found) > limit or len(keys) > _KEYS)
     rows: list[Change] = []
     for entry in _backwards(store, query):
         if len(rows) == limit:
@@ -205,15 +208,20 @@ def audit_kind_ja(kind: Kind) -> str:
     return TABLES[kind].ja
 
 
-def _of_records(store: Store, query: Query) -> Iterator[Change]:
+def _keys(store: Store, query: Query) -> list[tuple[Kind, str]]:
+    """Records whose number or, for sites, name holds the text; sites first, those of a whole number before others."""
     text = query.text.strip()
     kinds = (query.kind,) if query.kind is not None else tuple(TABLES)
     wanted: dict[tuple[Kind, str], None] = {}
     for part in (text, *_sites_named(store, text)):
         for kind in kinds:
-            for key in store.find_keys(kind, part, limit=_KEYS):
+            for key in store.find_keys(kind, part, limit=_KEYS + 1):
                 wanted.setdefault((kind, key))
-    for kind, key in list(wanted)[:_KEYS]:
+    return sorted(wanted, key=lambda found: text.lower() not in found[1].lower().split("/"))
+
+
+def _of_records(store: Store, query: Query, keys: list[tuple[Kind, str]]) -> Iterator[Change]:
+    for kind, key in keys[:_KEYS]:
         for change in _history(store, kind, key):
             if query.covers(change.at) and query.actor in ("", change.actor):
                 yield change

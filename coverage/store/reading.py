@@ -228,11 +228,14 @@ class Reading(ABC):
         return tuple(entries)
 
     def find_keys(self, kind: Kind, text: str, *, limit: int = 200) -> tuple[str, ...]:
-        """Keys of one kind that contain ``text``, in whatever case, in order; also of records that were taken out."""
+        """Keys of one kind that contain ``text``, in whatever case; also of records that were taken out.
+
+        The shortest come first, then by key: a key that is ``text`` as a whole leads.
+        """
         escaped = text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
         sql = (
-            f"SELECT DISTINCT e.key FROM {TABLES[kind].name} e "
-            "WHERE LOWER(e.key) LIKE LOWER(:pattern) ESCAPE '!' ORDER BY e.key LIMIT :limit"
+            f"SELECT e.key FROM {TABLES[kind].name} e WHERE LOWER(e.key) LIKE LOWER(:pattern) ESCAPE '!' "
+            "GROUP BY e.key ORDER BY LENGTH(e.key), e.key LIMIT :limit"
         )
         with self._read() as session:
             return tuple(str(key) for (key,) in session.all(sql, {"pattern": f"%{escaped}%", "limit": limit}))

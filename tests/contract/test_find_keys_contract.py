@@ -13,7 +13,8 @@ ADMIN = Actor("sato", "admin")
 
 def _filled(store: Any) -> Any:
     sites = tuple(
-        Site(i, i, "24209", 34.0, 136.2, Status.IN_SERVICE) for i in ("T-001", "T-002", "T_0%1", "U-001")
+        Site(i, i, "24209", 34.0, 136.2, Status.IN_SERVICE)
+        for i in ("AT-001", "T-001", "T-002", "T_0%1", "U-001")
     )
     store.load_ledger(
         Ledger(sites=sites, site_operators=(SiteOperator("T-001", "m1"), SiteOperator("T-002", "m1"))),
@@ -25,7 +26,7 @@ def _filled(store: Any) -> Any:
 
 def test_a_part_of_a_number_in_either_case_finds_the_records_in_order(store: Any) -> None:
     books = _filled(store)
-    assert books.find_keys(Kind.SITE, "t-00") == ("T-001", "T-002")
+    assert books.find_keys(Kind.SITE, "t-00") == ("T-001", "T-002", "AT-001")
     assert books.find_keys(Kind.SITE, "T-00", limit=1) == ("T-001",)
     assert [k.split("/")[0] for k in books.find_keys(Kind.SITE_OPERATOR, "T-001")] == ["T-001"]
     assert books.find_keys(Kind.SITE, "九鬼") == ()

@@ -105,6 +105,24 @@ def test_a_site_is_found_by_its_name_with_everything_that_hangs_on_it(store: Any
     assert audit_trail.search(store, Query("どこにもない"), principal=ADMIN).changes == ()
 
 
+def test_where_too_many_records_hold_the_text_the_whole_number_comes_first_and_more_is_said(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = {
+        "site_id": "AT-001",
+        "name": "x",
+        "municipality_code": "24209",
+        "lat": 34.0,
+        "lon": 136.2,
+        "status": "計画",
+    }
+    store.put(Kind.SITE, other, by=SATO, expected_version=0)
+    monkeypatch.setattr(audit_trail, "_KEYS", 1)
+    found = audit_trail.search(store, Query("T-001", Kind.SITE), principal=ADMIN)
+    assert {c.key for c in found.changes} == {"T-001"}
+    assert found.more
+
+
 def test_without_a_number_the_chain_is_walked_backwards_from_its_end(store: Any) -> None:
     found = audit_trail.search(store, Query(), principal=ADMIN)
     assert [c.seq for c in found.changes] == [5, 4, 3, 2, 1]

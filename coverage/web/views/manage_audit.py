@@ -26,7 +26,9 @@ def show(view: View) -> None:
     with open_ledger(web_context()) as store:
         st.subheader(view.texts["manage.audit"], anchor=False)
         query = _asked(view)
-        found = audit_trail.search(store, query, principal=view.principal, limit=EXPORTED)
+        # Without a number only what is shown is read: every row costs a look into its record's history.
+        limit = EXPORTED if query.text else SHOWN
+        found = audit_trail.search(store, query, principal=view.principal, limit=limit)
         changes = _narrowed(view, query, found.changes)
         _results(view, changes, more=found.more)
         _inside(view, store, changes)
@@ -146,9 +148,23 @@ def _export(view: View, query: Query, changes: tuple[Change, ...]) -> None:
     if not changes:
         return
     name = f"audit-{query.text}.csv" if query.text else "audit.csv"
+    whole = bool(query.text) or len(changes) < SHOWN
+
+    def content() -> bytes:
+        if whole:
+            return audit_trail.as_csv(changes, principal=view.principal)
+        with open_ledger(web_context()) as store:
+            found = audit_trail.search(store, query, principal=view.principal, limit=EXPORTED)
+            return audit_trail.as_csv(found.changes, principal=view.principal)
+
+    label = (
+        view.text("manage.export", n=f"{len(changes):,}")
+        if whole
+        else view.text("manage.export_all", n=f"{EXPORTED:,}")
+    )
     st.download_button(
-        view.text("manage.export", n=f"{len(changes):,}"),
-        lambda: audit_trail.as_csv(changes, principal=view.principal),
+        label,
+        content,
         name.replace("/", "_"),
         "text/csv",
         key="audit-export",
