@@ -146,11 +146,15 @@ class EventRow:
         )
 
 
+_AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
+"""What JSON has too; asked by class first, because this is asked for every value of an import."""
+
+
 def json_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """Plain values as JSON: dates ISO, geometries as hexadecimal WKB."""
     out: dict[str, Any] = {}
     for name, value in values.items():
-        if value is None or isinstance(value, str | int | float):
+        if value.__class__ in _AS_THEY_ARE or isinstance(value, str | int | float):
             out[name] = value
         elif isinstance(value, bytes):
             out[name] = value.hex()
