@@ -4,6 +4,7 @@
 --
 -- Views in a schema of their own: districts of the register and sites that have been in service. Sites not yet in
 -- service are the operators' plans and in no view; neither are events, users, tokens or the audit trail.
+-- "id" is the ledger's key without slashes (~ as ~0, / as ~1), because it becomes part of an address.
 
 BEGIN;
 
@@ -25,12 +26,12 @@ $$;
 
 CREATE OR REPLACE VIEW gap_public.districts AS
 SELECT
-  key AS id, district_id, municipality_code, name, households, population, designated_on, resolved_on, declined, geom
+  replace(replace(key, '~', '~0'), '/', '~1') AS id, district_id, municipality_code, name, households, population, designated_on, resolved_on, declined, geom
 FROM coverage_gap.district_current;
 
 CREATE OR REPLACE VIEW gap_public.sites AS
 SELECT
-  s.key AS id, s.site_id, s.municipality_code, s.name, s.status, s.height_m, s.funding, s.purpose, s.closed_on,
+  replace(replace(s.key, '~', '~0'), '/', '~1') AS id, s.site_id, s.municipality_code, s.name, s.status, s.height_m, s.funding, s.purpose, s.closed_on,
   o.operators, o.in_service_since, s.geom
 FROM coverage_gap.site_current s
 LEFT JOIN LATERAL (

@@ -71,6 +71,8 @@ def test_both_views_have_a_geometry_in_wgs_84_that_a_server_finds_by_itself(offe
     assert found == [("districts", "geom", 4326, "GEOMETRY"), ("sites", "geom", 4326, "POINT")]
     shapes = _rows(offered, "SELECT id, ST_AsText(geom) FROM districts ORDER BY id")
     assert shapes[0][1] == "POINT(136.5 34.7)"
+    # tipg puts the id into an address and fails at a slash.
+    assert [shape[0] for shape in shapes] == ["D0~11", "D1~11"]
     assert shapes[1][1].startswith("POLYGON")
 
 
@@ -92,7 +94,11 @@ def test_the_reading_role_can_do_nothing_else(offered: str, sql: str) -> None:
     import psycopg
 
     # Views of more than one table cannot be written through by anybody, which is said before rights are looked at.
-    refusals = (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState)
+    refusals = (
+        psycopg.errors.InsufficientPrivilege,
+        psycopg.errors.ObjectNotInPrerequisiteState,
+        psycopg.errors.FeatureNotSupported,
+    )
     with pytest.raises(refusals):
         _rows(offered, sql)
 
