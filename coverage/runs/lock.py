@@ -32,26 +32,31 @@ class Lock:
     def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
         """Take it. Raises HeldError where another process has it, OSError where the file cannot be written."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._stream: IO[bytes] = _open(path)
+        self._path = path
         deadline = time.monotonic() + _PATIENCE_S
-        while not _take(self._stream):
-            # Somebody who only looks holds it for an instant.
+        self._stream: IO[bytes] = _open(path)
+        while not (_take(self._stream) and _is_at(self._stream, path)):
+            # Somebody who only looks holds it for an instant; and a holder that ends takes its file along.
+            self._stream.close()
             if time.monotonic() > deadline:
-                self._stream.close()
                 raise HeldError(_read(path))
             time.sleep(0.02)
+            self._stream = _open(path)
         self._stream.seek(0)
         self._stream.truncate()
         self._stream.write(json.dumps(dict(about), ensure_ascii=False).encode("utf-8"))
         self._stream.flush()
 
     def release(self) -> None:
-        """Let go; the file stays, because removing it would let two processes hold two files of one name."""
-        with suppress(OSError, ValueError):
-            self._stream.seek(0)
-            self._stream.truncate()
+        """Let go, and take the file along: whoever opened it meanwhile finds out that it is not there any more."""
+        if os.name != "nt":
+            self._path.unlink(missing_ok=True)
         _let_go(self._stream)
         self._stream.close()
+        if os.name == "nt":
+            # Refused while somebody else has it open, and then it is theirs.
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -83,6 +88,15 @@ def holder(path: Path) -> dict[str, Any] | None:
 def _open(path: Path) -> IO[bytes]:
     # Neither emptied nor made anew: its present holder's words stay.
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
+
+
+def _is_at(stream: IO[bytes], path: Path) -> bool:
+    """Whether the open file is still the one of that name."""
+    try:
+        here, there = os.fstat(stream.fileno()), path.stat()
+    except OSError:
+        return False
+    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
 
 
 def _take(stream: IO[bytes]) -> bool:

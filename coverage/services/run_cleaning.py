@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -108,8 +109,17 @@ def size_of(place: Path) -> int:
 
 
 def _needed(context: AppContext) -> set[str]:
-    from coverage.services.planning import list_plans
+    published = {entry["run_id"] for entry in folder.publications(context.runs_folder)}
+    return published | _planned_on(context.runs_folder / PLANS)
 
-    published = {entry.run_id for entry in folder.published_when(context.runs_folder)}
-    published |= {entry["run_id"] for entry in folder.publications(context.runs_folder)}
-    return published | {str(plan["run_id"]) for plan in list_plans(context)}
+
+def _planned_on(plans: Path) -> set[str]:
+    """Runs that a kept plan was made on, whatever release wrote the plan."""
+    found: set[str] = set()
+    for path in plans.glob("*/plan.json"):
+        try:
+            found.add(str(json.loads(path.read_text(encoding="utf-8"))["run_id"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            # A damaged plan cannot be opened, with or without its run.
+            continue
+    return found

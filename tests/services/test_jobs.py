@@ -225,3 +225,27 @@ def test_a_lock_says_who_holds_it_and_ends_with_its_process(tmp_path):
     with held(path, {"by": "花子"}):
         assert holder(path) == {"by": "花子"}
     assert holder(path) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_many_who_take_a_lock_one_after_the_other_no_two_ever_hold_it(tmp_path):
+    code = """
+import sys, time
+from pathlib import Path
+from coverage.runs.lock import HeldError, Lock
+path, log = Path(sys.argv[1]) / "lock", Path(sys.argv[1]) / "log"
+for _ in range(25):
+    try:
+        lock = Lock(path, {"by": sys.argv[2]})
+    except HeldError:
+        continue
+    with log.open("a", encoding="utf-8") as out: out.write("+\\n")
+    time.sleep(0.002)
+    with log.open("a", encoding="utf-8") as out: out.write("-\\n")
+    lock.release()
+"""
+    crowd = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(i)]) for i in range(4)]
+    assert [one.wait(60) for one in crowd] == [0, 0, 0, 0]
+    steps = (tmp_path / "log").read_text(encoding="utf-8").split()
+    assert len(steps) >= 50
+    assert steps == ["+", "-"] * (len(steps) // 2)

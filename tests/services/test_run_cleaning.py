@@ -45,6 +45,8 @@ def place(tmp_path, tiny):
     (plan / "plan.json").write_text(
         json.dumps({"format": "coverage-gap-plan/1", "plan_id": "plan1", "run_id": f"{3:016d}"}), encoding="utf-8"
     )
+    (runs / PLANS / "broken").mkdir()
+    (runs / PLANS / "broken" / "plan.json").write_text("{", encoding="utf-8")
     return AppContext(tmp_path / "region", runs)
 
 
