@@ -72,12 +72,8 @@ def _facts(view: View, kind: str, report: Report, answers: Mapping[str, Any]) ->
         if words:
             facts.append([view.texts[f"understood.{name}"], words])
 
-    say(
-        "file",
-        f"{told.get('file', '')}（{told['bytes'] / 1000:,.0f} kB）"
-        if "bytes" in told
-        else str(told.get("file", "")),
-    )
+    size = [f"{told['bytes'] / 1000:,.0f} kB"] if "bytes" in told else []
+    say("file", comma.join([str(told.get("file", "")), *size]))
     say("format", str(told.get("format", "")))
     say("encoding", _ENCODINGS.get(str(told.get("encoding")), str(told.get("encoding") or "")))
     if told.get("separator"):
