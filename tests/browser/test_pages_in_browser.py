@@ -11,7 +11,7 @@ import pytest
 
 from .conftest import Watched, served
 
-PAGES = {"": "ホーム", "map": "地図", "progress": "進捗", "indicators": "指標", "data": "データ"}
+PAGES = {"": "ホーム", "map": "地図", "progress": "進捗", "indicators": "指標", "data": "データ・API"}
 WIDTHS = {1280: 720, 390: 844}
 # Names of formats, programs and standards, and units, that Japanese pages write in Latin letters.
 LATIN = {
@@ -58,6 +58,8 @@ def test_no_english_is_left_in_japanese(open_page: Callable[..., Watched], serve
     watched.page.evaluate(
         "document.querySelectorAll('[data-testid=stIconMaterial]').forEach((e) => e.remove())"
     )
+    # Program texts and addresses are in no language.
+    watched.page.evaluate("document.querySelectorAll('pre, code').forEach((e) => e.remove())")
     words = watched.page.inner_text("[data-testid=stMain]")
     latin = set(re.findall(r"[A-Za-z]+", words)) - LATIN
     latin = {w for w in latin if not re.fullmatch(r"[A-Z]\d*|[a-f0-9]+", w)}
@@ -106,7 +108,7 @@ def test_the_chart_draws_actuals_targets_and_forecasts(
 def test_a_municipality_is_saved_by_one_click(open_page: Callable[..., Watched], server: str) -> None:
     watched = open_page()
     _ready(watched, f"{server}/data")
-    link = watched.page.locator("tr", has_text="99201").get_by_role("link", name="保存")
+    link = watched.page.locator("tr", has_text="99201").get_by_role("link", name="GeoJSON で保存")
     # The link opens a tab of its own, which a download closes again; the click is followed in this one.
     with watched.page.expect_download() as download:
         watched.page.evaluate("(a) => { a.removeAttribute('target'); a.click(); }", link.element_handle())
@@ -146,8 +148,10 @@ def test_not_computable_is_said_on_the_page_and_on_the_map(
     with served(tmp_path) as base:
         watched = open_page(width=1366, height=768)
         _ready(watched, f"{base}/map")
-        inner = watched.page.frame_locator("iframe[src*='/map/']")
-        assert "算定不可（基地局データ不足）" in inner.locator("#figures").inner_text()
-        assert inner.locator("#banner").is_visible()
-        assert "1,760" not in inner.locator("body").inner_text()
+        watched.page.wait_for_selector(".live[data-ready]", timeout=40_000)
+        figures = watched.page.locator(".live .figures").inner_text()
+        assert "算定不可（基地局データ不足）" in figures
+        assert "台帳の不感地域" in figures
+        assert "1,760" not in watched.page.locator(".live").inner_text()
+        assert "算定不可（基地局データ不足）" in watched.page.inner_text("[data-testid=stMain]")
         watched.screenshot("not-computable-1366", whole=True)

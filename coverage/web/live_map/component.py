@@ -22,7 +22,6 @@ _REPORT_ASSETS: Final = Path(__file__).resolve().parents[2] / "report" / "assets
 _LEAFLET: Final = "leaflet-1.9.4"
 JAVASCRIPT: Final = "text/javascript; charset=utf-8"
 CSS: Final = "text/css; charset=utf-8"
-HEIGHT_PX: Final = 640
 
 _BOOT: Final = """
 export default async function (component) {
@@ -55,6 +54,11 @@ def asset(name: str) -> tuple[bytes, str]:
             "There is no such part; reload the page.",
         )
     return found
+
+
+def asset_names() -> tuple[str, ...]:
+    """Names that :func:`asset` knows."""
+    return tuple(sorted(_assets()))
 
 
 @lru_cache(maxsize=1)
