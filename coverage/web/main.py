@@ -26,6 +26,8 @@ from coverage.web.views import (
     upload,
 )
 
+# Address, page, and the right that offers it. Pages for staff say why not to those who type their address. (A comment:
+# Streamlit shows a string that stands alone in this script on every page.)
 PAGES: Final[tuple[tuple[str, Callable[[View, RunResult], None], tuple[Action, Object] | None], ...]] = (
     ("home", home.show, None),
     ("map", map_view.show, None),
@@ -39,7 +41,6 @@ PAGES: Final[tuple[tuple[str, Callable[[View, RunResult], None], tuple[Action, O
     ("manage", manage.show, (Action.COMPUTE, Object.RUN)),
     ("tour", tour.show, None),
 )
-"""Address, page, and the right that offers it. Pages for staff say why not to those who type their address."""
 
 view = frame.open_view()
 texts = view.texts
