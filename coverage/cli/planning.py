@@ -38,7 +38,7 @@ def make(
     ] = 1,
     band: Annotated[str | None, typer.Option("--band", help="周波数帯（既定は事業者の先頭） / Band")] = None,
     height: Annotated[float | None, typer.Option("--height", min=1.0, help="アンテナの地上高（m） / Antenna above ground")] = None,
-    own: Annotated[Path | None, typer.Option("--own", help="担当者の候補地（CSV: name,lat,lon） / Your own candidates")] = None,
+    own: Annotated[Path | None, typer.Option("--own", help="担当者の候補地（CSV: name,lat,lon、または局の一覧） / Your own candidates")] = None,
     force: Annotated[
         list[str] | None, typer.Option("--force", help="必ず入れる候補地（番号・名前・緯度,経度） / Candidate to force in")
     ] = None,
@@ -71,14 +71,12 @@ def make(
     from coverage.cli.progress import FileProgress, terminal_progress
     from coverage.services import planning
     from coverage.services.context import AppContext
-    from coverage.services.plan_options import read_places
-
     request = planning.PlanRequest(
         budget_yen=budget, year_budgets=_years(years), sites=sites, objective=objective, operator=operator,
         baseline=baseline, site_cost_yen=cost, joint_cost_yen=joint_cost, operators_joining=joining, margin_db=margin,
         max_candidates=candidates, spacing_m=spacing, time_limit_s=time_limit, gap=gap, seed=seed,
         alternatives=alternatives, epsilon=epsilon, distance=distance, pareto=pareto, draws=draws,
-        threshold_error_db=threshold_error, band=band, height_m=height, own=() if own is None else read_places(own),
+        threshold_error_db=threshold_error, band=band, height_m=height, own=_own(own),
         forced=tuple(force or ()), excluded=tuple(exclude or ()), back_test=back_test,
     )  # fmt: skip
     context = AppContext.from_settings(region=region, layers=layers, runs=runs)
@@ -90,6 +88,51 @@ def make(
         return
     for line in _lines(plan):
         typer.echo(line)
+
+
+def _own(path: Path | None) -> tuple[tuple[str, float, float], ...]:
+    """A CSV with name,lat,lon, or a list of sites in any format that uploads take."""
+    from coverage.services.plan_options import is_plain_list, read_places
+
+    if path is None:
+        return ()
+    if is_plain_list(path):
+        return read_places(path)
+    from coverage.services.plan_own_places import places_of_file
+    from coverage.services.stores import command_line_principal
+
+    read = places_of_file(path.read_bytes(), name=path.name, principal=command_line_principal(None))
+    for remark in read.left_out:
+        typer.echo(f"{path.name}: {remark.ja} / {remark.en}", err=True)
+    return read.places
+
+
+def export(
+    plan_id: Annotated[str, typer.Argument(help="計画の番号 / Plan id")],
+    kind: Annotated[str, typer.Option("--kind", help="xlsx | geojson | candidates | certificate | instance")] = "xlsx",
+    to: Annotated[Path | None, typer.Option("--to", help="保存先（既定はこの場所） / Where to write", show_default=False)] = None,
+    lang: Annotated[str, typer.Option("--lang", help="ja | en")] = "ja",
+    runs: options.Runs = None,
+) -> None:
+    """計画を Excel・GeoJSON・証明書などのファイルにする / Write a plan as Excel, GeoJSON, certificate and others"""
+    from coverage.errors import StorageError
+    from coverage.services import plan_exports
+    from coverage.services.context import AppContext
+    from coverage.services.stores import command_line_principal
+
+    file = plan_exports.plan_file(
+        AppContext.from_settings(runs=runs), plan_id, kind, principal=command_line_principal(None), lang=lang
+    )
+    path = to or Path(file.name)
+    try:
+        path.write_bytes(file.content)
+    except OSError as error:
+        raise StorageError(
+            "plan-file-not-written",
+            f"{path} に書けません（{error.strerror or error}）。保存先を確かめてください。",
+            f"{path} cannot be written ({error.strerror or error}); check the place.",
+        ) from error
+    typer.echo(str(path))
 
 
 def list_plans(runs: options.Runs = None, as_json: options.Json = False) -> None:

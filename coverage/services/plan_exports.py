@@ -87,7 +87,7 @@ def plan_pixels(context: AppContext, plan_id: str) -> PlanPixels:
 
 def before_after(pixels: PlanPixels) -> list[NDArray[np.int64]]:
     """Layers of a picture: still without signal, reached by decided sites, reached by the plan."""
-    return [pixels.lacking, pixels.decided, pixels.plan]
+    return [np.setdiff1d(pixels.lacking, pixels.plan), pixels.decided, pixels.plan]
 
 
 def side_by_side(first: PlanPixels, second: PlanPixels) -> list[NDArray[np.int64]]:
@@ -102,7 +102,8 @@ def side_by_side(first: PlanPixels, second: PlanPixels) -> list[NDArray[np.int64
             "The two plans lie on different grids and cannot be mapped; plan again with the same settings.",
         )
     a, b = first.plan, second.plan
-    return [first.lacking, np.setdiff1d(a, b), np.setdiff1d(b, a), np.intersect1d(a, b)]
+    neither = np.setdiff1d(np.intersect1d(first.lacking, second.lacking), np.union1d(a, b))
+    return [neither, np.setdiff1d(a, b), np.setdiff1d(b, a), np.intersect1d(a, b)]
 
 
 def areas_km2(grid: Grid, layers: Sequence[NDArray[np.int64]]) -> list[float]:

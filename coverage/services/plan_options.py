@@ -50,6 +50,18 @@ def write_places(places: tuple[tuple[str, float, float], ...], path: Path) -> No
         writer.writerows(places)
 
 
+def is_plain_list(path: Path) -> bool:
+    """Whether a file is a list of places of ours (or is meant to be: a CSV that is missing or unreadable), not of sites."""
+    if path.suffix.lower() not in ("", ".csv", ".txt"):
+        return False
+    try:
+        first = path.read_text(encoding="utf-8-sig").splitlines()[:1]
+    except (OSError, UnicodeDecodeError):
+        return not path.is_file()
+    head = {cell.strip().lower() for cell in first[0].split(",")} if first else set()
+    return not first or {"name", "lat", "lon"} <= head or len(head) == 3
+
+
 def read_places(path: Path) -> tuple[tuple[str, float, float], ...]:
     """Places of a UTF-8 CSV file with the columns name, lat, lon (degrees). Raises as :func:`places_from_text`."""
     try:

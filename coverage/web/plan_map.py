@@ -72,9 +72,12 @@ def plan_map(
     spots = alt.Chart(alt.InlineData(values=rows)).encode(x=x, y=y)
     tips = [alt.Tooltip("name:N", title=name), alt.Tooltip("people:Q", title=people, format=",")]
     marks = spots.mark_point(shape="diamond", size=120, filled=True, color=_SITE, opacity=1.0).encode(tooltip=tips)
-    numbers = spots.mark_text(dx=12, dy=-8, fontSize=13, fontWeight="bold", font=_FONT, color="#1d2a35").encode(text="number:N")
+    style: dict[str, Any] = {"dx": 12, "dy": -8, "fontSize": 13, "fontWeight": "bold", "font": _FONT}
+    # A number may stand on the dark of what the plan reaches: it brings its own light ground.
+    halo = spots.mark_text(stroke="#ffffff", strokeWidth=4, strokeJoin="round", **style).encode(text="number:N")
+    numbers = spots.mark_text(color="#1d2a35", **style).encode(text="number:N")
     if rows:
-        layers += [marks, numbers]
+        layers += [marks, halo, numbers]
     chart: alt.LayerChart = alt.layer(*layers).properties(width=WIDTH, height=height).configure_view(stroke=None)
     return chart
 

@@ -134,3 +134,76 @@ def test_a_planners_own_place_is_never_thinned_and_can_be_forced(make, command, 
     own.write_text("name,lat,lon\n谷,北緯,136.5\n", encoding="utf-8")
     assert "1 行目" in command("plan", "make", "--budget", "1", "--own", own, code=2).err
     assert "own.csv" in command("plan", "make", "--budget", "1", "--own", tmp_path / "no" / "own.csv", code=2).err
+
+
+def test_own_places_may_come_from_a_list_of_sites_and_say_which_rows_cannot_be_used(make, command, tmp_path):
+    spot = make("--sites", "1", "--budget", "10000000", "--alternatives", "0")["sites"][0]
+    own = tmp_path / "候補.csv"
+    own.write_text(f"局番,局名,緯度,経度\nA1,役場の裏山,{spot['lat']},{spot['lon']}\n,番号なし,33.5,136.5\n", encoding="utf-8")
+    out = command(
+        "plan", "make", "--sites", "1", "--budget", "10000000", "--own", own, "--force", "役場の裏山", "--candidates", "12",
+        "--time", "10", "--alternatives", "0", "--back-test", "--json",
+    )  # fmt: skip
+    assert [s["name"] for s in json.loads(out.out.splitlines()[-1])["sites"]] == ["役場の裏山"]
+    assert "局番がありません" in out.err
+
+
+def test_a_plan_is_carried_away_as_a_workbook_and_as_files(make, command, tmp_path):
+    import openpyxl
+
+    plan = make("--sites", "1", "--budget", "10000000")
+    book = tmp_path / "計画.xlsx"
+    command("plan", "export", plan["plan_id"], "--to", book)
+    sheets = openpyxl.load_workbook(book)
+    assert sheets.sheetnames == ["要点", "整備箇所", "決まっている局", "整備数の見込み", "代替案", "条件と出典"]
+    assert sheets["整備箇所"]["B2"].value == plan["sites"][0]["name"]
+    summary = {row[0].value: row[1].value for row in sheets["要点"].iter_rows()}
+    assert summary["県（円）"] == plan["cost"]["prefecture_yen"]
+    assert summary["新たに電波が届く人"] == plan["served"]["people"]
+    forecast = [c.value for c in sheets["整備数の見込み"][2]]
+    assert forecast[1:5] == [2018, 71, 1, 72]
+    inputs = {row[0].value: row[1].value for row in sheets["条件と出典"].iter_rows()}
+    assert inputs["計画の番号"] == plan["plan_id"]
+    assert inputs["補助の規則の表 packaged"] == plan["inputs"]["subsidy_rules"]["sha256"]
+    again = tmp_path / "again.xlsx"
+    command("plan", "export", plan["plan_id"], "--to", again)
+    assert again.read_bytes() == book.read_bytes()
+    english = tmp_path / "plan.xlsx"
+    command("plan", "export", plan["plan_id"], "--to", english, "--lang", "en")
+    assert openpyxl.load_workbook(english).sheetnames[0] == "Summary"
+    places = tmp_path / "candidates.geojson"
+    command("plan", "export", plan["plan_id"], "--kind", "candidates", "--to", places)
+    features = json.loads(places.read_text(encoding="utf-8"))["features"]
+    assert len(features) == plan["candidates"]
+    assert [f["properties"]["candidate_id"] for f in features if f["properties"]["chosen"]] == [plan["sites"][0]["candidate_id"]]
+    assert "kind" not in command("plan", "export", plan["plan_id"], "--kind", "pdf", code=2).out
+    command("plan", "export", "nothere", code=3)
+
+
+def test_the_ground_before_and_after_is_told_apart_by_pixel(make, place):
+    from pathlib import Path
+
+    import numpy as np
+
+    from coverage.errors import InputError, NotFoundError
+    from coverage.report.plan_picture import BEFORE_AFTER, ground_picture
+    from coverage.services import plan_exports
+    from coverage.services.context import AppContext
+
+    plan = make("--sites", "1", "--budget", "10000000", "--alternatives", "0")
+    context = AppContext(region_folder=Path(place.region), runs_folder=Path(place.runs))
+    pixels = plan_exports.plan_pixels(context, plan["plan_id"])
+    lacking, decided, reached = plan_exports.before_after(pixels)
+    assert np.isin(reached, pixels.lacking).all(), "a plan reaches ground that had no signal"
+    assert len(lacking) == len(pixels.lacking) - len(reached), "and leaves the rest"
+    assert len(decided) == 0
+    assert plan_exports.areas_km2(pixels.grid, [reached])[0] == pytest.approx(plan["area_km2"], abs=1e-3)
+    same = plan_exports.side_by_side(pixels, pixels)
+    assert [len(layer) for layer in same] == [len(lacking), 0, 0, len(reached)]
+    picture = ground_picture(pixels.grid, [lacking, decided, reached], BEFORE_AFTER, box=(136.5, 33.5, 136.58, 33.55), size=(80, 60))
+    assert picture.startswith("data:image/png;base64,")
+    other = plan_exports.PlanPixels(pixels.grid.__class__(6674, 0, 0, 50.0, 3, 3), lacking, decided, reached)
+    with pytest.raises(InputError):
+        plan_exports.side_by_side(pixels, other)
+    with pytest.raises(NotFoundError):
+        plan_exports.plan_pixels(context, "../x")

@@ -25,6 +25,7 @@ OBJECTIVE_WORDS: Final = {
 }
 PARETO_WORDS: Final = {"": "planning.pareto_none", "cost": "planning.pareto_cost", **OBJECTIVE_WORDS}
 BUDGET: Final = 74_515
+MOST_PLACES: Final = 50
 FILES: Final = ["xlsx", "csv", "geojson", "gpkg", "kml", "kmz", "zip"]
 
 
@@ -122,6 +123,7 @@ def _places(view: View, context: AppContext, shown: str) -> tuple[str, Any, list
         chosen = [
             st.multiselect(
                 texts[name], list(known), format_func=lambda k: known.get(k, k), accept_new_options=True, key=key,
+                placeholder=texts["planning.choose_places"], max_selections=MOST_PLACES,
             )
             for name, key in (("planning.forced", "plan-forced"), ("planning.excluded", "plan-excluded"))
         ]  # fmt: skip
