@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -23,6 +24,11 @@ def _writer(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
     )
+
+
+def _load() -> float:
+    """How many processes wanted a core in the last minute; 0 where the system does not say."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
 def _acknowledged(output: str) -> dict[str, str]:
@@ -53,6 +59,7 @@ def test_two_processes_of_four_writers_lose_nothing(
     reopen: Any, store_url: str, imports: int, rows: int
 ) -> None:
     reopen().close()
+    crowd = max(1.0, _load() / (os.cpu_count() or 1))
     writers = [_writer("imports", store_url, f"p{n}", "4", str(imports), str(rows)) for n in (1, 2)]
     acknowledged: dict[str, str] = {}
     times: list[float] = []
@@ -68,8 +75,11 @@ def test_two_processes_of_four_writers_lose_nothing(
     assert store.head().seq == len(acknowledged)
     p95 = sorted(times)[int(len(times) * 0.95)]
     print(f"{len(times)} imports of {rows} rows: p95 {p95:.2f} s, longest {max(times):.2f} s")
-    # The figure holds for 500 rows on two cores to themselves; the short form only guards against starvation.
-    assert p95 <= (5.0 if rows == 500 else 20.0)
+    # The figure holds for 500 rows on cores to themselves, so others' work at the start is allowed for; the short form
+    # only guards against starvation.
+    assert p95 <= (5.0 * crowd if rows == 500 else 20.0), (
+        f"{crowd:.1f} times as much to do as there are cores"
+    )
 
 
 @pytest.mark.skipif(
