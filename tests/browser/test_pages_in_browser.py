@@ -18,6 +18,7 @@ LATIN = {
     "Excel", "PDF", "A", "pdf", "xlsx", "report",    "AND", "API", "CC", "BY", "CSV", "ETag", "GeoJSON", "HTTP", "JSON", "ITU", "IT", "WAN", "QGIS", "RFC", "RSRP", "curl", "OJ", "api", "geojson",
     "http", "municipalities", "download", "fy", "json", "csv", "index", "indicators", "operators", "districts", "region", "rsrp", "outdoor",
     "dBm", "km", "English", "GeoPackage", "URL", "P", "R", "S", "D", "H", "m", "v", "I", "x",
+    "Python", "geopandas", "PowerShell", "Schema", "SHA", "If", "None", "Match", "on", "the", "Web", "metadata", "as", "of",
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from coverage.domain import fiscal
 from coverage.report.escape import esc
 from coverage.report.place import REGION
-from coverage.report.schemas import NAMES
+from coverage.report.schemas import NAMES, schema
 from coverage.report.wording import LANGUAGES
 from coverage.runs.result import RunResult
 from coverage.services import downloads, place_files
@@ -55,6 +55,7 @@ def show(view: View, run: RunResult) -> None:
             texts["data.report"],
             Html(
                 _save(view, f"{BASE}/report.pdf?fy={fy}&lang={lang}", "pdf", texts["data.report"])
+                + " "
                 + _save(view, f"{BASE}/report.xlsx?lang={lang}", "xlsx", texts["data.report"])
             ),
             _address(f"{BASE}/report.pdf"),
@@ -154,7 +155,13 @@ def _machine(view: View) -> None:
     rows = [
         [texts["data.index"], _open(f"{BASE}/index.json")],
         [texts["data.sums"], _open(f"{BASE}/SHA256SUMS")],
-        *([view.text("data.schema", name=name), _open(f"{BASE}/schema/{name}.json")] for name in NAMES),
+        *(
+            [
+                view.text("data.schema", name=str(schema(name)["title"]).split(" / ")[view.lang == "en"]),
+                _open(f"{BASE}/schema/{name}.json"),
+            ]
+            for name in NAMES
+        ),
         [texts["data.csv_metadata"], _open(f"{BASE}/region.csv-metadata.json")],
     ]
     frame.sheet([Column(texts["column.what"], wrap=True), Column(texts["column.address"])], rows)
@@ -211,7 +218,7 @@ def _links(view: View, code: str, name: str, fy: int, lang: str, plans: bool) ->
     """One link a format."""
     asked = f"?fy={fy}" + (f"&plans={int(plans)}" if plans else "")
     return Html(
-        "".join(
+        " ".join(
             _save(
                 view,
                 _path(code, ending) + asked + (f"&lang={lang}" if ending in place_files.SPOKEN else ""),
