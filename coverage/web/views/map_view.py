@@ -49,6 +49,12 @@ def show(view: View, run: RunResult) -> None:
         return
     plans = may_see_plans(run, view.principal)
     live_map(_data(view, plans, [{"base": f"/map-data/{run.run_id}"}]), key="live-map")
+    _figures(view, run, plans=plans)
+
+
+@st.fragment
+def _figures(view: View, run: RunResult, *, plans: bool) -> None:
+    """The table of one year and what can be kept of it. Another year sends this part again and nothing else."""
     labels = {fy: fiscal.label(fy, view.lang) for fy in run.fiscal_years}
     st.subheader(view.texts["map.table"], anchor=False)
     st.caption(view.texts["map.table_note"])
