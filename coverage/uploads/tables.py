@@ -10,7 +10,6 @@ from shapely.geometry.base import BaseGeometry
 from coverage.errors import FileFormatError
 from coverage.uploads.report import Remark
 
-
 TEMPLATE_SHEETS = ("例示 example", "記入の決まり rules")
 """Sheets of the templates that we hand out (coverage/services/templates.py): they explain, and are never data."""
 

@@ -11,8 +11,7 @@ import streamlit as st
 from coverage.domain.fiscal import TOKYO
 from coverage.errors import CoverageGapError
 from coverage.services.access import Role
-from coverage.services.audit_trail import shown
-from coverage.store.protocol import FieldChange, HistoryEntry
+from coverage.services.audit_trail import FieldChange, HistoryEntry, shown
 from coverage.web import frame
 from coverage.web.frame import Column, View
 

@@ -33,7 +33,7 @@ def show(view: View, run: RunResult) -> None:
     """The page."""
     texts = view.texts
     frame.head(texts["tour.title"], texts["tour.lede"])
-    rows = []
+    rows: list[list[str]] = []
     for name, minutes, right in STEPS:
         if right is not None and not view.may(*right):
             continue
