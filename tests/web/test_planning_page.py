@@ -86,6 +86,7 @@ def test_from_a_budget_to_planned_sites_in_the_ledger(place: Path) -> None:
     test = _waited(test)
     words = _words(test)
     assert "計画ができました" in words
+    assert test.number_input(key="plan-budget").value == 10_000, "what was filled in stays"
     assert "どの計画でも 11 を超えられません" in words
     assert "不感地域" in words
     assert "平成30年度" in words

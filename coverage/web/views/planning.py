@@ -38,8 +38,8 @@ def show(view: View, run: RunResult) -> None:
     _take_up(view, context)
     if st.session_state.get("plan-job"):
         _watch(view)
-    else:
-        planning_form.ask(view, context, run, newest if newest in plans else "")
+    # Drawn while a plan is being made as well: a form that goes takes what was filled in with it.
+    planning_form.ask(view, context, run, newest if newest in plans else "")
     if plans:
         _result(view, context, run, plans)
     planning_compare.compare(view, context, run, plans)

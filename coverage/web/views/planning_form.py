@@ -49,7 +49,7 @@ def ask(view: View, context: AppContext, run: RunResult, shown: str) -> None:
             typed, file, forced, excluded = _places(view, context, shown)
         with st.expander(texts["planning.details"]):
             values |= _details(view, context, str(operator), by_year=bool(by_year))
-        if not st.form_submit_button(texts["planning.start"], type="primary"):
+        if not st.form_submit_button(texts["planning.start"], type="primary", disabled=bool(st.session_state.get("plan-job"))):
             return
     try:
         own = places_from_text(typed, name=texts["planning.own_typed"])
