@@ -44,7 +44,7 @@ class Archive:
         self._members: dict[str, zipfile.ZipInfo] = {}
         for info in zipped.infolist():
             member = _normal_name(info, name)
-            if info.is_dir() or member.endswith("/") or _is_litter(member):
+            if member.endswith("/") or _is_litter(member):
                 continue
             if info.flag_bits & _ENCRYPTED:
                 raise FileFormatError(
@@ -135,7 +135,7 @@ def _normal_name(info: zipfile.ZipInfo, archive: str) -> str:
             )  # ZipInfo.filename has had its backslashes replaced on Windows, kanji halves included
     name = name.replace("\\", "/")
     parts = name.split("/")
-    if name.startswith("/") or ".." in parts or ":" in parts[0] or "\x00" in name:
+    if not name or name.startswith("/") or ".." in parts or ":" in parts[0] or "\x00" in name:
         raise FileFormatError(
             "archive-path-escapes",
             f"「{archive}」に、展開先の外を指す名前「{name}」が含まれています。入手元から取り直してください。",

@@ -115,15 +115,17 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, label: str) -> 
 def is_litter(info: zipfile.ZipInfo) -> bool:
     """What macOS and Windows leave in an archive, and folders."""
     name = info.filename.replace("\\", "/")
-    return "__MACOSX" in PurePosixPath(name).parts or PurePosixPath(name).name.startswith("._") or PurePosixPath(name).name.lower() in _LITTER or info.is_dir()
+    return "__MACOSX" in PurePosixPath(name).parts or PurePosixPath(name).name.startswith("._") or PurePosixPath(name).name.lower() in _LITTER or name.endswith("/")
 
 
 def _check_member(info: zipfile.ZipInfo, label: str, kind: str) -> None:
     name = info.orig_filename.replace("\\", "/")
     parts = name.split("/")
-    if name.startswith("/") or ".." in parts or ":" in parts[0] or "\x00" in name:
+    shown = "".join(sign if sign.isprintable() else "\ufffd" for sign in name[:80])
+    # ZipInfo.filename ends at a NUL and may be empty; what the directory says stands in orig_filename.
+    if not name or name.startswith("/") or ".." in parts or ":" in parts[0] or "\x00" in name:
         raise _refused(
-            "archive-path", label, f"に、展開先の外を指す名前「{name[:80]}」があります", f"holds a name that leads out of its folder ('{name[:80]}')"
+            "archive-path", label, f"に、展開先の外を指す名前「{shown}」があります", f"holds a name that leads out of its folder ('{shown}')"
         )
     if info.flag_bits & 0x1:
         raise _refused(

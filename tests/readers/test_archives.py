@@ -47,6 +47,15 @@ def test_names_that_lead_out_are_refused(tmp_path: Path, write_zip: WriteZip, na
     assert caught.value.code == "archive-path-escapes"
 
 
+def test_a_name_that_begins_with_nul_is_refused(tmp_path: Path, write_zip: WriteZip) -> None:
+    """Python takes such a name for an empty one, and falls over it when it asks whether it is a folder."""
+    path = write_zip(tmp_path / "a.zip", {"Axyz.txt": b"1"})
+    path.write_bytes(path.read_bytes().replace(b"Axyz.txt", b"\x00xyz.txt"))
+    with pytest.raises(FileFormatError) as caught, open_archive(path):
+        pass
+    assert caught.value.code == "archive-path-escapes"
+
+
 def test_a_truncated_zip_and_a_file_that_is_none_are_refused(tmp_path: Path, write_zip: WriteZip) -> None:
     path = write_zip(tmp_path / "a.zip", {"a.txt": b"1" * 5000})
     path.write_bytes(path.read_bytes()[:-30])

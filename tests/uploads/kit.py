@@ -517,6 +517,8 @@ def archive_cases() -> None:
     case("zip backslash traversal", "a.zip", zipped({**good, "..\\..\\evil.txt": b"x"}), NO, "archive-path", hostile=True)
     case("zip absolute", "a.zip", zipped({**good, "/etc/evil": b"x"}), NO, "archive-path", hostile=True)
     case("zip drive letter", "a.zip", zipped({**good, "C:\\evil": b"x"}), NO, "archive-path", hostile=True)
+    case("zip nameless member", "a.zip", raw_zip(b"", good["sites.shp"]), NO, "archive-path", hostile=True)
+    case("zip name that begins with NUL", "a.zip", raw_zip(b"\x00a.shp", good["sites.shp"]), NO, "archive-path", hostile=True)
     case("zip bomb", "a.zip", lambda: zipped({**good, "bomb.bin": bytes(150_000_000)}), NO, "archive-ratio", hostile=True)
     case("zip too large", "a.zip", lambda: zipped({**good, "b1": bytes(120_000_000), "b2": bytes(120_000_000)}), NO, "archive-too-large", hostile=True)
     case("zip nested", "a.zip", zipped({"inner.zip": zipped(good)}), NO, "archive-nested")
