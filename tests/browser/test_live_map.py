@@ -15,6 +15,7 @@ from coverage.services.compute import compute_run, publish_run
 from coverage.services.context import AppContext
 
 from .conftest import Watched, served
+from .test_accessibility import GRAVE, violations
 from .test_hostile_names import PAYLOADS
 
 SIZES = {1366: 768, 390: 844}
@@ -342,3 +343,25 @@ def test_hostile_names_run_nothing_on_the_live_map(
         assert watched.dialogs == []
         assert watched.outside == []
         assert text[:30] in page.locator(".live").inner_text()
+
+
+@pytest.mark.parametrize("width", SIZES)
+def test_nothing_serious_for_assistive_technology_in_any_state_of_the_map(
+    open_page: Callable[..., Watched], tiny_server: str, width: int
+) -> None:
+    watched = open_page(width=width, height=SIZES[width])
+    page = _open(watched, tiny_server)
+
+    def grave() -> list[str]:
+        found = [one for one in violations(watched) if not one["foreign"] and one["impact"] in GRAVE]
+        return [f"{one['rule']} at {one['where']}: {one['html']}" for one in found]
+
+    page.focus(".live .map")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".live .section-chart")
+    assert grave() == [], "the answer and the section"
+    page.get_by_role("tab", name="表示・凡例").click()
+    page.check(".live input[value=signal]")
+    page.fill(".live .search input", "局")
+    page.wait_for_selector(".live .results li")
+    assert grave() == [], "layers, legend and the list of answers"
