@@ -20,14 +20,14 @@ from coverage.services.access import Action, Object, Principal, Resource, author
 from coverage.store.audit import AuditEntry
 from coverage.store.canonical import one_line
 from coverage.store.events import TABLES, Kind
-from coverage.store.protocol import FieldChange as FieldChange  # pages name what the trail is made of
-from coverage.store.protocol import HistoryEntry as HistoryEntry
-from coverage.store.protocol import Store
+from coverage.store.protocol import FieldChange, HistoryEntry, Store
 
 __all__ = [
     "KINDS",
     "Change",
+    "FieldChange",
     "Found",
+    "HistoryEntry",
     "Kind",
     "Query",
     "as_csv",

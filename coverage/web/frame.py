@@ -66,8 +66,19 @@ def _visitor() -> Principal:
     principal = page_visitor({k.lower(): v for k, v in st.context.headers.items()})
     role = st.session_state.get("role")
     if role in ROLES and Settings.from_environment().auth == "local":
-        return dataclasses.replace(principal, role=Role(role))
+        codes = frozenset(_municipality_looked_as()) if role == Role.MUNICIPALITY else frozenset()
+        return dataclasses.replace(principal, role=Role(role), municipality_codes=codes)
     return principal
+
+
+def _municipality_looked_as() -> list[str]:
+    """On this machine alone: the one municipality that the visitor looks as, the first until another is chosen."""
+    try:
+        codes = shared_run().municipality_codes()
+    except CoverageGapError:
+        return []
+    chosen = st.session_state.get("role-municipality")
+    return [chosen] if chosen in codes else codes[:1]
 
 
 def render(
@@ -93,8 +104,22 @@ def render(
         st.html(notice(error.text(view.lang), kind="grave"))
         return
     _notices(view, run)
+    if view.principal.role is Role.MUNICIPALITY and Settings.from_environment().auth == "local":
+        _choose_municipality(view, run)
     _guarded(view, partial(show, view, run))
     _foot(view, run)
+
+
+def _choose_municipality(view: View, run: RunResult) -> None:
+    names = dict(zip(run.municipalities["municipality_code"], run.municipalities["name"], strict=True))
+    with st.container(key="looking-as"):
+        st.selectbox(
+            view.texts["app.as_municipality"],
+            run.municipality_codes(),
+            format_func=lambda code: str(names[code]),
+            key="role-municipality",
+            width=260,
+        )
 
 
 def _guarded(view: View, show: Callable[[], None]) -> None:

@@ -9,6 +9,8 @@ from types import ModuleType
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from coverage.runs.result import RunResult
+
 MAIN = Path(__file__).resolve().parents[2] / "coverage" / "web" / "main.py"
 PAGES = ("home", "map_view", "progress", "indicators", "data")
 
@@ -175,3 +177,26 @@ def test_the_language_switch_keeps_the_language_in_the_address() -> None:
     test.button(key="switch-language").click().run()
     assert test.query_params["lang"] in ("en", ["en"])
     assert "Data used and terms" in _words(test)
+
+
+def _who() -> None:
+    import streamlit as st
+
+    from coverage.web import frame
+
+    frame.render(
+        frame.open_view(),
+        lambda view, run: st.caption(f"codes:{','.join(sorted(view.principal.municipality_codes))}"),
+    )
+
+
+def test_on_this_machine_a_visitor_looks_as_one_municipality(run: RunResult) -> None:
+    first, second = run.municipality_codes()[:2]
+    test = AppTest.from_function(_who, default_timeout=30)
+    test.session_state["role"] = "municipality"
+    test.run()
+    assert [c.value for c in test.caption] == [f"codes:{first}"]
+    test.selectbox(key="role-municipality").set_value(second).run()
+    assert [c.value for c in test.caption] == [f"codes:{second}"]
+    test.selectbox(key="role").set_value("planner").run()
+    assert [c.value for c in test.caption] == ["codes:"]
