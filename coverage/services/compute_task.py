@@ -9,7 +9,7 @@ from typing import Any
 
 def work(folder: Path, progress: Callable[[float, str], None]) -> Mapping[str, Any]:
     """Do what the folder's request says; returns ``run_id`` and whether it was published."""
-    from coverage.services import compute, jobs
+    from coverage.services import compute, downloads, jobs
     from coverage.services.access import Principal, Role
     from coverage.services.context import AppContext
 
@@ -25,6 +25,8 @@ def work(folder: Path, progress: Callable[[float, str], None]) -> Mapping[str, A
     run = compute.compute_run(context, force=bool(request.get("force")), progress=progress, by=who.user_id)
     if request.get("publish"):
         compute.publish_run(context, run.run_id, principal=who)
+        # The first reader of a file does not wait for it to be made.
+        downloads.prepare_files(run, progress)
     return {"run_id": run.run_id, "published": bool(request.get("publish"))}
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from coverage.domain.fiscal import tokyo_date
 from coverage.errors import FileFormatError, NotFoundError
+from coverage.report.count_notes import printed_actual
 from coverage.runs import folder
 from coverage.runs.result import RunResult
 from coverage.services.access import Action, Object, Principal, Resource, allowed, authorise
@@ -134,7 +135,7 @@ def count_now(run: RunResult) -> CountNow:
     cell = cells.get(fy)
     return CountNow(
         fiscal_year=fy,
-        total=now["total"],
+        total=_printed(now, cell),
         increase_so_far=int(now["cumulative_increase"]),
         increase=int(now["increase"]),
         provisional=bool(now["provisional"]),
@@ -146,12 +147,18 @@ def count_now(run: RunResult) -> CountNow:
         series=tuple(
             (
                 int(y["fiscal_year"]),
-                None if y["state"] == "not-begun" else y["total"],
+                None if y["state"] == "not-begun" else _printed(y, cells.get(int(y["fiscal_year"]))),
                 cells.get(int(y["fiscal_year"]), {}).get("target"),
             )
             for y in years
         ),
     )
+
+
+def _printed(year: dict[str, Any], cell: dict[str, Any] | None) -> int | None:
+    """As 進捗 prints it: a decided actual leads, so that the count stands beside its own achievement."""
+    value = printed_actual(year, cell)
+    return None if value is None else round(value)
 
 
 def people_now(run: RunResult, fiscal_year: int) -> PeopleNow:

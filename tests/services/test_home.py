@@ -97,6 +97,20 @@ def test_the_count_is_that_of_the_latest_year_begun_with_the_sheets_words(
     assert now.series[1] == (2016, 70, 71.0)
 
 
+def test_a_decided_actual_leads_beside_its_own_achievement(make_run: Callable[..., RunResult]) -> None:
+    def decided(target: Path) -> None:
+        path = target / "tables" / "indicators.json"
+        document = json.loads(path.read_text(encoding="utf-8"))
+        row = next(r for r in document["table"]["rows"] if r["code"] == "40604")
+        cell = next(c for c in row["cells"] if c["fiscal_year"] == 2019)
+        cell |= {"actual": 74.0, "actual_source": "decided"}
+        path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+
+    now = home.count_now(make_run("abab", decided))
+    assert now.total == 74
+    assert now.series[-1] == (2019, 74, 73.0)
+
+
 def test_a_year_without_a_target_names_the_next_one(make_run: Callable[..., RunResult]) -> None:
     def not_begun(target: Path) -> None:
         path = target / "tables" / "count.json"
