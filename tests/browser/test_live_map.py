@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -319,9 +320,19 @@ def test_hostile_names_run_nothing_on_the_live_map(
 ) -> None:
     text = "県 " + " ".join(PAYLOADS.values())
     synthetic.write_synthetic_run(tmp_path, name=text, meta_text=text)
+    words = dict.fromkeys(("id", "municipality", "district", "operator", "observed_on", "note"), text)
+    challenges = json.dumps({"challenges": [{**words, "lat": 33.62, "lon": 136.55}]})
     with served(tmp_path) as base:
         watched = open_page(width=1366, height=768)
+        watched.page.route(
+            "**/challenges.json*",
+            lambda route: route.fulfill(body=challenges, content_type="application/json"),
+        )
         page = _open(watched, base)
+        page.get_by_role("tab").nth(1).click()
+        page.check(".live input[value=challenges]")
+        page.locator(".live .challenge-mark.leaflet-marker-icon").dispatch_event("click")
+        assert text[:20] in page.locator(".live .answer").inner_text()
         for code in ("99201", "99301"):
             page.select_option(".live #live-focus", code)
         page.get_by_role("tab").nth(1).click()

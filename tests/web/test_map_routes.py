@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 
@@ -17,6 +18,7 @@ from starlette.testclient import TestClient
 from coverage.report.wording import LANGUAGES
 from coverage.runs.result import RunResult
 from coverage.services.access import ANONYMOUS, Principal, Role
+from coverage.services.challenges import OpenChallenge
 from coverage.services.compute import compute_run, publish_run
 from coverage.services.context import AppContext
 from coverage.web.live_map import component
@@ -238,6 +240,30 @@ def test_challenges_are_an_empty_list_before_there_is_a_ledger(client: TestClien
     answer = client.get(f"/map-data/{run.run_id}/challenges.json")
     assert answer.json() == {"challenges": []}
     assert answer.headers["cache-control"] == "no-store"
+
+
+def test_an_open_challenge_is_shown_with_what_everybody_may_see(
+    client: TestClient, run: RunResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = OpenChallenge(
+        "C-1", 33.51234567, 136.5, "99201", "潮見市", "alpha", date(2019, 5, 1), "夜は入らない", "奥谷1", "D1"
+    )
+    asked: list[Principal] = []
+
+    def found(context: AppContext, principal: Principal) -> tuple[OpenChallenge, ...]:
+        asked.append(principal)
+        return (waiting,)
+
+    monkeypatch.setattr("coverage.web.map_routes.open_challenges", found)
+    for lang, name in (("ja", "アルファ"), ("en", "Alpha")):
+        shown = client.get(f"/map-data/{run.run_id}/challenges.json?lang={lang}").json()["challenges"]
+        assert shown == [
+            {
+                "id": "C-1", "lat": 33.512346, "lon": 136.5, "municipality": "潮見市", "district": "奥谷1", "operator": name,
+                "observed_on": "2019-05-01", "note": "夜は入らない",
+            }
+        ]  # fmt: skip
+    assert [p.role for p in asked] == [Role.ADMIN, Role.ADMIN]
 
 
 @pytest.mark.usefixtures("as_visitor")
