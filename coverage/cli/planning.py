@@ -167,7 +167,7 @@ def _lines(plan: dict[str, Any]) -> list[str]:
     estimate = "（推計）" if plan["estimated"] else ""
     fictional = "（見本・架空）" if plan["region"]["fictional"] else ""
     cost = plan["cost"]
-    left = "、".join(f"{REASONS.get(reason, reason)} {n}" for reason, n in plan["left_out"].items())
+    left = "、".join(f"{REASONS.get(reason, reason)} {n}" for reason, n in plan.get("left_out", {}).items())
     lines = [
         f"計画 {plan['plan_id']}  {plan['region']['name_ja']}{fictional}{estimate}  候補地 {plan['candidates']}"
         + (f"（除外: {left}）" if left else ""),
@@ -175,14 +175,14 @@ def _lines(plan: dict[str, Any]) -> list[str]:
         f"費用: 国 {cost['state_yen']:,} 円、県 {cost['prefecture_yen']:,} 円、市町 {cost['municipality_yen']:,} 円、"
         f"事業者 {cost['operators_yen']:,} 円（計 {cost['total_yen']:,} 円）",
     ]
-    for site in plan["baseline"]["sites"]:
+    for site in plan.get("baseline", {}).get("sites", ()):
         mark = "、推計" if site["estimated"] else ""
         reach = f"{site['people']:,.0f} 人" if site["reach_known"] else "到達は不明（標高データの外）"
         lines.append(f"  決まっている局 {site['name']}（{site['status']}{mark}）: {reach}")
     lines += [f"  {i}. {s['ja']}" for i, s in enumerate(plan["sites"], 1)]
     for row in plan["indicator"]:
         value = "開始値未登録" if row["forecast"] is None else f"{row['forecast']} 基"
-        base = "" if row["base"] is None else f"台帳の見込み {row['base']}、"
+        base = "" if row.get("base") is None else f"台帳の見込み {row['base']}、"
         lines.append(f"整備数の見込み {row['fiscal_year']}年度: {value}（{base}この計画 +{row['added']}、予測）")
     lines += _further(plan)
     lines.append(f"証明書 / certificate: {plan['folder']}/certificate.json")

@@ -46,7 +46,7 @@ def plan_file(context: AppContext, plan_id: str, kind: str, *, principal: Princi
         )
     name, media_type = KINDS[kind]
     plan = open_plan(context, plan_id)
-    if kind == "xlsx":
+    if kind == "xlsx" and "ledger_forecast" in plan:
         from coverage.report.plan_xlsx import plan_xlsx
 
         content = plan_xlsx(plan, lang=lang)

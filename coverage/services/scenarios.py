@@ -180,7 +180,8 @@ def _figures(plan: Mapping[str, Any]) -> dict[str, float]:
 def _by_year(plan: Mapping[str, Any], years: Sequence[int]) -> list[dict[str, Any]]:
     """Forecast of the count in every year of the comparison; a year without sites keeps the value before it."""
     rows = {r["fiscal_year"]: r for r in plan["indicator"]}
-    forecast = sorted(plan["ledger_forecast"], key=lambda r: int(r["fiscal_year"]))
+    # A plan that was kept before plans knew the ledger's forecast says nothing of it.
+    forecast = sorted(plan.get("ledger_forecast", ()), key=lambda r: int(r["fiscal_year"]))
     added, out = 0, []
     for fy in years:
         added += rows[fy]["added"] if fy in rows else 0

@@ -145,3 +145,33 @@ def test_what_cannot_be_is_said_in_a_sentence(plans, command):
     assert "ありません" in command("plan", "compare", plan_id, "知らない@3", code=3).err
     assert "登録するものがありません" in command("plan", "adopt", plans["none"]["plan_id"], code=2).err
     command("plan", "adopt", "../x", code=3)
+
+
+def test_a_plan_kept_before_forecasts_were_known_is_still_shown_and_compared(plans, command, place):
+    """Its workbook has to be made again; nothing else of it is lost."""
+    old = {k: v for k, v in plans["full"].items() if k not in ("ledger_forecast", "baseline", "left_out", "inputs", "fiscal_years", "folder")}
+    folder = place.runs / "plans" / "0123456789abcdef"
+    folder.mkdir()
+    (folder / "plan.json").write_text(json.dumps(old, ensure_ascii=False), encoding="utf-8")
+    assert "電波が届きます" in command("plan", "show", "0123456789abcdef").out
+    told = _last(command("plan", "compare", "0123456789abcdef", plans["full"]["plan_id"], "--json"))
+    assert [p["indicator"][0]["forecast"] for p in told["plans"]] == [None, 72]
+    command("plan", "export", "0123456789abcdef", code=3)
+
+
+def test_plans_are_compared_without_a_store_too(plans, command, place):
+    from pathlib import Path
+
+    from coverage.errors import InputError, PermissionDeniedError
+    from coverage.services.access import Principal, Role
+    from coverage.services.context import AppContext
+    from coverage.services.scenarios import compare_plans
+
+    context = AppContext(region_folder=Path(place.region), runs_folder=Path(place.runs))
+    ids = [plans["none"]["plan_id"], plans["full"]["plan_id"]]
+    told = compare_plans(context, ids, principal=Principal("plan", Role.PLANNER))
+    assert told["plans"][1]["change"]["people"] == 11.0
+    with pytest.raises(InputError):
+        compare_plans(context, ids[:1], principal=Principal("plan", Role.PLANNER))
+    with pytest.raises(PermissionDeniedError):
+        compare_plans(context, ids, principal=Principal("guest", Role.VIEWER))

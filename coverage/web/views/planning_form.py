@@ -46,7 +46,7 @@ def ask(view: View, context: AppContext, run: RunResult, shown: str) -> None:
         values: dict[str, Any] = {"operator": str(operator), "back_test": bool(back_test)}
         values |= _usual(view, by_year=bool(by_year), first=first)
         with st.expander(texts["planning.places"]):
-            typed, file, forced, excluded = _places(view, context, shown)
+            typed, file, forced, excluded = _places(view, context, run, shown)
         with st.expander(texts["planning.details"]):
             values |= _details(view, context, str(operator), by_year=bool(by_year))
         if not st.form_submit_button(texts["planning.start"], type="primary", disabled=bool(st.session_state.get("plan-job"))):
@@ -110,14 +110,14 @@ def _usual(view: View, *, by_year: bool, first: int) -> dict[str, Any]:
     return values
 
 
-def _places(view: View, context: AppContext, shown: str) -> tuple[str, Any, list[str], list[str]]:
+def _places(view: View, context: AppContext, run: RunResult, shown: str) -> tuple[str, Any, list[str], list[str]]:
     """The planner's own places, and candidates of the shown plan to force in or to leave out, named by position."""
     texts = view.texts
     left, right = st.columns(2, gap="large")
     with left:
         typed = st.text_area(texts["planning.own_typed"], key="plan-own", height=110)
         file = st.file_uploader(texts["planning.own_file"], type=FILES, key="plan-own-file")
-    known = _candidates(view, context, shown)
+    known = _candidates(view, context, run, shown)
     with right:
         st.caption(texts["planning.places_note"])
         chosen = [
@@ -130,11 +130,12 @@ def _places(view: View, context: AppContext, shown: str) -> tuple[str, Any, list
     return str(typed or ""), file, [str(v) for v in chosen[0]], [str(v) for v in chosen[1]]
 
 
-def _candidates(view: View, context: AppContext, shown: str) -> Mapping[str, str]:
+def _candidates(view: View, context: AppContext, run: RunResult, shown: str) -> Mapping[str, str]:
     """"lat,lon" → what a person calls the place; most people first."""
     if not shown:
         return {}
-    names = _municipalities(context, shown)
+    table = run.municipalities
+    names = dict(zip(table["municipality_code"].astype(str), table["name"].astype(str), strict=True))
     rows = sorted(planning.candidates_of(context, shown), key=lambda c: -c["people_alone"])
     return {
         f"{c['lat']},{c['lon']}": view.text(
@@ -145,12 +146,6 @@ def _candidates(view: View, context: AppContext, shown: str) -> Mapping[str, str
         )
         for c in rows
     }
-
-
-def _municipalities(context: AppContext, shown: str) -> dict[str, str]:
-    run = planning.plan_run(context, {"run_id": planning.open_plan(context, shown)["run_id"]})
-    table = run.municipalities
-    return dict(zip(table["municipality_code"].astype(str), table["name"].astype(str), strict=True))
 
 
 def _details(view: View, context: AppContext, operator: str, *, by_year: bool) -> dict[str, Any]:
