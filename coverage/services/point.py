@@ -15,10 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
-from shapely.geometry import Point, shape
-from shapely.geometry.base import BaseGeometry
 
 from coverage.domain import mesh
 from coverage.domain.fiscal import last_day, last_possible_day
@@ -48,6 +45,7 @@ from coverage.services.path_section import (
     section_values,
 )
 from coverage.services.run_layers import people_of_run, region_config
+from coverage.services.year_features import year_features
 
 MOST_OTHERS: Final = 6
 """Further sites whose level at the point is computed, the strongest in free space first."""
@@ -97,7 +95,7 @@ def point_facts(
     grid = grid_of_run(run)
     x, y = (float(v) for v in lonlat_to_plane(lon, lat, grid.epsg))
     pixel = grid.row_col(x, y) if grid.contains(x, y) else None
-    features = _features(run.folder, _stamp(run), fy)
+    features = year_features(run, fy)
     signals = {name: _signal(run, fy, name, pixel) for name in [ANY_OPERATOR, *run.operator_ids]}
     chosen = signals[operator]
     serving = _serving(run, signals, operator)
@@ -221,78 +219,6 @@ def _people(context: AppContext, run: RunResult, lat: float, lon: float) -> dict
     }
 
 
-# --- What the GeoJSON says -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Features:
-    """Boundaries, no-signal areas and districts of one year, and who is on the air in it."""
-
-    places: list[tuple[BaseGeometry, dict[str, Any]]]
-    areas: list[tuple[BaseGeometry, dict[str, Any]]]
-    districts: list[tuple[BaseGeometry, dict[str, Any]]]
-    on_air: frozenset[tuple[str, str]]
-
-    def municipality(self, lon: float, lat: float) -> dict[str, Any] | None:
-        point = Point(lon, lat)
-        return next((found for geometry, found in self.places if geometry.covers(point)), None)
-
-    @staticmethod
-    def standing(
-        parts: Sequence[tuple[BaseGeometry, dict[str, Any]]], lon: float, lat: float
-    ) -> list[dict[str, Any]]:
-        """Those that hold the point; a district known as a point only stands for its 500 m mesh cell."""
-        point = Point(lon, lat)
-        try:
-            cell = mesh.encode_point(lat, lon, 9)
-        except InputError:
-            cell = None
-        out = []
-        for geometry, found in parts:
-            if geometry.geom_type == "Point":
-                if cell is not None and mesh.encode_point(geometry.y, geometry.x, 9) == cell:
-                    out.append(found)
-            elif geometry.covers(point):
-                out.append(found)
-        return out
-
-
-def _stamp(run: RunResult) -> int:
-    return (run.folder / "run.json").stat().st_mtime_ns
-
-
-@lru_cache(maxsize=12)
-def _features(folder: Path, _changed: int, fy: int) -> _Features:
-    run = RunResult.open(folder)
-    resolved = {
-        str(r["district_id"]): str(r["resolved_on"])
-        for r in run.districts.to_dict("records")
-        if isinstance(r["resolved_on"], str)
-    }
-    found = _Features([], [], [], frozenset())
-    on_air = set()
-    for item in run.geojson("region", fy)["features"]:
-        p = item["properties"]
-        kind = p.get("kind")
-        if kind == "site":
-            on_air |= {(str(p["site_id"]), str(o)) for o in p["operators"]}
-        if item["geometry"] is None:
-            continue
-        geometry = shape(item["geometry"])
-        if kind == "municipality":
-            shapely.prepare(geometry)
-            found.places.append((geometry, {"code": str(p["municipality_code"]), "name": str(p["name"])}))
-        elif kind == "no_signal_area":
-            keys = ("area_id", "people", "households", "area_km2", "nearest_settlement")
-            found.areas.append((geometry, {key: p.get(key) for key in keys}))
-        elif kind == "district":
-            end = resolved.get(str(p["district_id"]))
-            said = ("district_id", "name", "population", "households", "designated_on", "declined")
-            if end is None or date.fromisoformat(end) > last_day(fy):
-                found.districts.append((geometry, {key: p.get(key) for key in said}))
-    return _Features(found.places, found.areas, found.districts, frozenset(on_air))
-
-
 # --- Who serves, and who else could ----------------------------------------------------------------------------------
 
 
@@ -336,6 +262,10 @@ def _links(
     return out
 
 
+def _stamp(run: RunResult) -> int:
+    return (run.folder / "run.json").stat().st_mtime_ns
+
+
 @lru_cache(maxsize=4)
 def _table_rows(folder: Path, _changed: int) -> tuple[list[_Row], NDArray[np.float64]]:
     """The table of sites, one row a cell, and (lat, lon) of each."""
@@ -349,7 +279,7 @@ def _rows(
 ) -> list[tuple[_Row, bool]]:
     """Cells in range that are on the air in the year, and those not yet, as far as ``principal`` may see them
     (True: planned)."""
-    on_air = _features(run.folder, _stamp(run), fy).on_air
+    on_air = year_features(run, fy).on_air
     every, at = _table_rows(run.folder, _stamp(run))
     # A little more than the model's range on a round Earth; the exact distance is looked at later.
     north = (at[:, 0] - lat) * _METRES_PER_DEGREE

@@ -242,6 +242,30 @@ def test_challenges_are_an_empty_list_before_there_is_a_ledger(client: TestClien
     assert answer.headers["cache-control"] == "no-store"
 
 
+def test_what_a_plan_newly_serves_is_striped_where_it_lies(
+    tiny_client: TestClient, tiny_world: tuple[AppContext, RunResult]
+) -> None:
+    context, run = tiny_world
+    grid = run.meta["grid"]
+    folder = Path(context.runs_folder) / "plans" / "abcd1234"
+    folder.mkdir(parents=True)
+    (folder / "plan.json").write_text(json.dumps({"run_id": run.run_id, "sites": []}), encoding="utf-8")
+    # The north-western quarter of the grid.
+    flags = np.zeros((grid["rows"], grid["cols"]), dtype=bool)
+    flags[: grid["rows"] // 2, : grid["cols"] // 2] = True
+    place = [grid[key] for key in ("epsg", "x0_m", "y0_m", "cell_m", "rows", "cols")]
+    np.savez_compressed(
+        folder / "served.npz", pixels=np.flatnonzero(flags), grid=np.array(place, dtype=np.float64)
+    )
+    answer = tiny_client.get(f"/map-data/{run.run_id}/plans/abcd1234.png")
+    picture = np.asarray(Image.open(io.BytesIO(answer.content)))
+    assert np.unique(picture).tolist() == [0, 1, 2]
+    rows, cols = picture.shape
+    assert (picture[4 : rows // 2 - 4, 4 : cols // 2 - 4] > 0).all()
+    assert (picture[rows // 2 + 4 :, :] == 0).all()
+    assert tiny_client.get(f"/map-data/{run.run_id}/plans/nosuch.png").status_code == 404
+
+
 def test_an_open_challenge_is_shown_with_what_everybody_may_see(
     client: TestClient, run: RunResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
