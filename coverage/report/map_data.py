@@ -28,7 +28,7 @@ from coverage.report.pictures import (
     rgb,
     year_stack,
 )
-from coverage.report.wording import Texts, report_texts
+from coverage.report.wording import Texts, layer_name, report_texts
 from coverage.runs.result import ANY_OPERATOR, RunResult
 
 RAMP: Final = ("#fffdf5", "#fee6b8", "#fdc777", "#f3953c", "#d2601a", "#9a3412")
@@ -480,11 +480,7 @@ def _on_air(run: RunResult) -> dict[tuple[str, str], int]:
 def _credits(layers: Sequence[dict[str, Any]], texts: Texts) -> list[str]:
     lines = []
     for layer in layers:
-        name = (
-            texts["layer_name." + layer["layer"]]
-            if f"layer_name.{layer['layer']}" in texts
-            else str(layer["layer"])
-        )
+        name = layer_name(texts, str(layer["layer"]))
         mark = texts["estimated.mark"] if layer.get("estimated") else ""
         lines.append(
             texts(

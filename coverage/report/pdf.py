@@ -21,7 +21,7 @@ from coverage.report.line_chart import ChartYear, line_chart
 from coverage.report.map_data import RAMP, map_data
 from coverage.report.pictures import grid_of, mercator_frame
 from coverage.report.static_map import still_map
-from coverage.report.wording import Texts, report_texts
+from coverage.report.wording import Texts, layer_name, report_texts
 from coverage.runs.result import RunResult
 
 FONTS: Final = Path(__file__).resolve().parent / "vendor" / "biz-udpgothic-0.4.2"
@@ -88,7 +88,7 @@ def report_content(run: RunResult, fy: int, texts: Texts, *, breaks: list[int]) 
             "head": [texts[f"report.column.{c}"] for c in ("layer", "credit", "edition", "licence")],
             "rows": [
                 [
-                    texts.get(f"layer_name.{layer['layer']}", str(layer["layer"]))
+                    layer_name(texts, str(layer["layer"]))
                     + (texts["estimated.mark"] if layer["estimated"] else ""),
                     str(layer["credit"]),
                     str(layer["edition"]),

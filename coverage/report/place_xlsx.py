@@ -14,7 +14,7 @@ from shapely.geometry import shape
 from coverage.domain import fiscal
 from coverage.report.fields import Field, fields
 from coverage.report.place import PLANNED, Place
-from coverage.report.wording import Texts, report_texts
+from coverage.report.wording import Texts, layer_name, report_texts
 from coverage.report.workbook import PERCENT, WHOLE, add_sheet, put_table, without_clock
 
 _FORMATS: Final = {"persons": WHOLE, "households": WHOLE, "1": PERCENT, "km2": "#,##0.0", "deg": "0.000000"}
@@ -107,7 +107,7 @@ def _sources(sheet: Worksheet, place: Place, texts: Texts) -> None:
         [texts[f"report.column.{n}"] for n in ("layer", "credit", "edition", "licence")],
         [
             [
-                texts.get(f"layer_name.{c['layer']}", c["layer"]),
+                layer_name(texts, c["layer"]),
                 c["credit"],
                 c["edition"],
                 c["licence"],

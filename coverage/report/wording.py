@@ -44,6 +44,13 @@ class Texts(Mapping[str, str]):
         return {name[len(start) :]: text for name, text in self._sentences.items() if name.startswith(start)}
 
 
+def layer_name(texts: Texts, layer: str, *, table: str = "layer_name") -> str:
+    """A layer in words. ``layer``: its name in run.json, where "antennas:panel" is the layer "antennas" of "panel"."""
+    kind, _, owner = layer.partition(":")
+    name = texts.get(f"{table}.{kind}", kind)
+    return f"{name}（{owner}）" if owner else name
+
+
 def language(wanted: str | None) -> str:
     """``wanted`` if the product speaks it, else Japanese."""
     return wanted if wanted in LANGUAGES else DEFAULT_LANGUAGE

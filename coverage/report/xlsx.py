@@ -11,7 +11,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from coverage.domain import fiscal
 from coverage.report.count_notes import count_notes, indicator_cells
-from coverage.report.wording import Texts, report_texts
+from coverage.report.wording import Texts, layer_name, report_texts
 from coverage.report.workbook import PERCENT, WHOLE, add_sheet, put_table, without_clock
 from coverage.runs.result import RunResult
 
@@ -178,7 +178,7 @@ def _districts(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
 def _sources(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
     rows = [
         [
-            texts.get(f"layer_name.{layer['layer']}", layer["layer"]),
+            layer_name(texts, layer["layer"]),
             layer["credit"],
             layer["edition"],
             layer["licence"],

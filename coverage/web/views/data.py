@@ -11,7 +11,7 @@ from coverage.domain import fiscal
 from coverage.report.escape import esc
 from coverage.report.place import REGION
 from coverage.report.schemas import NAMES, schema
-from coverage.report.wording import LANGUAGES
+from coverage.report.wording import LANGUAGES, layer_name
 from coverage.runs.result import RunResult
 from coverage.services import downloads, place_files
 from coverage.services.downloads import BASE
@@ -182,7 +182,7 @@ def _sources(view: View, run: RunResult) -> None:
         ],
         [
             [
-                texts[f"layer.{layer['layer']}"] + (texts["value.estimated"] if layer["estimated"] else ""),
+                layer_name(texts, layer["layer"], table="layer") + (texts["value.estimated"] if layer["estimated"] else ""),
                 layer["credit"],
                 layer["edition"],
                 layer["licence"],

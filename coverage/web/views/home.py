@@ -11,6 +11,7 @@ import streamlit as st
 
 from coverage.domain import fiscal
 from coverage.report.escape import esc
+from coverage.report.wording import layer_name
 from coverage.runs.result import RunResult
 from coverage.services import home
 from coverage.services.access import Action, Object
@@ -334,7 +335,7 @@ def _inputs(view: View, found: Changes) -> str:
         "software": view.texts["home.input_software"],
         "published_coverage": view.texts["home.input_published_coverage"],
     }
-    names = [own.get(name) or view.texts.get(f"layer.{name}", name) for name in found.inputs]
+    names = [own.get(name) or layer_name(view.texts, name, table="layer") for name in found.inputs]
     return view.text("home.changes_inputs", inputs=view.texts["value.comma"].join(names))
 
 

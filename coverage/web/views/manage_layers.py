@@ -9,6 +9,7 @@ import streamlit as st
 
 from coverage.domain.fiscal import tokyo_date
 from coverage.errors import CoverageGapError
+from coverage.report.wording import layer_name
 from coverage.runs.result import RunResult
 from coverage.services import layers_in_use
 from coverage.services.layers_in_use import LayerInUse
@@ -40,7 +41,7 @@ def show(view: View, run: RunResult | None) -> None:
 
 
 def _layer(view: View, name: str) -> str:
-    return view.texts.get(f"layer.{name}", name)
+    return layer_name(view.texts, name, table="layer")
 
 
 def _warn(view: View, held: tuple[LayerInUse, ...]) -> None:

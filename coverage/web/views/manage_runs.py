@@ -15,6 +15,7 @@ import streamlit as st
 
 from coverage.domain.fiscal import TOKYO
 from coverage.errors import CoverageGapError, NotFoundError
+from coverage.report.wording import layer_name
 from coverage.runs import folder
 from coverage.runs.result import RunResult
 from coverage.services import compute, compute_jobs, home, run_changes, run_cleaning
@@ -173,8 +174,8 @@ def _inputs(view: View, published: RunResult, run: RunResult) -> str:
 
 
 def _input(view: View, name: str) -> str:
-    known = _NOT_LAYERS.get(name, f"layer.{name}")
-    return view.texts.get(known, name)
+    known = _NOT_LAYERS.get(name)
+    return layer_name(view.texts, name, table="layer") if known is None else view.texts[known]
 
 
 def _publish(
