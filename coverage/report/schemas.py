@@ -217,6 +217,11 @@ def _index() -> dict[str, Any]:
         "summaries": {"type": "object", "additionalProperties": _object(entry, entry)},
         "municipalities": _array(_object(places, places)),
         "report": _object({"pdf": at, "xlsx": at}, ["pdf", "xlsx"]),
+        "live": _said(
+            "いまの台帳のもの（計算結果に属さない）",
+            "Of the ledger as it is now, of no run",
+            _object({"challenges": at}, ["challenges"]),
+        ),
         "map": at,
         "layers": _array(_object(layer, layer)),
         "checksums": at,

@@ -268,6 +268,8 @@ def index_document(
             for code, name in municipality_names(run).items()
         ],
         "report": {"pdf": f"{BASE}/report.pdf", "xlsx": f"{BASE}/report.xlsx"},
+        # Not of a run: the ledger as it is now, hence without a digest.
+        "live": {"challenges": f"{BASE}/challenges.geojson"},
         "map": f"/map/{run.run_id}.html",
         "layers": [
             {key: layer[key] for key in ("layer", "edition", "licence", "credit", "estimated")}

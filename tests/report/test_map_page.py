@@ -151,7 +151,7 @@ def test_every_word_of_the_map_is_used_and_every_used_word_exists() -> None:
     }
     available = {name.removeprefix("map.") for name in texts}
     assert in_script <= available
-    dynamic = ("site_status.", "layer_name.", "report.", "xlsx.", "place.sheet.", "place.column.", "place.legend.", "plan.row.", "plan.column.")
+    dynamic = ("site_status.", "layer_name.", "report.", "xlsx.", "place.sheet.", "place.column.", "place.legend.", "plan.")
     for name in texts:
         used = name.removeprefix("map.") in in_script or f'"{name}"' in code or name.startswith(dynamic)
         assert used, f"nobody says {name}"

@@ -52,6 +52,11 @@ def show(view: View, run: RunResult) -> None:
             for name in downloads.TABLES
         ),
         [
+            texts["data.challenges"],
+            _save(view, f"{BASE}/challenges.geojson", "geojson", texts["data.challenges"]),
+            _address(f"{BASE}/challenges.geojson"),
+        ],
+        [
             texts["data.report"],
             Html(
                 _save(view, f"{BASE}/report.pdf?fy={fy}&lang={lang}", "pdf", texts["data.report"])
