@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from coverage.errors import FileFormatError, NotFoundError, StorageError
-from coverage.runs import publication_history
+from coverage.errors import ConflictError, FileFormatError, NotFoundError, StorageError
+from coverage.runs import lock, publication_history
 from coverage.runs.publication_history import Publication
 from coverage.runs.result import RunResult
 
@@ -21,6 +21,10 @@ PUBLISHED = "published.json"
 REMEMBERED = 50
 """Earlier publications that the pointer remembers."""
 CHECKSUMS = "SHA256SUMS"
+_PUBLISHING = ".publishing"
+"""In the runs folder: held for the moment in which what is published changes."""
+_PUBLISHING_TRIES = 10
+"""Of a second each."""
 
 
 @contextmanager
@@ -205,13 +209,57 @@ def require_sound(run: RunResult) -> None:
         )
 
 
+@contextmanager
+def publishing(runs_folder: Path, *, by: str) -> Iterator[None]:
+    """Hold what is published still for a block: nobody else publishes, and no run is removed meanwhile.
+
+    ConflictError "publishing" where somebody else does not let go, StorageError where the folder cannot be written.
+    """
+    about = {"by": by, "since": datetime.now(UTC).isoformat()}
+    try:
+        held = _publishing_lock(runs_folder, about)
+        try:
+            yield
+        finally:
+            held.release()
+    except OSError as error:
+        raise StorageError(
+            "run-not-published",
+            f"公開の記録を {runs_folder} に書けません（{error.strerror or error}）。空き容量と書き込み権限を確かめてください。",
+            f"What is published cannot be written to {runs_folder} ({error.strerror or error}); check free space and "
+            "permissions.",
+        ) from error
+
+
+def _publishing_lock(runs_folder: Path, about: dict[str, str]) -> lock.Lock:
+    for attempt in range(_PUBLISHING_TRIES):
+        try:
+            return lock.Lock(runs_folder / _PUBLISHING, about)
+        except lock.HeldError as error:
+            if attempt + 1 == _PUBLISHING_TRIES:
+                by = str(error.holder.get("by") or "—")
+                raise ConflictError(
+                    "publishing",
+                    f"{by} さんが公開の操作をしています。少し待ってからやり直してください。",
+                    f"{by} is publishing at this moment; wait a little and try again.",
+                ) from None
+    raise AssertionError("unreachable")
+
+
 def publish(runs_folder: Path, run_id: str, *, by: str, on: str, at: datetime | None = None) -> RunResult:
     """Make a run the published one, and remember which was before.
 
-    ``on``: ISO date; ``by``: who decided; ``at``: the moment (aware; None = now).
+    ``on``: ISO date; ``by``: who decided; ``at``: the moment (aware; None = now). Errors as :func:`publishing`.
     """
     run = open_run(runs_folder, run_id)
     require_sound(run)
+    with publishing(runs_folder, by=by):
+        open_run(runs_folder, run_id)
+        _point_to(runs_folder, run_id, by=by, on=on, at=at)
+    return run
+
+
+def _point_to(runs_folder: Path, run_id: str, *, by: str, on: str, at: datetime | None) -> None:
     try:
         earlier, moments = publications(runs_folder), _moments(runs_folder)
     except FileFormatError:
@@ -229,4 +277,3 @@ def publish(runs_folder: Path, run_id: str, *, by: str, on: str, at: datetime | 
     part.write_text(text, encoding="utf-8")
     os.replace(part, runs_folder / PUBLISHED)
     publication_history.remember(runs_folder, new)
-    return run

@@ -11,7 +11,7 @@ import dataclasses
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
 from coverage.domain.counting import count
@@ -204,13 +204,12 @@ def withdraw(
 def moves_of_count(
     context: AppContext, store: Store, district_id: str, *, resolved_on: date, principal: Principal
 ) -> tuple[CountMove, ...]:
-    """Fiscal years whose count a confirmation would change. Nothing is stored."""
+    """Fiscal years whose printed count a confirmation would change; a frozen year's never does. Nothing is stored."""
     held = _standing_one(context, store, district_id, principal)
-    ledger = store.ledger()
-    resolved = dataclasses.replace(held.record, resolved_on=resolved_on)
-    after = dataclasses.replace(
-        ledger, districts=tuple(resolved if d == held.record else d for d in ledger.districts)
-    )
+    # Every version with its own time, as runs count: a published year is judged by what was known at its publication.
+    ledger = store.ledger(versions=True)
+    resolved = dataclasses.replace(held.record, resolved_on=resolved_on, recorded_at=datetime.now(UTC))
+    after = dataclasses.replace(ledger, districts=(*ledger.districts, resolved))
     rule, years = context.config.counting, list(context.config.fiscal_years)
     pairs = zip(
         count(ledger, rule=rule, fiscal_years=years).years,
@@ -220,7 +219,8 @@ def moves_of_count(
     return tuple(
         CountMove(old.fiscal_year, old.total, new.total)
         for old, new in pairs
-        if (old.total, old.cumulative_increase) != (new.total, new.cumulative_increase)
+        if old.total != new.total
+        or (old.total is None and old.cumulative_increase != new.cumulative_increase)
     )
 
 

@@ -80,12 +80,14 @@ def clean_runs(
                 "計画などの計算が動いています。終わってから整理してください。",
                 "A plan or a run is being computed; clean up when it has ended.",
             )
-        gone = removable_runs(context, keep=keep)
+        with folder.publishing(runs, by=principal.user_id):
+            # Nobody publishes a run between the choice and its going.
+            gone = removable_runs(context, keep=keep)
+            for run_id in gone:
+                # Renamed first: nobody finds half a run.
+                os.replace(runs / run_id, _leaving(runs, run_id))
         for run_id in gone:
-            # Renamed first: nobody finds half a run.
-            leaving = runs / f".{run_id}.{os.getpid()}.part"
-            os.replace(runs / run_id, leaving)
-            shutil.rmtree(leaving, ignore_errors=True)
+            shutil.rmtree(_leaving(runs, run_id), ignore_errors=True)
         others = folder.mend(runs) + jobs.sweep(runs / PLANS) + jobs.sweep(runs)
         others += clean_work(
             runs / ".cache", keep=None, limit_bytes=cache_bytes, unused_s=unused_days * 24 * 3600.0
@@ -93,6 +95,10 @@ def clean_runs(
     finally:
         held.release()
     return Cleaning(tuple(gone), others, before, size_of(runs))
+
+
+def _leaving(runs: Path, run_id: str) -> Path:
+    return runs / f".{run_id}.{os.getpid()}.part"
 
 
 def size_of(place: Path) -> int:
@@ -109,8 +115,10 @@ def size_of(place: Path) -> int:
 
 
 def _needed(context: AppContext) -> set[str]:
-    published = {entry["run_id"] for entry in folder.publications(context.runs_folder)}
-    return published | _planned_on(context.runs_folder / PLANS)
+    # The pointer forgets its oldest entries, and all of them when it was damaged; the history beside it forgets none.
+    pointed = {entry["run_id"] for entry in folder.publications(context.runs_folder)}
+    published = {publication.run_id for publication in folder.published_when(context.runs_folder)}
+    return pointed | published | _planned_on(context.runs_folder / PLANS)
 
 
 def _planned_on(plans: Path) -> set[str]:

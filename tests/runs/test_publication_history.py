@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from coverage.errors import FileFormatError, NotFoundError
+from coverage.errors import FileFormatError, NotFoundError, StorageError
 from coverage.runs import folder
 from coverage.runs.folder import write_checksums
 from coverage.services.compute import run_as_of
@@ -116,3 +118,31 @@ def test_publishing_again_mends_a_damaged_pointer(twice: Path) -> None:
         folder.published_when(twice)
     folder.publish(twice, "def", by="kanri", on="2026-04-06", at=SECOND + timedelta(days=3))
     assert [p.run_id for p in folder.published_when(twice)] == ["abc", "def", "def"]
+
+
+def test_many_who_publish_at_once_are_all_remembered(twice: Path) -> None:
+    def again(number: int) -> None:
+        folder.publish(twice, ("abc", "def")[number % 2], by=f"kanri{number}", on="2026-04-07")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(again, range(40)))
+    known = folder.published_when(twice)
+    assert {p.by for p in known} == {"kanri", *(f"kanri{n}" for n in range(40))}
+    assert known[-1].run_id == json.loads((twice / "published.json").read_text(encoding="utf-8"))["run_id"]
+    assert not list(twice.glob(".published.json.*"))
+
+
+def test_a_full_disk_leaves_the_published_run_and_is_said_in_words(
+    twice: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(folder.os, "replace", full)
+    with pytest.raises(StorageError) as caught:
+        folder.publish(twice, "abc", by="kanri", on="2026-04-07")
+    assert caught.value.code == "run-not-published"
+    monkeypatch.undo()
+    published = folder.published(twice)
+    assert published is not None
+    assert published.run_id == "def"

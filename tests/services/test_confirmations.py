@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from coverage.domain.counting import count
 from coverage.errors import ConflictError, CoverageGapError, InputError, NotFoundError, PermissionDeniedError
 from coverage.runs.result import RunResult
-from coverage.services import challenges, compute, confirmations
+from coverage.services import challenges, compute, confirmations, journal
 from coverage.services.access import ANONYMOUS, Principal, Role
 from coverage.services.confirmations import CountMove
 from coverage.services.context import AppContext
@@ -172,6 +173,34 @@ def test_a_day_before_the_service_start_would_move_the_count_and_says_so(
     assert moves(date(2017, 3, 30)) == (CountMove(2016, 71, 70), CountMove(2017, 71, 70))
     assert store.ledger().districts[0].resolved_on is None
     confirm(district="D1", resolved_on=date(2017, 3, 30), site_ids=[])
+
+
+def test_a_published_year_keeps_its_value_and_is_not_announced_to_move(
+    context: AppContext, store: Any, confirm: Confirm
+) -> None:
+    held = next(d for d in store.versioned(Kind.DISTRICT) if d.record.district_id == "D1")
+    store.put(
+        Kind.DISTRICT, {"resolved_on": None}, by=ADMIN.actor, expected_version=held.version, key=held.key
+    )
+    link = store.get(Kind.SITE_DISTRICT, "T2/D2")
+    store.retire(Kind.SITE_DISTRICT, link.key, by=ADMIN.actor, expected_version=link.version, reason="見本")
+
+    def totals() -> dict[int, int | None]:
+        counted = count(
+            store.ledger(versions=True),
+            rule=context.config.counting,
+            fiscal_years=list(context.config.fiscal_years),
+        )
+        return {year.fiscal_year: year.total for year in counted.years}
+
+    journal.publish_count(context, store, last_fy=2016, published_on=date(2017, 6, 1), principal=ADMIN)
+    before, early = totals(), date(2017, 3, 30)
+    told = confirmations.moves_of_count(context, store, "D1", resolved_on=early, principal=TOWN)
+    confirm(district="D1", resolved_on=early, site_ids=[])
+    after = totals()
+    assert after[2016] == before[2016] == 71, "a frozen year keeps its printed value"
+    assert told == tuple(CountMove(fy, before[fy], after[fy]) for fy in before if before[fy] != after[fy])
+    assert [move.fiscal_year for move in told] == [2017]
 
 
 def test_a_district_after_a_merger_belongs_to_the_present_municipality(

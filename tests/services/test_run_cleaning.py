@@ -29,12 +29,16 @@ def place(tmp_path, tiny):
     runs = tmp_path / "runs"
     made = runs / "0000000000000001"
     made.mkdir(parents=True)
-    (made / "run.json").write_text(json.dumps({"format": "coverage-gap-run/1", "run_id": made.name}), encoding="utf-8")
+    (made / "run.json").write_text(
+        json.dumps({"format": "coverage-gap-run/1", "run_id": made.name}), encoding="utf-8"
+    )
     folder.write_checksums(made)
     for number in range(2, 6):
         copy = runs / f"{number:016d}"
         shutil.copytree(made, copy)
-        (copy / "run.json").write_text(json.dumps({"format": "coverage-gap-run/1", "run_id": copy.name}), encoding="utf-8")
+        (copy / "run.json").write_text(
+            json.dumps({"format": "coverage-gap-run/1", "run_id": copy.name}), encoding="utf-8"
+        )
         folder.write_checksums(copy)
     for number in range(1, 6):
         os.utime(runs / f"{number:016d}" / "run.json", (1_700_000_000 + number, 1_700_000_000 + number))
@@ -43,7 +47,8 @@ def place(tmp_path, tiny):
     plan = runs / PLANS / "plan1"
     plan.mkdir(parents=True)
     (plan / "plan.json").write_text(
-        json.dumps({"format": "coverage-gap-plan/1", "plan_id": "plan1", "run_id": f"{3:016d}"}), encoding="utf-8"
+        json.dumps({"format": "coverage-gap-plan/1", "plan_id": "plan1", "run_id": f"{3:016d}"}),
+        encoding="utf-8",
     )
     (runs / PLANS / "broken").mkdir()
     (runs / PLANS / "broken" / "plan.json").write_text("{", encoding="utf-8")
@@ -63,6 +68,27 @@ def test_published_and_planned_runs_stay_and_the_newest_of_the_others(place):
     assert _kept(place) == [1, 2, 3]
     assert folder.published(place.runs_folder).run_id == f"{1:016d}"
     assert not list(place.runs_folder.glob(".*.part"))
+
+
+def test_a_run_that_the_pointer_forgot_stays_for_as_of(place):
+    """The pointer names the last 50 publications only, and none before it was mended; the history names them all."""
+    runs = place.runs_folder
+    folder.publish(runs, f"{4:016d}", by="a", on="2018-03-01", at=datetime(2018, 3, 1, tzinfo=UTC))
+    (runs / folder.PUBLISHED).write_text("{", encoding="utf-8")
+    folder.publish(runs, f"{1:016d}", by="a", on="2018-04-01", at=datetime(2018, 4, 1, tzinfo=UTC))
+    assert [p["run_id"] for p in folder.publications(runs)] == [f"{1:016d}"]
+    assert run_cleaning.clean_runs(place, ADMIN, keep=0).run_ids == (f"{5:016d}",)
+    assert compute.run_as_of(place, datetime(2018, 3, 2, tzinfo=UTC)).run_id == f"{4:016d}"
+
+
+def test_nothing_is_removed_while_somebody_publishes(place, monkeypatch):
+    monkeypatch.setattr(folder, "_PUBLISHING_TRIES", 1)
+    with folder.publishing(place.runs_folder, by="b"), pytest.raises(ConflictError) as caught:
+        run_cleaning.clean_runs(place, ADMIN, keep=0)
+    assert caught.value.code == "publishing"
+    assert "b" in caught.value.ja
+    assert _kept(place) == [1, 2, 3, 4, 5]
+    assert run_cleaning.clean_runs(place, ADMIN, keep=0).run_ids == (f"{4:016d}", f"{5:016d}")
 
 
 def test_old_terrains_and_the_oldest_footprints_go_and_the_last_used_terrain_stays(place):
