@@ -182,7 +182,10 @@ def open_challenges_document(context: AppContext, principal: Principal) -> dict[
     """
     waiting = open_challenges(context, principal)
     features = [_feature(context, c) for c in waiting[:MOST_FEATURES]]
-    return collection(features, {"name": "open-challenges", "total": len(waiting), "returned": len(features)})
+    said: dict[str, Any] = {"name": "open-challenges", "total": len(waiting), "returned": len(features)}
+    if waiting and context.config.fictional:
+        said["notice"] = context.config.notice_ja
+    return collection(features, said)
 
 
 def _feature(context: AppContext, shown: OpenChallenge) -> dict[str, Any]:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 
-from coverage.errors import CoverageGapError
-from coverage.web.visitors import principal_for
+from coverage.errors import CoverageGapError, InputError, PermissionDeniedError
+from coverage.web.visitors import page_visitor, principal_for
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from coverage.services.access import Principal
 
 HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -37,6 +39,8 @@ DATA_POLICY: Final = "sandbox; default-src 'none'; frame-ancestors 'none'"
 _DATA_PREFIXES: Final = ("/api/", "/map-data/", "/healthz")
 _ASKED: Final = ("/api/", "/map/", "/map-data/")
 """Where an answer depends on who asks. Streamlit's own files are the same for everybody."""
+_OF_PAGES: Final = ("/map/", "/map-data/")
+"""What the pages' own map fetches, for whoever may look at the pages: guests too."""
 
 
 class Gate:
@@ -79,13 +83,23 @@ class Gate:
             return
         if scope["path"].startswith(_ASKED):
             try:
-                scope.setdefault("state", {})["principal"] = principal_for(Headers(scope=scope))
+                scope.setdefault("state", {})["principal"] = _who_asks(scope)
             except CoverageGapError as error:
                 await JSONResponse({"error": error.as_dict()}, status_code=error.http_status)(
                     scope, receive, send_with_headers
                 )
                 return
         await self.app(scope, receive, send_with_headers)
+
+
+def _who_asks(scope: Scope) -> Principal:
+    headers = Headers(scope=scope)
+    try:
+        return principal_for(headers)
+    except (InputError, PermissionDeniedError) as error:
+        if error.code == "token-unknown" or not scope["path"].startswith(_OF_PAGES):
+            raise
+        return page_visitor(headers)
 
 
 def host_is_allowed(host: str | None) -> bool:

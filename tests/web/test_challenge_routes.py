@@ -117,3 +117,14 @@ def test_a_stranger_to_the_ledger_gets_nothing_and_nobody_writes_here(
     answer = client.get(ADDRESS, headers={"x-remote-user": "dareka"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "user-unknown")
     assert client.post(ADDRESS).status_code == 405
+
+
+def test_a_fictional_region_says_so_beside_its_challenges(
+    office: Any, client: TestClient, tmp_path: Path
+) -> None:
+    """Whoever is handed the file alone must not take it for places that exist."""
+    assert client.get(ADDRESS).json()["notice"] == "見本：架空の地域です"
+    config = tmp_path / "region" / "region.toml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("fictional = true", "fictional = false"), encoding="utf-8")
+    assert "notice" not in client.get(ADDRESS).json()

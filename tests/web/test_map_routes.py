@@ -21,6 +21,9 @@ from coverage.services.access import ANONYMOUS, Principal, Role
 from coverage.services.challenges import OpenChallenge
 from coverage.services.compute import compute_run, publish_run
 from coverage.services.context import AppContext
+from coverage.store.locate import open_store
+from coverage.store.protocol import Actor
+from coverage.web import visitors
 from coverage.web.live_map import component
 from coverage.web.routes import EXCEPTION_HANDLERS, MIDDLEWARE, ROUTES
 
@@ -303,6 +306,35 @@ def test_another_run_and_plans_are_not_for_visitors(
         refused = visitor.get(f"/map-data/{synthetic.RUN_ID}/plans/abcd.png")
         assert refused.status_code == 403
         assert refused.json()["error"]["code"] == "permission-denied"
+
+
+def test_a_guest_of_the_pages_gets_the_pages_map_and_no_plan(
+    tiny_client: TestClient,
+    tiny_world: tuple[AppContext, RunResult],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whom the proxy names and the ledger does not know may look at 地図: so its data must come too."""
+    run = tiny_world[1]
+    url = str(tmp_path / "ledger.sqlite")
+    monkeypatch.setenv("COVERAGE_GAP_STORE", url)
+    monkeypatch.setenv("COVERAGE_GAP_AUTH", "proxy-header")
+    visitors._seen.clear()
+    with open_store(url) as store:
+        store.set_user("mukashi", role="admin", active=False, by=Actor("kanri", "admin"), expected_version=0)
+    planned = set(run.sites[run.sites["status"] == "計画"]["site_id"])
+    assert planned
+    for user in ("dareka", "mukashi", "a" * 201):
+        named = {"x-remote-user": user}
+        for name in ("base.json", "layers.json", "point.json?lat=33.5&lon=136.5", "still.png"):
+            assert tiny_client.get(f"/map-data/{run.run_id}/{name}", headers=named).status_code == 200, name
+        shown = tiny_client.get(f"/map-data/{run.run_id}/sites.json?plans=1", headers=named).json()["sites"]
+        assert shown
+        assert not planned & {site["id"] for site in shown}
+        assert tiny_client.get(f"/map/{run.run_id}.html?plans=1", headers=named).status_code == 200
+    told = tiny_client.get(f"/map-data/{run.run_id}/base.json", headers={"authorization": "Bearer guessed"})
+    assert (told.status_code, told.json()["error"]["code"]) == (403, "token-unknown")
+    visitors._seen.clear()
 
 
 @pytest.mark.parametrize(
