@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,6 +74,7 @@ def _import(
 
     from coverage.services import imports
     from coverage.services.context import AppContext
+    from coverage.services.ledger_checks import against_ledger
     from coverage.settings import PREFIX
 
     answers = imports.read_answers(mapping)
@@ -83,18 +86,22 @@ def _import(
     report = imports.check_upload(
         file, kind=kind, principal=principal, client_name=name, answers=answers, checks=checks
     )
-    out: dict[str, Any] = report.as_dict()
-    if not as_json:
-        for line in imports.remark_lines(report):
-            typer.echo(line)
-    if dry_run or report.verdict == "reject":
-        if as_json:
-            _print_object(out)
-        raise typer.Exit(2 if report.verdict == "reject" else 0)
-    from coverage.services.stores import open_context_store
-
-    with open_context_store(context, store) as ledger:
-        changes = imports.changes_of(kind, report, locate=checks.locate, known=ledger.ledger())
+    # A file that nothing can be taken from asks no ledger, and makes none.
+    with nullcontext() if report.verdict == "reject" else _ledger(context, store, make=not dry_run) as held:
+        ledger: Any = held
+        changes: Sequence[Any] = ()
+        if ledger is not None:
+            report, changes = against_ledger(
+                ledger, kind, report, locate=checks.locate, judge_place=not dry_run or checks.locate is not None
+            )
+        out: dict[str, Any] = report.as_dict()
+        if not as_json:
+            for line in imports.remark_lines(report):
+                typer.echo(line)
+        if dry_run or report.verdict == "reject":
+            if as_json:
+                _print_object(out)
+            raise typer.Exit(2 if report.verdict == "reject" else 0)
         receipt = imports.hand_in(
             ledger, file, report, changes, kind=kind, principal=principal, answers=answers, accept=accept, key=key
         )
@@ -102,6 +109,15 @@ def _import(
     if as_json:
         counts = {kind: dict(states) for kind, states in receipt.counts.items()}
         _print_object(out | {"import_id": receipt.import_id, "state": receipt.state.value, "counts": counts, "repeated": receipt.repeated})
+
+
+def _ledger(context: Any, store: str | None, *, make: bool) -> Any:
+    """The store for a ``with`` block; where a check alone is asked for and there is none yet, none (it is not made)."""
+    from coverage.services.stores import open_context_store, store_exists, store_url
+
+    if make or store_exists(store_url(context, store)):
+        return open_context_store(context, store)
+    return nullcontext()
 
 
 def _print_object(value: dict[str, Any]) -> None:

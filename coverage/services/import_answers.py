@@ -27,7 +27,7 @@ _ASKED_BY: Final[Mapping[str, Topic]] = {
     "sheet-choose": "sheet", "sheet-missing": "sheet", "layer-choose": "layer", "column-missing": "columns",
     "header-ambiguous": "columns", "header-twice": "columns", "header-unknown": "columns", "axes-swapped": "axes", "position-swapped": "axes",
     "datum-unknown": "datum", "datum-doubtful": "datum", "position-metres": "crs", "crs-missing": "crs", "fiscal-year-era-missing": "two_digit_year",
-    "fiscal-year-not-western": "two_digit_year", "date-two-digit-year": "two_digit_year", "date-excel-serial": "serial",
+    "fiscal-year-not-western": "two_digit_year", "date-two-digit-year": "two_digit_year", "date-excel-serial": "serial", "closing-day-year-only": "bare_year",
 }  # fmt: skip
 _ORDER: Final[tuple[Topic, ...]] = (
     "sheet",
@@ -56,7 +56,7 @@ def questions_of(report: Report, answers: Mapping[str, Any]) -> list[Question]:
     rows: dict[Topic, set[int] | None] = {}
     for remark in (*report.errors, *report.warnings):
         topic = _ASKED_BY.get(remark.code)
-        if topic is None:
+        if topic is None or (topic == "bare_year" and topic in (answers.get("dates") or {})):
             continue
         held = rows.setdefault(topic, set())
         if remark.row is None:

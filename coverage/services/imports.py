@@ -184,7 +184,7 @@ _OPERATOR_FIELDS = (
 )  # fmt: skip
 _SITE_FIELDS = (
     "name", "municipality_code", "height_m", "status", "funding", "purpose", "project_id", "replaces", "planned_fy",
-    "cost_yen",
+    "cost_yen", "closed_on",
 )  # fmt: skip
 
 
@@ -196,7 +196,7 @@ def _site_change(row: Mapping[str, Any], locate: Locate | None, *, new: bool) ->
             f"{row['row'] + 1} 件目: 局「{row['site_id']}」の市町が分かりません。市町コードの列を加えるか、位置を確かめてください。",
             f"Row {row['row'] + 1}: the municipality of site '{row['site_id']}' is unknown; add its code or check the position.",
         )
-    stated = {**row, "municipality_code": code}
+    stated = {**row, "municipality_code": code, "closed_on": _day(row.get("closed_on"))}
     fields = ["site_id", "lat", "lon", *[n for n in _SITE_FIELDS if stated.get(n) is not None]]
     if new:
         fields += [n for n in ("name", "status") if n not in fields]
@@ -214,6 +214,7 @@ def _site_change(row: Mapping[str, Any], locate: Locate | None, *, new: bool) ->
         replaces=row["replaces"],
         planned_fy=row["planned_fy"],
         cost_yen=None if row["cost_yen"] is None else round(row["cost_yen"]),
+        closed_on=stated["closed_on"],
     )
     return change_of(record, fields=fields, row=row["row"])
 

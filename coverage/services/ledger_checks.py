@@ -1,16 +1,21 @@
 """What only the ledger can say about the rows of an upload: a new site without a municipality, names that it does not know,
-and positions that look as if they were of the Tokyo datum."""
+positions that look as if they were of the Tokyo datum, closing days that its sites cannot have. Pages and commands alike."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Callable
+from datetime import date
 from typing import Any, Final
 
 from coverage.domain.ledger import Ledger
+from coverage.services.imports import changes_of
+from coverage.store.events import Change
+from coverage.store.protocol import Store
+from coverage.uploads.closing import NO_STATUS, OFF_AIR, before_service, first_possible_day
 from coverage.uploads.positions import tokyo_to_lonlat
-from coverage.uploads.report import Remark, Report
+from coverage.uploads.report import Remark, Remarks, Report
 
 Locate = Callable[[float, float], str | None]
 _METRES_A_DEGREE: Final = 111_320.0
@@ -18,15 +23,34 @@ _SHIFT_M: Final = (300.0, 700.0)
 """How far a position of the Tokyo datum, read as JGD2011, lies from its place in Japan."""
 
 
-def with_ledger_checks(report: Report, kind: str, *, locate: Locate | None, known: Ledger) -> Report:
+def against_ledger(
+    store: Store, kind: str, report: Report, *, locate: Locate | None, judge_place: bool = True
+) -> tuple[Report, tuple[Change, ...]]:
+    """The report on a file as this ledger has it, and what its good rows state; nothing is stored.
+
+    The one way from a file's own report to what can be handed in: the page and the commands give the same report for the
+    same file. ``locate``: the municipality of a position. ``judge_place`` as for :func:`with_ledger_checks`; without it
+    no changes are made.
+    """
+    known = store.ledger()
+    judged = with_ledger_checks(report, kind, locate=locate, known=known, judge_place=judge_place)
+    if judged.verdict == "reject" or not judge_place:
+        return judged, ()
+    return judged, tuple(changes_of(kind, judged, locate=locate, known=known))
+
+
+def with_ledger_checks(
+    report: Report, kind: str, *, locate: Locate | None, known: Ledger, judge_place: bool = True
+) -> Report:
     """The report with the rows that the ledger cannot take quarantined, and references to unknown records named.
 
-    A new site whose municipality is unknown is an error of its row, not of the file. Nothing is changed in place.
+    A new site whose municipality is unknown is an error of its row, not of the file. ``judge_place`` False: there are no
+    boundaries to ask and nothing is to be stored, so that a notice says it instead. Nothing is changed in place.
     """
     if report.verdict == "reject":
         return report
     if kind == "sites":
-        return _sites(report, locate, known)
+        return _closing_days(_sites(report, locate, known, judge_place), known)
     if kind == "site_districts":
         return _links(report, known)
     return report
@@ -54,11 +78,11 @@ def _metres(lat: float, lon: float, other_lat: float, other_lon: float) -> float
     return _METRES_A_DEGREE * math.hypot(lat - other_lat, east)
 
 
-def _sites(report: Report, locate: Locate | None, known: Ledger) -> Report:
+def _sites(report: Report, locate: Locate | None, known: Ledger, judge_place: bool) -> Report:
     existing = {s.site_id for s in known.sites}
     districts = {d.district_id for d in known.districts}
     errors: list[Remark] = []
-    warnings: list[Remark] = []
+    warnings = Remarks()
     homeless: set[str] = set()
     for row in report.rows:
         number, site_id = int(row["row"]), str(row["site_id"])
@@ -68,18 +92,12 @@ def _sites(report: Report, locate: Locate | None, known: Ledger) -> Report:
             and (locate is None or locate(row["lat"], row["lon"]) is None)
         ):
             homeless.add(site_id)
-            errors.append(
-                Remark(
-                    "municipality-unknown",
-                    f"{number + 1} 件目: 局「{site_id}」の市町が分かりません。市町コードを入れるか、位置を確かめてください。",
-                    f"Row {number + 1}: the municipality of site '{site_id}' is unknown; add its code or check the position.",
-                    number,
-                    "municipality_code",
-                )
-            )
+            if judge_place:
+                errors.append(_homeless(number, site_id))
         strange = [d for d in row["districts_served"] if d not in districts]
-        if strange and len(warnings) < 1000:
+        if strange:
             warnings.append(_unknown("district", number, "、".join(strange)[:80], "districts_served"))
+    warnings.close()
     shift = looks_like_tokyo(report, known)
     if shift:
         warnings.insert(
@@ -90,17 +108,66 @@ def _sites(report: Report, locate: Locate | None, known: Ledger) -> Report:
                 f"The positions of {shift} sites of the ledger differ by just what the Tokyo datum, read as JGD2011, differs (about 450 m); check the datum.",
             ),
         )
-    return _with(report, errors, warnings)
+    judged = _with(report, errors, warnings)
+    if homeless and not judge_place:
+        notice = Remark(
+            "municipality-not-judged",
+            f"新しい局 {len(homeless)} 局に市町コードがなく、行政区域も指定されていないため、市町は確かめていません。取込には --region か --boundaries か市町コードが要ります。",
+            f"{len(homeless)} new sites have no municipality code and no boundaries were named, so their municipality was not judged; "
+            "to import them, name --region or --boundaries or add the codes.",
+        )
+        judged = dataclasses.replace(judged, notices=[*judged.notices, notice])
+    return judged
+
+
+def _homeless(number: int, site_id: str) -> Remark:
+    return Remark(
+        "municipality-unknown",
+        f"{number + 1} 件目: 局「{site_id}」の市町が分かりません。市町コードを入れるか、位置を確かめてください。",
+        f"Row {number + 1}: the municipality of site '{site_id}' is unknown; add its code or check the position.",
+        number,
+        "municipality_code",
+    )
+
+
+def _closing_days(report: Report, known: Ledger) -> Report:
+    """Closing days of rows that leave status or service start to the ledger. A day that its status does not allow is left
+    out (the reader warned of it); one before the site's own service start spoils its row."""
+    if report.verdict == "reject" or not any(row.get("closed_on") for row in report.rows):
+        return report
+    off_air = {s.site_id for s in known.sites if s.status.value in OFF_AIR}
+    begun: dict[str, date] = {}
+    for operator in known.site_operators:
+        if operator.in_service_date is not None:
+            day = first_possible_day(operator.in_service_date, operator.date_precision)
+            begun[operator.site_id] = min(day, begun.get(operator.site_id, day))
+    stated = {row["site_id"] for row in report.rows if row["in_service_date"]}
+    answered: set[int] = set()
+    errors: list[Remark] = []
+    rows: list[dict[str, Any]] = []
+    for row in report.rows:
+        closed, site_id, number = row.get("closed_on"), row["site_id"], int(row["row"])
+        if closed and row["status"] is None and site_id in off_air:
+            answered.add(number)
+        elif closed and row["status"] is None:
+            row, closed = {**row, "closed_on": None}, None
+        first = begun.get(site_id)
+        if closed and first is not None and site_id not in stated and date.fromisoformat(closed) < first:
+            errors.append(before_service(number, closed, first.isoformat()))
+        rows.append(row)
+    kept = [w for w in report.warnings if w.code != NO_STATUS or w.row not in answered]
+    return _with(dataclasses.replace(report, rows=rows, warnings=kept), errors, [])
 
 
 def _links(report: Report, known: Ledger) -> Report:
     sites = {s.site_id for s in known.sites}
     districts = {d.district_id for d in known.districts}
-    warnings: list[Remark] = []
+    warnings = Remarks()
     for row in report.rows:
         for kind, name, held in (("site", "site_id", sites), ("district", "district_id", districts)):
-            if row[name] not in held and len(warnings) < 1000:
+            if row[name] not in held:
                 warnings.append(_unknown(kind, int(row["row"]), str(row[name])[:80], name))
+    warnings.close()
     return _with(report, [], warnings)
 
 

@@ -50,6 +50,7 @@ _SITES: Final = (
     _C("状態", "status", False, "・".join(_STATUS), "Life-cycle status, in Japanese", "供用中", _STATUS),
     _C("供用開始日", "in_service_date", False, "2018/3/25、H30.3.25、平成30年3月、30年度 など", "ISO, slashes, Japanese eras, month or fiscal year", "2018-03-25"),
     _C("日付精度", "date_precision", False, "日付がどこまで分かるか（day 日・month 月・fiscal_year 年度・year 暦年）", "What the date is known to", "day", _PRECISION),
+    _C("停波日", "closed_on", False, "停止・廃止した局で、電波が止まった最初の日。日付の書き方は供用開始日と同じ", "First day off the air of a site that is 停止 or 廃止; written like the service date", ""),
     _C("対象地区", "districts_served", False, "解消する不感地域のID。複数は ; で区切る", "Ids of the districts served, parted by ;", "例-D01;例-D02"),
     _C("市町コード", "municipality_code", False, "5桁。空欄なら位置から決めます", "Five digits; from the position where blank", ""),
     _C("整備主体", "funding", False, "・".join(_FUNDING), "Funding, in Japanese", "国補助", _FUNDING),

@@ -23,8 +23,8 @@ from coverage.services.context import AppContext
 from coverage.services.corrections import Edits, with_corrections
 from coverage.services.import_answers import suggested_answers
 from coverage.services.import_preview import Preview, preview
-from coverage.services.imports import RegionChecks, Report, changes_of, check_upload, region_checks
-from coverage.services.ledger_checks import with_ledger_checks
+from coverage.services.imports import RegionChecks, Report, check_upload, region_checks
+from coverage.services.ledger_checks import against_ledger
 from coverage.services.stores import open_context_store
 from coverage.store.events import Change
 from coverage.store.records import ImportRecord
@@ -163,10 +163,9 @@ def _check(check: Check, context: AppContext, principal: Principal, held: Report
             check.suggested, check.suggested_by = suggested_answers(
                 store.imports(), asked.kind, report.understood.get("layout")
             )
-        report = with_ledger_checks(report, asked.kind, locate=checks.locate, known=store.ledger())
-        check.report = report
-        if report.verdict != "reject" and not check._cancel.is_set():
-            check.changes = tuple(changes_of(asked.kind, report, locate=checks.locate, known=store.ledger()))
+        check.report, changes = against_ledger(store, asked.kind, report, locate=checks.locate)
+        if check.report.verdict != "reject" and not check._cancel.is_set():
+            check.changes = changes
             check.head = store.head().hash
             check.difference = preview(context, store, check.changes, principal=principal)
     check.phase = "cancelled" if check._cancel.is_set() else "done"

@@ -11,14 +11,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from coverage.domain.ledger import DatePrecision
 from coverage.errors import FileFormatError
+from coverage.uploads.date_answers import read_date_answered
 from coverage.uploads.headers import assign, field_of, is_personal
 from coverage.uploads.other_tables import assign_other, other_field_of
 from coverage.uploads.report import MAX_BAD_ROWS, Report
 from coverage.uploads.tables import RawTable
 
 DATE_FIELDS: Final = (
-    "in_service_date", "fiscal_year", "designated_on", "resolved_on", "serves_from", "confirmed_on", "decided_on", "measured_on",
+    "in_service_date", "fiscal_year", "closed_on", "designated_on", "resolved_on", "serves_from", "confirmed_on", "decided_on", "measured_on",
 )  # fmt: skip
 FIRST_ROWS: Final = 100
 """Rows from the beginning of the file that a person may look at and change although nothing is wrong with them."""
@@ -57,7 +59,7 @@ def describe(table: RawTable, kind: str, label: str, answers: Mapping[str, Any],
     else:
         places = [at[f] for f in ("lat", "lon", "x", "y") if f in at]
         told["decimals"] = _decimals(row.cells[i] for row in table.rows for i in places if i < len(row.cells))
-    told["dates"] = {f: found for f in DATE_FIELDS if f in at and (found := _dates(table, at[f], f, report))}
+    told["dates"] = {f: found for f in DATE_FIELDS if f in at and (found := _dates(table, at[f], f, report, answers.get("dates") or {}))}
     _rows_to_show(table, at, report)
 
 
@@ -116,7 +118,7 @@ def _decimals(texts: Iterable[str]) -> dict[str, int]:
     return dict(counts)
 
 
-def _dates(table: RawTable, at: int, field: str, report: Report) -> dict[str, int]:
+def _dates(table: RawTable, at: int, field: str, report: Report, answers: Mapping[str, Any]) -> dict[str, int]:
     """How the dates of a column are written (``era``, ``western``) and what they are known to (``day`` …)."""
     counts: Counter[str] = Counter()
     read = {int(row["row"]): row for row in report.rows}
@@ -132,6 +134,9 @@ def _dates(table: RawTable, at: int, field: str, report: Report) -> dict[str, in
             counts[record["date_precision"] if record["in_service_date"] else "unread"] += 1
         elif record.get(field) is None:
             counts["unread"] += 1
+        elif field == "closed_on":
+            # Its precision is not kept, so it is read once more.
+            counts[read_date_answered(text, bare_year=DatePrecision.YEAR, answers=answers)[0].precision.value] += 1
         else:
             counts["fiscal_year" if field == "fiscal_year" else "day"] += 1
     return dict(counts)

@@ -31,6 +31,7 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "lon_min": ("経度(分)", "経度分", "lon_min", "lon_minutes", "東経(分)", "東経分"),
     "lon_sec": ("経度(秒)", "経度秒", "lon_sec", "lon_seconds", "東経(秒)", "東経秒"),
     "fiscal_year": ("整備年度", "供用開始年度", "供用年度", "年度", "運用開始年度", "fiscal_year"),
+    "closed_on": ("closed_on", "停波日", "停波年月日", "廃止日", "廃止年月日", "停止日", "停止年月日", "停止・廃止日", "休止日", "撤去日", "撤去年月日", "閉局日", "閉局年月日", "廃局日", "廃局年月日", "運用終了日", "運用停止日", "供用終了日", "供用停止日", "サービス終了日", "closing_date", "closed_date", "closure_date", "decommissioned_on", "off_air_date", "shutdown_date"),
     "date_precision": ("date_precision", "日付精度", "精度"),
     "districts_served": ("districts_served", "対象地区", "対象地区id", "不感地域", "不感地域id", "地区id", "解消地区", "対象不感地域", "district_ids", "districts", "整備地区"),
     "municipality_code": ("municipality_code", "市町コード", "市町村コード", "団体コード", "地方公共団体コード", "自治体コード", "市区町村コード"),
@@ -45,6 +46,12 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "azimuth_deg": ("azimuth_deg", "方位角", "方位", "azimuth"),
     "tilt_deg": ("tilt_deg", "チルト角", "チルト", "tilt"),
 }  # fmt: skip
+
+OWN_UNITS: Final[Mapping[str, str]] = {
+    "height_m": "m", "frequency_mhz": "mhz", "frequency_ghz": "ghz", "bandwidth_mhz": "mhz", "eirp_dbm": "dbm", "eirp_w": "w",
+    "cost_yen": "円", "lat": "度", "lon": "度", "azimuth_deg": "度", "tilt_deg": "度", "x": "m", "y": "m",
+}  # fmt: skip
+"""The unit that each field is kept in, as a header may state it."""
 
 _TOKYO_HEADERS: Final = {
     "lat": ("緯度(日本測地系)", "緯度(旧測地系)", "緯度(tokyo)", "lat_tokyo"),

@@ -34,6 +34,7 @@ from coverage.uploads.positions import (
 )
 from coverage.uploads.report import Remark, Remarks, Report
 from coverage.uploads.tables import RawRow, RawTable
+from coverage.uploads.text import CONTROL, control_removed
 
 _JAPANESE: Final[Mapping[str, str]] = {
     "地区id": "district_id", "不感地域id": "district_id", "地区番号": "district_id", "市町コード": "municipality_code",
@@ -90,6 +91,8 @@ _KEYS: Final[dict[str, tuple[str, ...]]] = {
     "actuals": ("indicator", "fiscal_year"),
     "measurements": ("measurement_id",),
 }
+_FREE_TEXT: Final = frozenset({"name", "source", "confirmed_by", "device"})
+"""What people wrote for people to read: stored as given. Everything else is compared, counted or looked up."""
 _DAYS: Final = ("designated_on", "resolved_on", "serves_from", "confirmed_on", "decided_on", "measured_on")
 
 
@@ -192,13 +195,14 @@ class _Reader:
             answers.get("datum") is None and any(says_tokyo(table.columns[place[a]]) for a in ("lat", "lon") if a in place)
         )
         self.moved: Counter[str] = Counter()
+        self.controls = 0
         self.seen: dict[tuple[Any, ...], dict[str, Any]] = {}
 
     def row(self, row: RawRow) -> None:
         if row.spoilt is not None:
             self.report.errors.append(row.spoilt)
             return
-        values = {name: unicodedata.normalize("NFKC", row.cells[at]).strip() for name, at in self.place.items()}
+        values = {name: self.text(name, row.cells[at]) for name, at in self.place.items()}
         dates = self.answers.get("dates") or {}
         for name in (n for n in _DAYS if n in values):
             values[name] = answered_text(values[name], dates)
@@ -224,6 +228,15 @@ class _Reader:
             self.bad(error.code, *_without_place(error), row, _column_of(error))
             return
         self.keep(row, _plain(record))
+
+    def text(self, name: str, cell: str) -> str:
+        """A cell without control characters. What a person wrote stays as given; ids, codes, numbers, dates and what is
+        looked up are compared after NFKC, so they take that form. (Cells are bounded where they are parsed.)"""
+        text = cell
+        if not text.isprintable():
+            text, removed = CONTROL.subn("", text)
+            self.controls += removed
+        return (text if name in _FREE_TEXT else unicodedata.normalize("NFKC", text)).strip()
 
     def bad(self, code: str, ja: str, en: str, row: RawRow, column: str | None) -> None:
         self.report.errors.append(Remark(code, f"{row.number + 1} 件目: {ja}", f"Row {row.number + 1}: {en}", row.number, column))
@@ -318,6 +331,8 @@ class _Reader:
         for what, n in sorted(self.moved.items()):
             code, ja, en = sentences[what]
             self.report.warnings.append(Remark(code, ja.format(n=n, epsg=self.epsg), en.format(n=n, epsg=self.epsg)))
+        if self.controls:
+            self.report.warnings.append(control_removed(self.controls))
         if not self.report.rows:
             if not self.table.rows:
                 self.report.errors.append(Remark("no-rows", "データの行がありません。", "There are no data rows."))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from coverage.readers.crs import TOKYO_DATUM, in_japan
+from coverage.uploads.report import Remark
 
 TOKYO_WORDS = re.compile(r"日本測地系(?!\s*20)|旧測地系|tokyo|東京|\b4301\b", re.IGNORECASE)
 WORLD_WORDS = re.compile(r"jgd|世界測地系|新測地系|wgs|日本測地系\s*20|grs\s*80|\b(?:4326|6668|4612)\b", re.IGNORECASE)
@@ -134,3 +136,17 @@ def plane_epsg(text: str) -> int | None:
 
 
 _ROMAN = {r: i for i, r in enumerate(["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII", "XIV", "XV", "XVI", "XVII", "XVIII", "XIX"], 1)}
+
+
+def moved_remarks(moved: Mapping[str, Sequence[int]]) -> Iterator[Remark]:
+    """How positions were changed, once for all rows: "xy", "swap", "tokyo" or "plane:EPSG" → their row numbers."""
+    for what, rows in sorted(moved.items()):
+        if what == "xy":
+            yield Remark("crs-assumed", f"X・Y の列を経度・緯度（JGD2011 の度）とみなしました（{len(rows)} 件）。", f"The columns X and Y were taken as longitude and latitude in degrees of JGD2011 ({len(rows)} rows).")
+        elif what == "swap":
+            yield Remark("axes-exchanged", f"緯度と経度を入れ替えました（{len(rows)} 件）。", f"Latitude and longitude were exchanged ({len(rows)} rows).")
+        elif what == "tokyo":
+            yield Remark("datum-transformed", f"日本測地系から世界測地系に変換しました（{len(rows)} 件、精度 約9 m）。", f"Transformed from the Tokyo datum ({len(rows)} rows, about 9 m).")
+        else:
+            epsg = what.split(":")[1]
+            yield Remark("crs-transformed", f"平面直角座標（EPSG:{epsg}）から緯度経度に変換しました（{len(rows)} 件）。X は北方向として読みました。", f"Transformed from plane rectangular metres (EPSG:{epsg}, {len(rows)} rows); X was read as northing.")

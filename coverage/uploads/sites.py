@@ -16,25 +16,24 @@ from shapely.geometry.base import BaseGeometry
 from coverage.domain.municipality_code import parse_municipality_code
 from coverage.errors import FileFormatError, InputError
 from coverage.readers.crs import in_japan
-from coverage.uploads.headers import assign, plain_header, says_tokyo, unit_of
+from coverage.uploads import closing
+from coverage.uploads.headers import OWN_UNITS, assign, plain_header, says_tokyo, unit_of
 from coverage.uploads.other_tables import name_ignored
 from coverage.uploads.positions import (
     POSITION_SENTENCES,
     TOKYO_WORDS,
     WORLD_WORDS,
     judge_position,
+    moved_remarks,
     plane_epsg,
     read_angle,
     tokyo_to_lonlat,
 )
 from coverage.uploads.report import Remark, Remarks, Report
 from coverage.uploads.tables import RawRow, RawTable
-from coverage.uploads.text import control_removed
+from coverage.uploads.text import CONTROL, control_removed
 from coverage.uploads.values import ENUMS, RANGES, is_blank, read_number, read_service_date, read_word
 
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
-)
 _ID_CHARACTERS = 200
 _BETWEEN_IDS = re.compile(r"[;、,\s]+")
 _TOKYO_TITLE = re.compile(r"日本測地系(?!\s*20)|旧測地系|tokyo\s*datum", re.IGNORECASE)
@@ -103,7 +102,7 @@ class _Reader:
         self.units = {
             name: unit
             for name, i in place.items()
-            if (unit := unit_of(table.columns[i])) and plain_header(unit) != _OWN_UNITS.get(name)
+            if (unit := unit_of(table.columns[i])) and plain_header(unit) != OWN_UNITS.get(name)
         }
         self.split = {axis for axis in ("lat", "lon") if f"{axis}_min" in place}
         self.weak_id = plain_header(table.columns[place["site_id"]]) in {"no", "no.", "番号", "id"}
@@ -114,7 +113,7 @@ class _Reader:
             return ""
         text = row.cells[at]
         if not text.isprintable():  # every control and format character is not; this is the fast way to know
-            text, removed = _CONTROL.subn("", text)
+            text, removed = CONTROL.subn("", text)
             self.controls += removed
         if name in self.units and re.fullmatch(r"[+-]?[\d.,]+", unicodedata.normalize("NFKC", text).strip()):
             text = text.strip() + self.units[name]  # 「高さ（cm）」 over 1500: as if the cell said 1500cm
@@ -145,6 +144,9 @@ class _Reader:
         if position is None:
             return
         record = self.values(row, site_id, *position)
+        if closing.closes_before_service(record["closed_on"], record["in_service_date"], record["date_precision"]):
+            self.report.errors.append(closing.before_service(row.number, record["closed_on"], record["in_service_date"]))
+            return
         content = (*row.cells, *(str(v) for v in row.lonlat or ()))
         key = (site_id, str(record["operator"] or ""))
         if key in self.seen:
@@ -157,18 +159,26 @@ class _Reader:
             return
         self.seen[key] = content
         first = self.sites.setdefault(site_id, record)
-        if first is not record and math.hypot(first["lat"] - record["lat"], first["lon"] - record["lon"]) > 1e-4:
+        if first is not record:
+            self.compare_rows(row, first, record)
+        self.report.rows.append(record)
+
+    def compare_rows(self, row: RawRow, first: Mapping[str, Any], record: dict[str, Any]) -> None:
+        """What belongs to the mast, and not to an operator on it, is the earlier row's; a difference is named."""
+        for column, ja, en in (("lat", "位置", "position"), ("closed_on", "停波日", "closing day")):
+            far = math.hypot(first["lat"] - record["lat"], first["lon"] - record["lon"]) > 1e-4
+            if not (far if column == "lat" else record[column] not in (None, first[column])):
+                continue
             self.report.warnings.append(
                 Remark(
                     "site-rows-differ",
-                    f"{row.number + 1} 件目: 局番「{site_id}」の位置が前の行と違います。前の行の位置を使います。",
-                    f"Row {row.number + 1}: the position of site '{site_id}' differs from an earlier row, which is kept.",
+                    f"{row.number + 1} 件目: 局番「{record['site_id']}」の{ja}が前の行と違います。前の行の{ja}を使います。",
+                    f"Row {row.number + 1}: the {en} of site '{record['site_id']}' differs from an earlier row, which is kept.",
                     row.number,
-                    "lat",
+                    column,
                 )
             )
-            record["lat"], record["lon"] = first["lat"], first["lon"]
-        self.report.rows.append(record)
+            record |= {name: first[name] for name in (("lat", "lon") if column == "lat" else (column,))}
 
     def position(self, row: RawRow) -> tuple[float, float] | None:
         """(lat, lon) in degrees JGD2011, or None after an error was noted."""
@@ -347,12 +357,15 @@ class _Reader:
             word = read_word(kind, text, row.number, name, warn) if text else None
             record[name] = None if word is None else word.value
         record |= self.dates(row)
-        for name in ("band", "project_id", "replaces"):
-            record[name] = self.cell(row, name) or None
+        record["band"] = self.cell(row, "band") or None
+        for name in ("project_id", "replaces"):  # ids, compared after NFKC as site_id is
+            record[name] = unicodedata.normalize("NFKC", self.cell(row, name)).strip() or None
         served = self.cell(row, "districts_served")
         parts = _BETWEEN_IDS.split(unicodedata.normalize("NFKC", served)) if served else []
         record["districts_served"] = [d for d in parts if d]
         record["municipality_code"] = self.municipality(row)
+        closed = self.cell(row, "closed_on")
+        record["closed_on"] = closing.read_closing_day(closed, record["status"], row.number, self.context.answers.get("dates"), warn) if closed else None
         return record
 
     def converted(self, name: str, value: float | None, row: RawRow) -> float | None:
@@ -455,16 +468,11 @@ class _Reader:
             warn(Remark("dms-converted", f"度分秒の位置を10進の度に直しました（{len(self.dms)} 件）。", f"Degrees, minutes and seconds were converted ({len(self.dms)} rows)."))
         if self.repeats:
             warn(Remark("exact-repeat", f"まったく同じ行を {len(self.repeats)} 件省きました。", f"{len(self.repeats)} exact repeats were dropped."))
-        for what, rows in sorted(self.moved.items()):
-            if what == "xy":
-                warn(Remark("crs-assumed", f"X・Y の列を経度・緯度（JGD2011 の度）とみなしました（{len(rows)} 件）。", f"The columns X and Y were taken as longitude and latitude in degrees of JGD2011 ({len(rows)} rows)."))
-            elif what == "swap":
-                warn(Remark("axes-exchanged", f"緯度と経度を入れ替えました（{len(rows)} 件）。", f"Latitude and longitude were exchanged ({len(rows)} rows)."))
-            elif what == "tokyo":
-                warn(Remark("datum-transformed", f"日本測地系から世界測地系に変換しました（{len(rows)} 件、精度 約9 m）。", f"Transformed from the Tokyo datum ({len(rows)} rows, about 9 m)."))
-            else:
-                epsg = what.split(":")[1]
-                warn(Remark("crs-transformed", f"平面直角座標（EPSG:{epsg}）から緯度経度に変換しました（{len(rows)} 件）。X は北方向として読みました。", f"Transformed from plane rectangular metres (EPSG:{epsg}, {len(rows)} rows); X was read as northing."))
+        for remark in moved_remarks(self.moved):
+            warn(remark)
+        off_air = [r for r in self.sites.values() if r["status"] in closing.OFF_AIR and r["closed_on"] is None]
+        if off_air and self.report.rows:
+            self.report.notices.append(closing.missing_days(len(off_air)))
         if not self.report.rows:
             codes = {e.code for e in self.report.errors}
             if not self.table.rows:
@@ -487,9 +495,3 @@ class _Reader:
                 f"「{self.label}」は最後の行の途中で終わっているようです。元のデータから作り直してください。",
                 f"'{self.label}' seems to end in the middle of its last row; export it again.",
             )
-
-
-_OWN_UNITS = {
-    "height_m": "m", "frequency_mhz": "mhz", "frequency_ghz": "ghz", "bandwidth_mhz": "mhz", "eirp_dbm": "dbm", "eirp_w": "w",
-    "cost_yen": "円", "lat": "度", "lon": "度", "azimuth_deg": "度", "tilt_deg": "度", "x": "m", "y": "m",
-}  # fmt: skip

@@ -13,6 +13,10 @@ from coverage.uploads.report import Remark
 # themselves in UTF-8 and CP932, so they can be taken out before decoding.
 _CONTROL_BYTES = bytes({*range(1, 32), 127} - {9, 10, 13})
 _CONTROL_TEXT = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+CONTROL = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
+)
+"""Characters that no cell of an upload keeps: controls, direction marks, zero-width and half surrogates. Line breaks stay."""
 _ISO_2022 = re.compile(rb"\x1b[$(][@BJI]")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 

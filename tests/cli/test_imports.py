@@ -227,9 +227,98 @@ def test_a_stranger_is_told_so(command, sites, monkeypatch):
     assert (done.code, done.json["error"]["code"]) == (5, "user-unknown")
 
 
-def test_a_new_site_needs_a_municipality(command, tmp_path):
+def test_a_new_site_without_a_municipality_spoils_its_row_and_not_the_file(command, tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("site_id,lat,lon\nMH-1,33.68,136.48\n", encoding="utf-8")
     done = command("import-sites", path, "--json")
-    assert (done.code, done.json["error"]["code"]) == (2, "municipality-unknown")
+    assert (done.code, done.json["verdict"], done.json["errors"][0]["code"]) == (2, "reject", "municipality-unknown")
     assert "ACK" not in done.out
+    path.write_text("site_id,lat,lon,municipality_code\nMH-1,33.68,136.48,\nMH-2,33.68,136.4,99201\n", encoding="utf-8")
+    done = command("import-sites", path, "--accept", "--json")
+    assert (done.code, done.json["verdict"], done.json["rows_ok"], done.json["rows_bad"]) == (0, "accept-with-warning", 1, 1)
+    with open_store("ledger.sqlite") as store:
+        assert [s.site_id for s in store.ledger().sites] == ["MH-2"]
+
+
+def test_a_dry_run_without_boundaries_says_that_it_did_not_judge_the_municipality(command, sites, tmp_path):
+    command("import-sites", sites, "--accept")
+    path = tmp_path / "a.csv"
+    path.write_text("site_id,lat,lon\nMH-7,33.68,136.48\n", encoding="utf-8")
+    done = command("import-sites", path, "--dry-run", "--json")
+    assert (done.code, done.json["verdict"], [n["code"] for n in done.json["notices"]]) == (0, "accept", ["municipality-not-judged"])
+
+
+def test_names_that_the_ledger_does_not_know_are_warned_of_where_there_is_one(command, sites, tmp_path):
+    path = tmp_path / "links.csv"
+    path.write_text("局番,地区ID\nMH-9001,D-404\nMH-404,D-404\n", encoding="utf-8")
+    alone = command("import-site-districts", path, "--dry-run", "--json")
+    assert (alone.json["verdict"], alone.json["warnings"]) == ("accept", [])
+    assert not (tmp_path / "ledger.sqlite").exists()
+    command("import-sites", sites, "--accept")
+    done = command("import-site-districts", path, "--dry-run", "--json")
+    assert [(w["code"], w["row"]) for w in done.json["warnings"]] == [
+        ("district-not-in-ledger", 0), ("site-not-in-ledger", 1), ("district-not-in-ledger", 1),
+    ]  # fmt: skip
+
+
+def test_the_page_and_the_command_give_the_same_report_on_the_same_file(command, tmp_path, project_dir, monkeypatch):
+    from coverage.services.access import Principal, Role
+    from coverage.services.context import AppContext
+    from coverage.services.ledger import load_tables_into_store
+    from coverage.services.upload_jobs import Request, start_check
+
+    who = Principal("kanri", Role.ADMIN)
+    context = AppContext(project_dir / "data", tmp_path / "runs", store_url=str(tmp_path / "own.sqlite"))
+    load_tables_into_store(context, who)
+    with open_store(str(tmp_path / "own.sqlite")) as store:
+        held = store.ledger().sites[:5]
+    # Positions of the Tokyo datum, an unknown district, a site at sea, one without a name of its own.
+    rows = [f"{s.site_id},{s.lat - 0.00324:.6f},{s.lon + 0.00281:.6f},D-404,,," for s in held]
+    rows += ["N-1,30.0,140.0,,,,", "N-2,33.68,136.48,,廃止,2018-10-01,99201", f"{held[0].site_id}-x,0,0,,,,"]
+    path = tmp_path / "list.csv"
+    path.write_text("局番,緯度,経度,対象地区,状態,停波日,市町コード\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    check = start_check(context, Request("sites", "list.csv", path.read_bytes()), principal=who)
+    assert check.wait(60)
+    page = check.report.as_dict()
+    done = command(
+        "import-sites", path, "--dry-run", "--json", "--region", project_dir / "data", "--store", tmp_path / "own.sqlite"
+    ).json
+    assert {"datum-doubtful", "district-not-in-ledger"} <= {w["code"] for w in done["warnings"]}
+    assert {"municipality-unknown", "position-zero"} == {e["code"] for e in done["errors"]}
+    assert done == json.loads(json.dumps(page))
+
+
+def test_closing_days_are_held_against_the_ledger(command, tmp_path):
+    path = tmp_path / "a.csv"
+    head = "site_id,lat,lon,municipality_code,operator,status,in_service_date,closed_on\n"
+    path.write_text(
+        head + "C-1,33.68,136.48,99201,m1,廃止,2010-04-01,\nC-2,33.68,136.4,99201,m1,供用中,2010-04-01,\n", encoding="utf-8"
+    )
+    command("import-sites", path, "--accept")
+    head = "site_id,lat,lon,closed_on\n"
+    path.write_text(head + "C-1,33.68,136.48,2018-10-01\nC-2,33.68,136.4,2018-10-01\n", encoding="utf-8")
+    done = command("import-sites", path, "--accept", "--json").json
+    # C-1 is 廃止 in the ledger, so its day is taken; C-2 is on the air, so its day is named and left out.
+    assert [(w["code"], w["row"]) for w in done["warnings"]] == [("closing-day-without-status", 1)]
+    assert [r["closed_on"] for r in done["rows"]] == ["2018-10-01", None]
+    with open_store("ledger.sqlite") as store:
+        assert {s.site_id: s.closed_on and s.closed_on.isoformat() for s in store.ledger().sites} == {"C-1": "2018-10-01", "C-2": None}
+    path.write_text(head + "C-1,33.68,136.48,2009-10-01\n", encoding="utf-8")
+    done = command("import-sites", path, "--json")
+    assert (done.code, [e["code"] for e in done.json["errors"]]) == (2, ["closed-before-service"])
+
+
+def test_a_list_that_closes_a_site_keeps_its_years_of_service(command, tmp_path):
+    path = tmp_path / "a.csv"
+    head = "局番,局名,緯度,経度,市町コード,事業者,状態,供用開始日,廃止日\n"
+    path.write_text(head + "C-1,帆影局,33.68,136.48,99201,m1,供用中,2010-04-01,\n", encoding="utf-8")
+    command("import-sites", path, "--accept")
+    path.write_text(head + "C-1,帆影局,33.68,136.48,99201,m1,廃止,2010-04-01,H30.10.1\n", encoding="utf-8")
+    for _ in range(2):
+        assert command("import-sites", path, "--accept").code == 0
+        with open_store("ledger.sqlite") as store:
+            from datetime import date
+
+            now, then = store.ledger().sites[0], store.ledger(valid_on=date(2018, 9, 30)).sites[0]
+        assert (now.status.value, now.closed_on) == ("廃止", date(2018, 10, 1))
+        assert (then.status.value, then.closed_on) == ("供用中", None)

@@ -338,6 +338,13 @@ def value_cases() -> None:
     ):  # fmt: skip
         case(f"date {text}", "a.csv", one("in_service_date", text), WARN if code else OK, code or (), {0: {"in_service_date": day, "date_precision": precision}})
     case("date with stated precision", "a.csv", one("in_service_date,date_precision", "2018,fiscal_year"), (OK, WARN), (), {0: {"in_service_date": "2019-03-31", "date_precision": "fiscal_year"}})
+    case("closing day", "a.csv", one("状態,廃止日", "廃止,2018-10-01"), OK, rows={0: {"status": "廃止", "closed_on": "2018-10-01"}})
+    case("closing day in era and month", "a.csv", one("状態,停波年月日", "停止,平成30年10月"), WARN, "date-read", {0: {"closed_on": "2018-10-31"}})
+    case("closing day of a site on the air", "a.csv", one("状態,撤去日", "供用中,2018-10-01"), WARN, "closing-day-contradicts", {0: {"closed_on": None}})
+    case("closing day alone", "a.csv", one("停波日", "2018-10-01"), WARN, "closing-day-without-status", {0: {"closed_on": "2018-10-01"}})
+    case("closing day of a bare year", "a.csv", one("状態,停波日", "廃止,2018"), WARN, "closing-day-year-only", {0: {"closed_on": None}})
+    case("closed before it began", "a.csv", one("状態,供用開始日,廃止日", "廃止,2018-10-01,2017-10-01"), NO, "closed-before-service")
+    case("closed without a day", "a.csv", one("状態", "廃止"), OK, "closing-day-missing", {0: {"closed_on": None}})
     case("fiscal year column", "a.csv", one("整備年度", "29"), WARN, "date-read", {0: {"in_service_date": "2018-03-31", "date_precision": "fiscal_year"}})
 
 
