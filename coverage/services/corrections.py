@@ -50,15 +50,19 @@ def with_corrections(
     """
     if not edits:
         return report
-    numbers = sorted(edits)
-    again = _read(edits, numbers, kind, principal, answers, checks, limits)
+    # The reader passes over empty rows: one that was emptied is out of the list, and must not shift the others' numbers.
+    numbers = sorted(n for n in edits if any(text.strip() for text in edits[n].values()))
+    again = _read(edits, numbers, kind, principal, answers, checks, limits) if numbers else None
     rows = {int(row["row"]): row for row in report.rows if int(row["row"]) not in edits}
     errors = [e for e in report.errors if e.row is None or e.row not in edits]
     warnings = [w for w in report.warnings if w.row is None or w.row not in edits]
-    errors += [_renumbered(e, numbers) for e in again.errors if e.row is not None]
-    warnings += [_renumbered(w, numbers) for w in again.warnings if w.row is not None]
+    own_errors, own_warnings, own_rows = (
+        (again.errors, again.warnings, again.rows) if again is not None else ((), (), ())
+    )
+    errors += [_renumbered(e, numbers) for e in own_errors if e.row is not None]
+    warnings += [_renumbered(w, numbers) for w in own_warnings if w.row is not None]
     taken = {_key(kind, row) for row in rows.values()}
-    for row in again.rows:
+    for row in own_rows:
         number = numbers[int(row["row"])]
         key = _key(kind, row)
         if key in taken:
@@ -67,7 +71,7 @@ def with_corrections(
         taken.add(key)
         rows[number] = {**row, "row": number}
     # A sentence about the rows as a whole (a header that is missing) is one about each of them.
-    whole = [e for e in again.errors if e.row is None and e.code not in ("no-good-row", "no-rows")]
+    whole = [e for e in own_errors if e.row is None and e.code not in ("no-good-row", "no-rows")]
     read = {e.row for e in errors} | set(rows)
     errors += [
         dataclasses.replace(e, row=number) for e in whole[:1] for number in numbers if number not in read

@@ -62,6 +62,19 @@ def test_a_row_that_still_is_wrong_keeps_its_own_number(report: Report) -> None:
     assert [bad["row"] for bad in fixed.bad_rows] == [2, 3]
 
 
+def test_a_row_that_was_emptied_is_out_and_shifts_no_other_row(report: Report) -> None:
+    edits = _edits(report)
+    edits[1] = dict.fromkeys(edits[1], " \u3000")
+    edits[3] |= {"緯度": "33.6", "経度": "136.5"}
+    fixed = with_corrections(report, edits, kind="sites", principal=PLANNER)
+    assert [(row["row"], row["site_id"]) for row in fixed.rows] == [(0, "MH-1"), (3, "MH-4")]
+    assert {e.row: e.ja[:4] for e in fixed.errors} == {2: "3 件目"}
+    assert [bad["row"] for bad in fixed.bad_rows] == [2]
+    emptied = {number: dict.fromkeys(cells, "") for number, cells in edits.items()}
+    nothing = with_corrections(report, emptied, kind="sites", principal=PLANNER)
+    assert ([row["site_id"] for row in nothing.rows], nothing.errors) == (["MH-1"], [])
+
+
 def test_only_the_rows_that_were_edited_are_read_again(report: Report) -> None:
     edits = {1: _edits(report)[1] | {"緯度": "33.6", "経度": "136.5"}}
     fixed = with_corrections(report, edits, kind="sites", principal=PLANNER)
@@ -82,4 +95,6 @@ def test_corrections_can_be_corrected(report: Report) -> None:
     assert first.bad_rows[0]["cells"]["緯度"] == "95"
     edits = _edits(first)
     edits[1] |= {"緯度": "33.6", "経度": "136.5"}
-    assert "MH-2" in {r["site_id"] for r in with_corrections(first, edits, kind="sites", principal=PLANNER).rows}
+    assert "MH-2" in {
+        r["site_id"] for r in with_corrections(first, edits, kind="sites", principal=PLANNER).rows
+    }
