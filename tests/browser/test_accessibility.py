@@ -57,7 +57,17 @@ async ([tags, foreign]) => {
 
 
 def violations(watched: Watched) -> list[dict[str, Any]]:
-    """Every violation of the page that is shown, ours and Streamlit's."""
+    """Every violation of the page that is shown, ours and Streamlit's.
+
+    The window is made as high as the page first: axe leaves the contrast of what is scrolled out of sight undecided.
+    """
+    size = watched.page.viewport_size
+    assert size is not None
+    height = watched.page.evaluate(
+        "(document.querySelector('[data-testid=stMain]') || document.documentElement).scrollHeight"
+    )
+    watched.page.set_viewport_size({"width": size["width"], "height": min(int(height) + 8, 9000)})
+    watched.page.wait_for_timeout(500)
     watched.page.evaluate(AXE)
     found: list[dict[str, Any]] = watched.page.evaluate(RUN, [TAGS, list(FOREIGN)])
     return found
