@@ -227,11 +227,14 @@ def _parse_msi(path: Path, lines: list[str]) -> tuple[str, dict[str, list[tuple[
 
 def _parse_csv(path: Path, lines: list[str]) -> dict[str, list[tuple[float, float]]]:
     cuts: dict[str, list[tuple[float, float]]] = {"H": [], "V": []}
-    rows = csv.reader(lines)
-    header = [cell.strip().lower() for cell in next(rows, [])]
+    try:
+        rows = list(csv.reader(lines))
+    except csv.Error as error:
+        raise _bad(path, f"CSV として読めない: {error}", f"no CSV: {error}") from error
+    header = [cell.strip().lower() for cell in rows[0]] if rows else []
     if header != ["plane", "angle_deg", "attenuation_db"]:
         raise _bad(path, f"列が{header}", f"its columns are {header}")
-    for number, row in enumerate(rows, start=2):
+    for number, row in enumerate(rows[1:], start=2):
         if not row:
             continue
         try:

@@ -23,6 +23,7 @@ from coverage.domain.ledger import DatePrecision, Site, SiteOperator, Status
 from coverage.domain.projection import lonlat_to_plane
 from coverage.domain.region import OperatorConfig, RadioConfig
 from coverage.errors import CoverageGapError, InputError, NotFoundError
+from coverage.radio.antenna import Pattern
 from coverage.radio.footprint import Cell, cells_of
 from coverage.radio.freespace import free_space_loss_db
 from coverage.runs.rasters import read_raster
@@ -44,7 +45,7 @@ from coverage.services.path_section import (
     radio_of_run,
     section_values,
 )
-from coverage.services.run_layers import people_of_run, region_config
+from coverage.services.run_layers import antennas_of_run, people_of_run, region_config
 from coverage.services.year_features import year_features
 
 MOST_OTHERS: Final = 6
@@ -248,7 +249,7 @@ def _links(
             )
         ground = ground_of(run, Path(context.runs_folder) / ".cache")
         visible = _rows(run, fy, operator, principal, lat=lat, lon=lon, range_m=radio.max_range_m)
-        cells = _cells(run, visible, config.operators)
+        cells = _cells(run, visible, config.operators, antennas_of_run(context, run))
     except CoverageGapError as error:
         problem = {"section_problem": {"ja": error.ja, "en": error.en}}
         return problem | ({"server": _named(run, serving)} if serving else {})
@@ -306,13 +307,18 @@ def _rows(
 
 
 def _cells(
-    run: RunResult, rows: Sequence[tuple[_Row, bool]], operators: Mapping[str, OperatorConfig]
+    run: RunResult,
+    rows: Sequence[tuple[_Row, bool]],
+    operators: Mapping[str, OperatorConfig],
+    patterns: Mapping[str, Pattern],
 ) -> list[tuple[Cell, _Row, bool, list[str]]]:
     """(cell, its row, planned, names of default values used) in no particular order."""
     out = []
     for row, planned in rows:
         try:
-            cells, used = cells_of([row.site], [row.operator], operators, epsg=int(run.meta["grid"]["epsg"]))
+            cells, used = cells_of(
+                [row.site], [row.operator], operators, epsg=int(run.meta["grid"]["epsg"]), patterns=patterns
+            )
         except InputError:
             continue  # a value that no mast has; the run itself would have refused it if it were on the air
         out.append((cells[0], row, planned, [use.field for use in used]))

@@ -1,4 +1,4 @@
-"""Layers that a run was computed from but does not hold itself: people by mesh cell, names of towns.
+"""Layers that a run was computed from but does not hold itself: people by mesh cell, antennas, names of towns.
 
 A run keeps what it computed. What it was computed *from* lies in the region's folder and may have been replaced since:
 people are only ever given where the files are still the run's own, by their SHA-256.
@@ -7,6 +7,7 @@ people are only ever given where the files are still the run's own, by their SHA
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from coverage.domain import mesh
 from coverage.errors import CoverageGapError, NotFoundError
+from coverage.radio.antenna import Pattern, patterns_of
 from coverage.runs.result import RunResult
 from coverage.services.context import AppContext
 
@@ -87,12 +89,39 @@ def region_config(context: AppContext) -> RegionConfig | None:
         return None
 
 
+def antennas_of_run(context: AppContext, run: RunResult) -> Mapping[str, Pattern]:
+    """The antennas that ``region.toml`` names, from the very files that ``run`` was computed with.
+
+    Raises NotFoundError "antennas-not-of-run" where the region's folder holds other files or none.
+    """
+    wanted = {layer["layer"]: layer["files"] for layer in run.meta["layers"] if _is_antenna(layer["layer"])}
+    if not wanted and not context.config.antennas:
+        return {}
+    held: tuple[Mapping[str, Pattern], dict[str, Any]] | None = None
+    # A table that cannot be read is none of this run: said below.
+    with contextlib.suppress(CoverageGapError):
+        held = _antennas(context.region_folder, context.layers_root, _stamp(context))
+    if held is None or held[1] != wanted:
+        raise NotFoundError(
+            "antennas-not-of-run",
+            "この計算に使ったアンテナパターンが地域のフォルダにないため、断面を示せません。ファイルを戻すか、計算し直してください。",
+            "The antenna patterns that this run was computed with are not in the region's folder, so no section can be "
+            "shown; put the files back or compute again.",
+        )
+    return held[0]
+
+
+def _is_antenna(layer: str) -> bool:
+    return layer.startswith("antennas:")
+
+
 def _stamp(context: AppContext) -> tuple[int, ...]:
     """Changes when ``region.toml`` or a file or folder that these layers name is replaced: then they are read again."""
     layers = context.config.layers
+    tables = (antenna.table for antenna in context.config.antennas.values())
     named = [
         path
-        for layer in (layers.boundaries, layers.population, layers.settlements)
+        for layer in (layers.boundaries, layers.population, layers.settlements, *tables)
         if layer
         for path in layer.paths
     ]
@@ -127,6 +156,16 @@ def _people(
     return People(
         digits, codes, people, households, found.estimated, record.edition, record.credit
     ), record.files
+
+
+@lru_cache(maxsize=2)
+def _antennas(
+    folder: Path, layers_root: Path | None, _changed: tuple[int, ...]
+) -> tuple[Mapping[str, Pattern], dict[str, Any]]:
+    """Patterns by name, and the files of those that have any by layer."""
+    data = _load(folder, layers_root, "antennas")
+    files = {r.layer: [list(f) for f in r.files] for r in data.layers if _is_antenna(r.layer)}
+    return patterns_of(data.config.antennas, data.antenna_tables), files
 
 
 @lru_cache(maxsize=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -307,3 +308,38 @@ def test_no_data_and_not_computable_are_said_as_such(tmp_path: Path, context: Ap
     assert found["computable"] is False
     assert "算定不可" in found["reason"]["ja"]
     assert found["people"]["known"] is False
+
+
+def test_the_section_uses_the_antennas_that_the_run_was_computed_with(
+    tiny: ModuleType, tmp_path: Path
+) -> None:
+    """A sector to the east with a measured antenna of 30 dB aside: the section must not be that of a wide panel."""
+    ledger = tiny.tiny_ledger()
+    rows = tuple(replace(r, azimuth_deg=90.0) if r.site_id == "T1" else r for r in ledger.site_operators)
+    toml = tiny.REGION_TOML.replace(
+        'inventory = "complete"', 'inventory = "complete"\ndefaults = { antenna = "panel" }', 1
+    )
+    table = '{ format = "pattern-table", path = "panel.csv", edition = "2019-01-01", licence = "CC0-1.0", credit = "見本" }'
+    folder = tiny.write_tiny_region(
+        tmp_path / "region",
+        replace(ledger, site_operators=rows),
+        toml=f"{toml}\n[antennas.panel]\ntable = {table}\n",
+    )
+    pattern = folder / "panel.csv"
+    ahead = {"H": (0, 10, 350), "V": (*range(0, 90, 10), *range(280, 360, 10))}
+    cuts = [f"{p},{a},{0 if a in ahead[p] else 30}" for p in "HV" for a in range(0, 360, 10)]
+    pattern.write_text("\n".join(["plane,angle_deg,attenuation_db", *cuts]), encoding="utf-8")
+    context = AppContext(folder, tmp_path / "runs")
+    run = compute_run(context, workers=1)
+    north_east = (33.533, 136.522)
+    found = _ask(context, run, north_east, operator="m1")
+    gain = next(b["db"] for b in found["section"]["budget"] if b["key"] == "gain")
+    assert gain == pytest.approx(-30.0, abs=0.5)
+    assert found["section"]["level_dbm"] == pytest.approx(found["signal"]["level_dbm"], abs=3.0)
+    pattern.write_text(
+        "\n".join(["plane,angle_deg,attenuation_db", *cuts]).replace(",30", ",12"), encoding="utf-8"
+    )
+    other = _ask(context, run, north_east, operator="m1")
+    assert other["section"] is None, "another antenna's section is no section of this run"
+    assert "アンテナ" in other["section_problem"]["ja"]
+    assert other["signal"] == found["signal"]
