@@ -22,6 +22,7 @@ from coverage.domain.counting_findings import SiteVerdict
 from coverage.domain.ledger import Ledger
 from coverage.services.access import Action, Object, Principal, Resource, authorise
 from coverage.services.context import AppContext
+from coverage.services.long_work import collector_rests
 from coverage.store.events import Change
 from coverage.store.locate import Location, open_store
 from coverage.store.protocol import Comparison, Store
@@ -30,6 +31,8 @@ _LEDGER_KINDS: Final = frozenset({"site", "site_operator", "site_district", "dis
 """Records that the count reads; actuals and measurements never move it."""
 TRIED_IN_PLACE: Final = 3000
 """Changes that the store itself lays down and takes back: about a second, in which other writers wait."""
+KEPT: Final = 5000
+"""Differences that a preview remembers to show; all of them are counted."""
 DRAWN: Final = 2000
 """Places that a preview remembers for its map."""
 
@@ -129,12 +132,17 @@ def preview(context: AppContext, store: Store, changes: Sequence[Change], *, pri
     Raises PermissionDeniedError for who may not look at uploads.
     """
     authorise(principal, Action.VIEW, Resource(Object.IMPORT))
-    comparison = store.compare(changes)
+    with collector_rests(len(changes)):
+        return _preview(context, store, changes)
+
+
+def _preview(context: AppContext, store: Store, changes: Sequence[Change]) -> Preview:
     rule, years = context.config.counting, list(context.config.fiscal_years)
     mergers = context.config.municipality_mergers
-    old = _merged(store.ledger(versions=True), mergers)
-    counted = any(d.state != "unchanged" and d.kind.value in _LEDGER_KINDS for d in comparison.differences)
-    new = _merged(_trial(context, store, changes), mergers) if counted else old
+    comparison, old, new = _trial(context, store, changes)
+    counted = new is not None
+    old = _merged(old, mergers)
+    new = old if new is None else _merged(new, mergers)
     before = count(old, rule=rule, fiscal_years=years)
     after = count(new, rule=rule, fiscal_years=years) if counted else before
     named = frozenset(str(c.values["site_id"]) for c in changes if "site_id" in c.values)
@@ -143,7 +151,7 @@ def preview(context: AppContext, store: Store, changes: Sequence[Change], *, pri
         if row.site_id in named:
             operators.setdefault(row.site_id, set()).add(row.operator)
     return Preview(
-        comparison,
+        comparison.first(KEPT),
         before,
         after,
         sites=named,
@@ -153,12 +161,24 @@ def preview(context: AppContext, store: Store, changes: Sequence[Change], *, pri
     )
 
 
-def _trial(context: AppContext, store: Store, changes: Sequence[Change]) -> Ledger:
-    """The ledger as it would be. The store's own trial holds the pen while it writes: a long list is tried on a copy of
-    the file instead, so that nobody waits for a preview. (A PostgreSQL server is not copied; its trial is a transaction.)"""
+def _trial(
+    context: AppContext, store: Store, changes: Sequence[Change]
+) -> tuple[Comparison, Ledger, Ledger | None]:
+    """The difference, the ledger as it is and as it would be (None where the count cannot move).
+
+    The store's own trial holds the pen while it writes: a long list is tried on a copy of the file instead, so that nobody
+    waits for a preview. (A PostgreSQL server is not copied; its trial is a transaction.)
+    """
     file = None if context.store_url is None else Location.parse(context.store_url).path
-    if file is None or len(changes) <= TRIED_IN_PLACE:
-        return store.ledger_with(changes, versions=True)
+    counts = any(change.kind.value in _LEDGER_KINDS for change in changes)
+    if not counts or len(changes) <= TRIED_IN_PLACE:
+        comparison = store.compare(changes)
+        moves = any(d.state != "unchanged" and d.kind.value in _LEDGER_KINDS for d in comparison.differences)
+        old = store.ledger(versions=True)
+        return comparison, old, store.ledger_with(changes, versions=True) if moves else None
+    if file is None:
+        comparison, new = store.trial(changes, versions=True)
+        return comparison, store.ledger(versions=True), new
     with tempfile.TemporaryDirectory(prefix="coverage-gap-trial-", ignore_cleanup_errors=True) as folder:
         copy = Path(folder) / "ledger.sqlite"
         with (
@@ -167,7 +187,8 @@ def _trial(context: AppContext, store: Store, changes: Sequence[Change]) -> Ledg
         ):
             source.backup(target)
         with open_store(str(copy)) as own:
-            return own.ledger_with(changes, versions=True)
+            comparison, new = own.trial(changes, versions=True)
+            return comparison, own.ledger(versions=True), new
 
 
 def _merged(ledger: Ledger, mergers: Mapping[str, str]) -> Ledger:

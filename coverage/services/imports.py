@@ -27,6 +27,7 @@ from coverage.services.access import Action, Object, Principal, Resource, author
 from coverage.services.context import AppContext
 from coverage.services.import_answers import read_answers
 from coverage.services.import_preview import Preview, preview
+from coverage.services.long_work import collector_rests
 from coverage.store.events import Change, Kind, change_of
 from coverage.store.protocol import ImportReceipt, Store
 from coverage.store.records import ImportRecord, ImportState, Measurement
@@ -287,17 +288,18 @@ def hand_in(
     # What was in the file is kept as the file; the record says what was understood, without samples of its cells.
     understood = {k: v for k, v in report.understood.items() if k not in ("heads", "sheets", "layers")}
     stored = {**report.as_dict(), "rows": [], "bad_rows": [], "other_rows": [], "understood": understood}
-    return store.stage_import(
-        changes,
-        by=principal.actor,
-        table_name=kind,
-        file_name=str(report.understood.get("file", path.name)),
-        content=path.read_bytes(),
-        report=stored,
-        mapping=dict(answers or {}),
-        idempotency_key=key,
-        accept=accept,
-    )
+    with collector_rests(len(changes)):
+        return store.stage_import(
+            changes,
+            by=principal.actor,
+            table_name=kind,
+            file_name=str(report.understood.get("file", path.name)),
+            content=path.read_bytes(),
+            report=stored,
+            mapping=dict(answers or {}),
+            idempotency_key=key,
+            accept=accept,
+        )
 
 
 def accept_import(store: Store, import_id: str, *, principal: Principal, overwrite: bool = False) -> ImportReceipt:

@@ -23,14 +23,24 @@ from coverage.services.context import AppContext
 from coverage.services.corrections import Edits, with_corrections
 from coverage.services.import_answers import suggested_answers
 from coverage.services.import_preview import Preview, preview
-from coverage.services.imports import RegionChecks, Report, check_upload, region_checks
+from coverage.services.imports import (
+    RegionChecks,
+    Report,
+    Store,
+    changes_of,
+    check_upload,
+    region_checks,
+)
 from coverage.services.ledger_checks import against_ledger
+from coverage.services.long_work import collector_rests
 from coverage.services.stores import open_context_store
 from coverage.store.events import Change
 from coverage.store.records import ImportRecord
 
 Phase = Literal["waiting", "reading", "correcting", "comparing", "done", "failed", "cancelled"]
 AT_ONCE: Final = 2
+KEPT_CHANGES: Final = 20_000
+"""Changes that a check keeps until they are handed in."""
 _turns: Final = threading.BoundedSemaphore(AT_ONCE)
 _LOG: Final = logging.getLogger(__name__)
 
@@ -58,7 +68,8 @@ class Check:
     report: Report | None = None
     read: Report | None = None
     """The report on the file alone, before corrections and before the ledger was asked."""
-    changes: tuple[Change, ...] = ()
+    changes: tuple[Change, ...] | None = ()
+    """What the good rows state; None where there are so many that :func:`changes_to_hand_in` makes them again."""
     difference: Preview | None = None
     head: str = ""
     """Head of the audit chain that the difference was made against."""
@@ -100,6 +111,16 @@ def start_check(
     )
     thread.start()
     return check
+
+
+def changes_to_hand_in(context: AppContext, store: Store, check: Check) -> tuple[Change, ...]:
+    """What the good rows of a check that is done state about ``store``."""
+    if check.changes is not None:
+        return check.changes
+    assert check.report is not None
+    known, locate = store.ledger(), _checks(context).locate
+    with collector_rests(len(check.report.rows)):
+        return tuple(changes_of(check.request.kind, check.report, locate=locate, known=known))
 
 
 def _same_reading(earlier: Check, request: Request) -> bool:
@@ -163,11 +184,14 @@ def _check(check: Check, context: AppContext, principal: Principal, held: Report
             check.suggested, check.suggested_by = suggested_answers(
                 store.imports(), asked.kind, report.understood.get("layout")
             )
-        check.report, changes = against_ledger(store, asked.kind, report, locate=checks.locate)
-        if check.report.verdict != "reject" and not check._cancel.is_set():
-            check.changes = changes
-            check.head = store.head().hash
-            check.difference = preview(context, store, check.changes, principal=principal)
+        with collector_rests(len(report.rows)):
+            check.report, changes = against_ledger(store, asked.kind, report, locate=checks.locate)
+            if check.report.verdict != "reject" and not check._cancel.is_set():
+                check.head = store.head().hash
+                check.difference = preview(context, store, changes, principal=principal)
+                # What a long list states would fill the memory until it is handed in; then it is made again.
+                check.changes = changes if len(changes) <= KEPT_CHANGES else None
+            del changes
     check.phase = "cancelled" if check._cancel.is_set() else "done"
 
 

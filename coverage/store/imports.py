@@ -57,18 +57,27 @@ class Imports(Editing):
     def ledger_with(
         self, changes: Sequence[Change], *, valid_from: date | None = None, versions: bool = False
     ) -> Ledger:
-        """The ledger as it would be with an upload accepted; nothing is kept.
+        """The ledger of :meth:`trial`."""
+        return self.trial(changes, valid_from=valid_from, versions=versions)[1]
+
+    def trial(
+        self, changes: Sequence[Change], *, valid_from: date | None = None, versions: bool = False
+    ) -> tuple[Comparison, Ledger]:
+        """The difference, and the ledger as it would be with an upload accepted; nothing is kept.
 
         It is written and rolled back, so that a preview of the count and the acceptance cannot differ; other writers
         wait meanwhile. ``versions`` as for ``ledger``.
         """
         changes = [change.plain() for change in changes]
         with self._trial(Actor("preview", "viewer")) as writing:
-            writing.apply_all(changes, valid_from=valid_from)
+            comparison = Comparison(writing.apply_all(changes, valid_from=valid_from), writing.tx - 1)
             if not writing.wrote_nothing:
                 writing.finish("preview", "ledger", {})
+            # From here on the database knows it all: of a long upload the memory would hold it twice.
+            changes = []
+            writing.forget()
             ledger = self._trial_ledger(writing.session, versions=versions)
-        return ledger  # noqa: RET504 (the trial swallows its own way out, so the block must be left first)
+        return comparison, ledger
 
     def stage_import(
         self,

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -81,10 +82,14 @@ class Comparison:
     differences: tuple[Difference, ...]
     base_tx: int
     """Head of the audit chain that it was made against."""
+    totals: Mapping[str, Mapping[str, int]] | None = None
+    """The counts of all rows, where ``differences`` are only the first that change something."""
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
         """{kind: {"new": n, "changed": n, "unchanged": n}}."""
+        if self.totals is not None:
+            return {kind: dict(states) for kind, states in self.totals.items()}
         out: dict[str, dict[str, int]] = {}
         for difference in self.differences:
             by_state = out.setdefault(difference.kind.value, {"new": 0, "changed": 0, "unchanged": 0})
@@ -94,6 +99,11 @@ class Comparison:
     @property
     def changes_nothing(self) -> bool:
         return all(d.state == "unchanged" for d in self.differences)
+
+    def first(self, n: int) -> Comparison:
+        """The same with at most ``n`` differences, those that change something first: to be kept and shown."""
+        moving = (d for d in self.differences if d.state != "unchanged")
+        return Comparison(tuple(islice(moving, n)), self.base_tx, self.counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +294,9 @@ class Store(Protocol):
 
     # uploads and approval ------------------------------------------------------------------------------------
     def compare(self, changes: Sequence[Change], *, valid_from: date | None = None) -> Comparison: ...
+    def trial(
+        self, changes: Sequence[Change], *, valid_from: date | None = None, versions: bool = False
+    ) -> tuple[Comparison, Ledger]: ...
     def ledger_with(
         self, changes: Sequence[Change], *, valid_from: date | None = None, versions: bool = False
     ) -> Ledger: ...

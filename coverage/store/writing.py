@@ -226,6 +226,11 @@ class Writing:
             self.session.insert("content", ("sha256", "bytes"), [(digest, content)])
         return digest
 
+    def forget(self) -> None:
+        """Drop what was read and written: after :meth:`finish` it stands in the database."""
+        self.books = Books(self.session)
+        self._new, self._before = [], {}
+
     @property
     def wrote_nothing(self) -> bool:
         return not self._new

@@ -109,12 +109,29 @@ def test_a_long_list_is_tried_on_a_copy_with_the_same_result(
     in_place = preview(context, store, changes, principal=ADMIN)
     head = store.head()
     monkeypatch.setattr(import_preview, "TRIED_IN_PLACE", 0)
-    # Without its own trial the store can only have been asked for a copy.
-    monkeypatch.setattr(store, "ledger_with", None)
+    # Without its own trial the store can only have been asked for a copy, and laid the changes once.
+    for door in ("trial", "ledger_with", "compare"):
+        monkeypatch.setattr(store, door, None)
     copied = preview(context, store, changes, principal=ADMIN)
     assert copied.movements() == in_place.movements()
     assert copied.places == in_place.places
+    assert copied.comparison == in_place.comparison
     assert store.head() == head
+
+
+def test_a_preview_keeps_the_first_differences_and_counts_all(
+    context: AppContext, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = store.ledger().sites[0]
+    changes = [change_of(held), *site(store, 1), *site(store, 2)]
+    every = store.compare(changes)
+    monkeypatch.setattr(import_preview, "KEPT", 2)
+    kept = preview(context, store, changes, principal=ADMIN).comparison
+    assert [d.key for d in kept.differences] == [d.key for d in every.differences[1:3]]
+    assert kept.counts == every.counts
+    assert kept.counts["site"] == {"new": 2, "changed": 0, "unchanged": 1}
+    assert not kept.changes_nothing
+    assert store.compare(changes[:1]).first(2).changes_nothing
 
 
 def test_places_are_new_moved_and_where_they_were(context: AppContext, store: Store) -> None:

@@ -13,7 +13,8 @@ from coverage.services import upload_jobs
 from coverage.services.access import Principal, Role
 from coverage.services.context import AppContext
 from coverage.services.ledger import load_tables_into_store
-from coverage.services.upload_jobs import Check, Request, start_check
+from coverage.services.stores import open_context_store
+from coverage.services.upload_jobs import Check, Request, changes_to_hand_in, start_check
 
 PROJECT = Path(__file__).resolve().parents[2]
 ADMIN = Principal("kanri", Role.ADMIN)
@@ -40,6 +41,20 @@ def test_a_check_reads_compares_and_counts(context: AppContext) -> None:
     assert check.difference is not None
     assert check.difference.comparison.counts["site"]["new"] == 1
     assert len(check.head) == 64
+
+
+def test_what_a_long_list_states_is_made_again_when_it_is_handed_in(
+    context: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = Request("sites", "a.csv", LIST.encode())
+    short = ended(start_check(context, request, principal=ADMIN))
+    monkeypatch.setattr(upload_jobs, "KEPT_CHANGES", 0)
+    long = ended(start_check(context, request, principal=ADMIN))
+    assert long.changes is None
+    with open_context_store(context) as store:
+        assert short.changes
+        assert changes_to_hand_in(context, store, long) == short.changes
+        assert changes_to_hand_in(context, store, short) is short.changes
 
 
 def test_corrections_take_the_reading_over(context: AppContext, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from coverage.services.imports import ImportRecord, ImportState
 from coverage.services.ledger import load_tables_into_store
 from coverage.services.stores import open_context_store
 from coverage.services.templates import TEMPLATES, template_csv, template_xlsx
-from coverage.services.upload_jobs import Check, Request, start_check
+from coverage.services.upload_jobs import Check, Request, changes_to_hand_in, start_check
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
 from coverage.web.frame import Column, View
@@ -270,7 +270,7 @@ def _propose(view: View, run: RunResult, context: AppContext, state: dict[str, A
             store,
             path,
             report,
-            check.changes,
+            changes_to_hand_in(context, store, check),
             kind=state["kind"],
             principal=view.principal,
             answers=mapping,

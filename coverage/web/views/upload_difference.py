@@ -131,6 +131,7 @@ def _years(view: View, difference: Preview) -> None:
 
 def _records(view: View, difference: Preview) -> None:
     changed = [d for d in difference.comparison.differences if d.state != "unchanged"]
+    every = sum(n["new"] + n["changed"] for n in difference.comparison.counts.values())
     rows: list[list[Any]] = []
     for d in changed[:SHOWN]:
         changes = "<br>".join(esc(change.text(view.lang)) for change in d.changes)
@@ -142,8 +143,8 @@ def _records(view: View, difference: Preview) -> None:
         frame.sheet(
             [*(Column(view.texts[t]) for t in titles), Column(view.texts["column.change"], wrap=True)], rows
         )
-        if len(changed) > SHOWN:
-            st.caption(view.text("upload.more", n=f"{len(changed) - SHOWN:,}"))
+        if every > len(rows):
+            st.caption(view.text("upload.more", n=f"{every - len(rows):,}"))
 
 
 def _municipalities(run: RunResult) -> dict[str, str]:
