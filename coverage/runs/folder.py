@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ _PUBLISHING = ".publishing"
 """In the runs folder: held for the moment in which what is published changes."""
 _PUBLISHING_TRIES = 10
 """Of a second each."""
+_REPLACE_TRIES = 20
+"""A twentieth of a second apart."""
 
 
 @contextmanager
@@ -275,5 +278,17 @@ def _point_to(runs_folder: Path, run_id: str, *, by: str, on: str, at: datetime 
         publication_history.remember(runs_folder, moment)
     part = runs_folder / f".{PUBLISHED}.{os.getpid()}.part"
     part.write_text(text, encoding="utf-8")
-    os.replace(part, runs_folder / PUBLISHED)
+    _replace(part, runs_folder / PUBLISHED)
     publication_history.remember(runs_folder, new)
+
+
+def _replace(part: Path, final: Path) -> None:
+    """Windows refuses to replace a file while somebody reads it, and every visitor reads the pointer: tried again."""
+    for _ in range(_REPLACE_TRIES - 1):
+        try:
+            os.replace(part, final)
+        except PermissionError:
+            time.sleep(0.05)
+        else:
+            return
+    os.replace(part, final)

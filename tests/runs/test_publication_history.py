@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -146,3 +147,23 @@ def test_a_full_disk_leaves_the_published_run_and_is_said_in_words(
     published = folder.published(twice)
     assert published is not None
     assert published.run_id == "def"
+
+
+def test_a_reader_who_holds_the_pointer_for_a_moment_is_waited_for(
+    twice: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, where a file that is being read cannot be replaced."""
+    replace, refused = os.replace, []
+
+    def busy(source: Path, target: Path) -> None:
+        if target.name == "published.json" and len(refused) < 3:
+            refused.append(target)
+            raise PermissionError(errno.EACCES, "in use")
+        replace(source, target)
+
+    monkeypatch.setattr(folder.os, "replace", busy)
+    assert folder.publish(twice, "abc", by="kanri", on="2026-04-07").run_id == "abc"
+    assert len(refused) == 3
+    published = folder.published(twice)
+    assert published is not None
+    assert published.run_id == "abc"
