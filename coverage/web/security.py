@@ -13,12 +13,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 
 from coverage.errors import CoverageGapError, InputError, PermissionDeniedError
+from coverage.services.access import Action, Object, Principal, Resource, authorise
 from coverage.web.visitors import page_visitor, principal_for
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from coverage.services.access import Principal
 
 HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -41,6 +40,9 @@ _ASKED: Final = ("/api/", "/map/", "/map-data/")
 """Where an answer depends on who asks. Streamlit's own files are the same for everybody."""
 _OF_PAGES: Final = ("/map/", "/map-data/")
 """What the pages' own map fetches, for whoever may look at the pages: guests too."""
+_UPLOADS: Final = "/_stcore/upload_file/"
+"""Streamlit keeps what is sent there in memory, for every session and without a bound on their number: whoever may not
+upload must not fill it."""
 
 
 class Gate:
@@ -81,14 +83,16 @@ class Gate:
             )
             await refusal(scope, receive, send_with_headers)
             return
-        if scope["path"].startswith(_ASKED):
-            try:
+        try:
+            if scope["path"].startswith(_ASKED):
                 scope.setdefault("state", {})["principal"] = _who_asks(scope)
-            except CoverageGapError as error:
-                await JSONResponse({"error": error.as_dict()}, status_code=error.http_status)(
-                    scope, receive, send_with_headers
-                )
-                return
+            elif scope["path"].startswith(_UPLOADS):
+                authorise(page_visitor(Headers(scope=scope)), Action.UPLOAD, Resource(Object.IMPORT))
+        except CoverageGapError as error:
+            await JSONResponse({"error": error.as_dict()}, status_code=error.http_status)(
+                scope, receive, send_with_headers
+            )
+            return
         await self.app(scope, receive, send_with_headers)
 
 
