@@ -56,6 +56,10 @@ def test_an_administrator_finds_who_changed_a_date_and_saves_the_trail(
     # Three clicks: the page, the section, the column. Between them the number is typed.
     page.get_by_role("link", name="管理", exact=True).first.click()
     page.get_by_role("radio", name="監査").click(timeout=60_000)
+    # A person types once the page has stopped drawing itself; what is typed before that may be drawn over.
+    page.get_by_label("番号・局名").wait_for(timeout=60_000)
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=60_000)
+    page.wait_for_timeout(500)
     page.get_by_label("番号・局名").fill("MH-0001", timeout=60_000)
     page.get_by_label("番号・局名").press("Enter")
     page.get_by_role("radio", name="供用開始日").click(timeout=60_000)
