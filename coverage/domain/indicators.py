@@ -212,7 +212,7 @@ def parse_indicator_set(text: str, *, readings: Mapping[str, str] | None = None)
 def _parsed(text: str) -> IndicatorSet:
     try:
         return IndicatorSet.model_validate(tomllib.loads(text, parse_float=Decimal))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise _bad_file(f"TOML の書式の誤り: {error}", str(error)) from None
     except ValidationError as error:
         first = error.errors()[0]

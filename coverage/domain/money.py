@@ -224,7 +224,7 @@ def parse_subsidy_rules(text: str) -> SubsidyRules:
     """The table written in ``text`` (TOML). Raises InputError "subsidy-rules-invalid" that names the place."""
     try:
         return SubsidyRules.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise _bad_table(f"TOML の書式の誤り: {error}", str(error)) from None
     except ValidationError as error:
         first = error.errors()[0]

@@ -115,7 +115,7 @@ def parse_config(text: str) -> RegionConfig:
     """As :func:`load_config`, from the text of the file."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
+    except (tomllib.TOMLDecodeError, RecursionError) as problem:
         raise RegionError(
             "region-toml-broken",
             f"{FILE_NAME} が TOML として読めません（{problem}）。その行の引用符・括弧・重複を確かめてください。",

@@ -155,7 +155,7 @@ def read_answers(path: Path | None) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
         answers = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         raise InputError(
             "mapping-unreadable",
             f"回答ファイル「{path.name}」を読めません（{type(problem).__name__}）。JSON か TOML で書いてください。",

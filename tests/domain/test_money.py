@@ -147,3 +147,9 @@ def test_a_wrong_table_is_refused_by_place(old: str, new: str, place: str) -> No
         parse_subsidy_rules(text.replace(old, new, 1))
     assert caught.value.code == "subsidy-rules-invalid"
     assert place in caught.value.en
+
+
+def test_a_table_of_brackets_without_end_is_refused_in_words() -> None:
+    with pytest.raises(InputError) as caught:
+        parse_subsidy_rules("a = " + "[" * 5000)
+    assert caught.value.code == "subsidy-rules-invalid"

@@ -225,3 +225,9 @@ def test_every_top_level_table_has_a_chapter() -> None:
     text = DOCS.read_text(encoding="utf-8")
     for table in TABLES:
         assert re.search(rf"^## \[{table}[\].]", text, re.MULTILINE), table
+
+
+def test_brackets_without_end_are_refused_in_words() -> None:
+    with pytest.raises(RegionError) as caught:
+        parse_config("a = " + "[" * 5000)
+    assert caught.value.code == "region-toml-broken"

@@ -127,3 +127,12 @@ def test_the_newest_import_with_the_same_headers_lends_its_answers() -> None:
     assert suggested_answers(records, "districts", "a") == ({}, None)
     assert suggested_answers(records, "sites", None) == ({}, None)
     assert own_answers(dataclasses.replace(records[2]).mapping) == {"axes": "swap"}
+
+
+@pytest.mark.parametrize(("name", "text"), [("m.json", "[" * 100_000), ("m.toml", "a = " + "[" * 5000)])
+def test_a_mapping_of_brackets_without_end_is_refused_in_words(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read_answers(path)
+    assert caught.value.code == "mapping-unreadable"
