@@ -32,7 +32,7 @@ def user(
     ] = None,
     code: Codes = None,
     off: Annotated[bool, typer.Option("--off", help="役割を取り上げる / Take the role away")] = False,
-    note: Annotated[str, typer.Option("--note", help="覚え / Note")] = "",
+    note: Annotated[str, typer.Option("--note", help="備考 / Note")] = "",
     store: StoreUrl = None,
     as_json: options.Json = False,
 ) -> None:

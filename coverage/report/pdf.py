@@ -33,6 +33,19 @@ def report_pdf(run: RunResult, *, fiscal_year: int | None = None, lang: str = "j
 
     Raises NotFoundError for a year that the run does not hold, FileFormatError where the run lacks a file.
     """
+    made: bytes = _typeset(run, fiscal_year, lang)
+    return made
+
+
+def report_pages(
+    run: RunResult, *, fiscal_year: int | None = None, lang: str = "ja", ppi: float = 96
+) -> list[bytes]:
+    """The pages of :func:`report_pdf` as PNG pictures, ``ppi`` pixels an inch; the same errors."""
+    pages: bytes | list[bytes] = _typeset(run, fiscal_year, lang, format="png", ppi=ppi)
+    return [pages] if isinstance(pages, bytes) else pages
+
+
+def _typeset(run: RunResult, fiscal_year: int | None, lang: str, **output: Any) -> Any:
     fy = run.check_fy(fiscal_year)
     texts = report_texts(lang)
     shown = map_data(run, texts.lang, plans=False, signal=False)
@@ -45,14 +58,14 @@ def report_pdf(run: RunResult, *, fiscal_year: int | None = None, lang: str = "j
         (folder / "chart.svg").write_text(_chart(run, texts), encoding="utf-8")
         (folder / "map.jpg").write_bytes(still_map(shown, frame, fy))
         end = fiscal.last_day(fy)
-        pdf: bytes = typst.compile(
+        return typst.compile(
             str(folder / "report.typ"),
             root=str(folder),
             font_paths=[str(FONTS)],
             ignore_system_fonts=True,
             timestamp=calendar.timegm((end.year, end.month, end.day, 0, 0, 0)),
+            **output,
         )
-        return pdf
 
 
 def report_content(run: RunResult, fy: int, texts: Texts, *, breaks: list[int]) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def test_a_user_is_added_changed_taken_away_and_taken_back(ledger: AppContext) -
     assert "&lt;b&gt;情報&lt;/b&gt;" in _words(test)
     test.text_input(key="account-id--0").input("suzuki")
     test.selectbox(key="account-role--0").select("planner")
-    test.button(key="FormSubmitter:account--0-加える").click().run()
+    test.button(key="FormSubmitter:account--0-追加する").click().run()
     assert "「suzuki」を「計画担当」として保存しました" in _words(test)
     assert _users(ledger)["suzuki"] == "planner"
 

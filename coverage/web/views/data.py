@@ -187,9 +187,12 @@ def _sources(view: View, run: RunResult) -> None:
         ],
         [
             [
-                layer_name(texts, layer["layer"], table="layer") + (texts["value.estimated"] if layer["estimated"] else ""),
+                layer_name(texts, layer["layer"], table="layer")
+                + (texts["value.estimated"] if layer["estimated"] else ""),
                 layer["credit"],
-                layer["edition"],
+                view.text("manage.from_ledger", seq=layer["edition"])
+                if layer["format"] == "store"
+                else layer["edition"],
                 layer["licence"],
             ]
             for layer in run.meta["layers"]
