@@ -41,7 +41,6 @@ SHARED: Final = {"shape": "pentagon", "colour": "#1d2a35"}
 MAX_AREAS: Final = 900
 """Outlines on one page; beyond it the smallest by people are left out and the page says from how many people on."""
 
-_BEFORE_SERVICE = {Status.CANDIDATE, Status.PLANNED, Status.GRANT_DECIDED, Status.UNDER_CONSTRUCTION}
 _ENDED = {Status.SUSPENDED, Status.CLOSED}
 
 
@@ -316,12 +315,16 @@ def relief_picture(run: RunResult) -> bytes:
         return kept.read_bytes()
     grid = grid_of(run.meta["grid"])
     frame = mercator_frame(grid, max_pixels=1000)
-    return hillshade(run.folder / "rasters" / "terrain.tif", frame, grid, land=list(_boundaries(run).values()))
+    return hillshade(
+        run.folder / "rasters" / "terrain.tif", frame, grid, land=list(_boundaries(run).values())
+    )
 
 
 def site_records(run: RunResult, lang: str, *, plans: bool) -> list[dict[str, Any]]:
     """One record a site as the map shows it; without ``plans`` only what is public."""
-    return [site for site in _sites(run, report_texts(lang), plans=plans) if plans or site["phase"] != "planned"]
+    return [
+        site for site in _sites(run, report_texts(lang), plans=plans) if plans or site["phase"] != "planned"
+    ]
 
 
 def _stacks(run: RunResult) -> dict[str, Any]:
@@ -419,12 +422,13 @@ def _sites(run: RunResult, texts: Texts, *, plans: bool) -> list[dict[str, Any]]
     """
     horizon = last_day(run.latest_fy)
     on_air = _on_air(run)
+    public = public_site_ids(run)
     sites: dict[str, dict[str, Any]] = {}
     for record in run.sites.to_dict("records"):
         site_id = str(record["site_id"])
         site = sites.get(site_id)
         if site is None:
-            site = sites[site_id] = _site(record, texts)
+            site = sites[site_id] = _site(record, texts, public=site_id in public)
         operator = _text(record["operator"])
         if not operator or any(o["id"] == operator for o in site["operators"]):
             # Several bands or sectors of one operator are one entry.
@@ -443,7 +447,17 @@ def _sites(run: RunResult, texts: Texts, *, plans: bool) -> list[dict[str, Any]]
     return list(sites.values())
 
 
-def _site(record: dict[str, Any], texts: Texts) -> dict[str, Any]:
+def public_site_ids(run: RunResult) -> frozenset[str]:
+    """Sites that are in service or were: an ended one without any service date is an operator's plan that was given up."""
+    return frozenset(
+        str(record["site_id"])
+        for record in run.sites.to_dict("records")
+        if (status := Status(str(record["status"]))) is Status.IN_SERVICE
+        or (status in _ENDED and _day(record["in_service_date"]) is not None)
+    )
+
+
+def _site(record: dict[str, Any], texts: Texts, *, public: bool) -> dict[str, Any]:
     status = Status(str(record["status"]))
     planned = _number(record["planned_fy"])
     counted = _number(record["counted_fy"])
@@ -453,7 +467,7 @@ def _site(record: dict[str, Any], texts: Texts) -> dict[str, Any]:
         "name": _text(record["name"]),
         "code": _text(record["municipality_code"]),
         "status": texts["site_status." + status.name.lower()],
-        "phase": "planned" if status in _BEFORE_SERVICE else "ended" if status in _ENDED else "on",
+        "phase": "planned" if not public else "ended" if status in _ENDED else "on",
         "height": _number(record["height_m"]),
         "planned": label(int(planned), texts.lang) if planned is not None else "",
         "counted": None if counted is None else int(counted),

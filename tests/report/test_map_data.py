@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import ModuleType
 
-from coverage.report.map_data import map_data, nice_breaks
+from coverage.report.map_data import map_data, nice_breaks, site_records
 from coverage.runs.result import RunResult
+from coverage.services.access import ANONYMOUS
+from coverage.services.context import AppContext
+from coverage.services.place_search import find_places
 
 
 def test_class_edges_are_round_numbers_that_rise() -> None:
@@ -93,3 +97,20 @@ def test_the_not_computable_state_reaches_the_page(tmp_path: Path, synthetic: Mo
     page = map_data(run, "ja", plans=False).page
     assert page["computable"] == {"any": False, "alpha": False, "beta": True}
     assert page["reason"].startswith("算定不可（基地局データ不足）")
+
+
+def test_a_plan_that_was_given_up_stays_with_those_who_may_see_plans(run: RunResult, tmp_path: Path) -> None:
+    """候補 → 廃止 without a day of service: an operator's plan to the end, while a mast that served stays public."""
+    folder = tmp_path / run.run_id
+    shutil.copytree(run.folder, folder)
+    table = folder / "tables" / "sites.csv"
+    text = table.read_text(encoding="utf-8-sig")
+    assert "2005-10-01" in text, "S006 was in service and is closed"
+    before = {s["id"]: s["phase"] for s in site_records(RunResult.open(folder), "ja", plans=False)}
+    assert before["S006"] == "ended"
+    table.write_text(text.replace("2005-10-01", ""), encoding="utf-8-sig")
+    given_up = RunResult.open(folder)
+    assert "S006" not in {s["id"] for s in site_records(given_up, "ja", plans=False)}
+    assert {s["id"]: s["phase"] for s in site_records(given_up, "ja", plans=True)}["S006"] == "planned"
+    found = find_places(AppContext(tmp_path, tmp_path), given_up, "S006", principal=ANONYMOUS, plans=True)
+    assert found["results"] == []

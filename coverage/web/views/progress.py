@@ -7,9 +7,9 @@ from typing import Any
 import streamlit as st
 
 from coverage.domain import fiscal
-from coverage.domain.known_ledger import EVER_IN_SERVICE
 from coverage.report.count_notes import CountNotes, count_notes, printed_actual
 from coverage.report.escape import esc
+from coverage.report.map_data import public_site_ids
 from coverage.report.wording import report_texts
 from coverage.runs.result import RunResult
 from coverage.services import figures, home
@@ -24,10 +24,6 @@ from coverage.web.views.definitions import show_definitions
 from coverage.web.views.edit_books import show_books_editor
 
 Cells = dict[int, dict[str, Any]]
-
-
-PUBLIC_STATUSES = frozenset(status.value for status in EVER_IN_SERVICE)
-"""Sites that have been in service; everything before is an operator's plan."""
 
 
 def show(view: View, run: RunResult) -> None:
@@ -345,7 +341,7 @@ def _findings(view: View, run: RunResult, years: list[dict[str, Any]]) -> None:
     findings = run.count["findings"]
     if not view.may(Action.VIEW, Object.PLANNED_SITE):
         # A finding may name a site that is still a plan; those are for staff.
-        shown = {str(r["site_id"]) for r in run.sites.to_dict("records") if str(r["status"]) in PUBLIC_STATUSES}
+        shown = public_site_ids(run)
         findings = [f for f in findings if set(f["site_ids"]) <= shown]
     for severity in ("question", "warning", "note"):
         found = [f for f in findings if f["severity"] == severity]
