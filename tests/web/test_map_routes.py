@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -165,6 +166,37 @@ def test_the_still_picture_is_a_png_to_save(client: TestClient, run: RunResult) 
     assert min(Image.open(io.BytesIO(answer.content)).size) > 100
     assert client.get(f"/map-data/{run.run_id}/still.png?fy=28").status_code == 400
     assert client.get(f"/map-data/{run.run_id}/still.png?fy=2030").status_code == 404
+
+
+def test_the_still_picture_is_drawn_once_and_not_twice_at_a_time(
+    client: TestClient, run: RunResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from coverage.web.live_map import data
+
+    drawn: list[int] = []
+    at_once: list[int] = []
+    real = data.still_sheet
+
+    def counted(*args: object, **more: object) -> bytes:
+        drawn.append(1)
+        at_once.append(len(drawn) - len(done))
+        picture = real(*args, **more)  # type: ignore[arg-type]
+        done.append(1)
+        return picture
+
+    done: list[int] = []
+    monkeypatch.setattr(data, "still_sheet", counted)
+    asked = [(fy, lang) for fy in run.fiscal_years[:2] for lang in ("ja", "en")] * 3
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda one: data.still_picture(run, *one), asked))
+    assert all(
+        a == b
+        for one, a in zip(asked, answers, strict=True)
+        for two, b in zip(asked, answers, strict=True)
+        if one == two
+    )
+    assert len(drawn) <= 4
+    assert set(at_once) <= {1}
 
 
 def test_people_by_cell_are_drawn_where_they_live_and_only_from_the_runs_own_layer(

@@ -25,11 +25,12 @@ from coverage.domain import mesh
 from coverage.errors import NotFoundError
 from coverage.report.map_data import MapData, map_data, relief_picture, signal_stack, site_records
 from coverage.report.pictures import Frame, grid_of, mercator_frame
-from coverage.report.static_map import still_map
+from coverage.report.still_sheet import still_sheet
 from coverage.runs.result import ANY_OPERATOR, RunResult
 from coverage.services.access import Action, Object, Principal, Resource, allowed
 from coverage.services.challenges import OpenChallenge
 from coverage.services.context import AppContext
+from coverage.services.kept_files import kept_on_disk
 from coverage.services.run_layers import People, people_of_run
 from coverage.services.side_by_side import plan_pixels
 from coverage.web.wording import web_texts
@@ -42,6 +43,7 @@ NEWLY: Final = ("#00543c", "#bfe5d8")
 
 _LATE: Final = ("layers", "stacks", "sites", "model", "credits")
 _lock = Lock()
+_drawing = Lock()
 
 
 def _stamp(run: RunResult) -> int:
@@ -233,12 +235,16 @@ def _palette_png(index: NDArray[np.uint8], colours: list[str]) -> bytes:
 
 
 def still_picture(run: RunResult, fiscal_year: int, lang: str) -> bytes:
-    """The year's map as one PNG: people unserved by municipality over the relief, sites on the air, names."""
+    """The year's map as a picture that can stand alone; drawn once for a run, year and language."""
     fy = run.check_fy(fiscal_year)
-    drawn = still_map(_map(run, lang), frame_of(run), fy)
-    out = io.BytesIO()
-    Image.open(io.BytesIO(drawn)).save(out, format="PNG", optimize=True)
-    return out.getvalue()
+
+    def draw() -> bytes:
+        data = _map(run, lang)
+        # One picture at a time: each takes seconds and a hundred megabytes, and anybody may ask for all of them at once.
+        with _drawing:
+            return still_sheet(run, data, frame_of(run), fy, lang=lang)
+
+    return kept_on_disk(run, f"still-{fy}-{lang}.png", draw)
 
 
 def challenge(found: OpenChallenge, run: RunResult, lang: str) -> dict[str, Any]:
