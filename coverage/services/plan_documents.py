@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from coverage.domain import fiscal
 from coverage.domain.ledger import District
-from coverage.errors import NotFoundError, StorageError
+from coverage.errors import FileFormatError, NotFoundError, StorageError
 from coverage.gaps.population_coverage import SERVED
 from coverage.plan.certificate import write_certificate
 from coverage.plan.instance_files import write_instance
@@ -28,6 +29,7 @@ from coverage.services.plan_ground import Ground, costs_of, operator_of, resolve
 from coverage.services.plan_request import EXISTING, PlanRequest
 
 PLANS = "plans"
+_LOG: Final = logging.getLogger(__name__)
 UNITS = {
     "people": ("人", "people"),
     "households": ("世帯", "households"),
@@ -373,11 +375,20 @@ def _write_served(path: Path, ground: Ground, pixels: NDArray[np.int64]) -> None
 
 
 def open_plan(context: AppContext, plan_id: str) -> dict[str, Any]:
-    """A kept plan by its id."""
+    """A kept plan by its id. NotFoundError where there is none, FileFormatError where its file is damaged."""
     path = context.runs_folder / PLANS / plan_id / "plan.json"
     if not plan_id.isalnum() or not path.is_file():
         raise NotFoundError("plan-not-found", "その計画はありません。番号を確かめてください。", "There is no such plan; check its id.")
-    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or not {*_BRIEF, "sites"} <= document.keys():
+        raise FileFormatError(
+            "plan-damaged",
+            f"計画 {plan_id} の plan.json が壊れています。同じ条件で計画をつくり直してください。",
+            f"plan.json of the plan {plan_id} is damaged; make the plan again with the same conditions.",
+        )
     return {**document, "plan_id": plan_id, "folder": str(path.parent)}
 
 
@@ -393,13 +404,21 @@ def candidates_of(context: AppContext, plan_id: str) -> list[dict[str, Any]]:
 
 
 def list_plans(context: AppContext) -> list[dict[str, Any]]:
-    """Kept plans in a few figures, newest first. A plan's file is read once and again only where it changed."""
+    """Kept plans in a few figures, newest first. A plan's file is read once and again only where it changed.
+
+    A damaged plan is left out and named in the log: the others can still be worked with.
+    """
     folder = context.runs_folder / PLANS
     if not folder.is_dir():
         return []
     # A plan that is being written, or was cut off while it was, has a name with a dot in front.
     names = [p.name for p in folder.iterdir() if p.name.isalnum() and (p / "plan.json").is_file()]
-    briefs = [_brief(context, name) for name in names]
+    briefs = []
+    for name in names:
+        try:
+            briefs.append(_brief(context, name))
+        except FileFormatError as error:
+            _LOG.warning("%s", error.en)
     return sorted(briefs, key=lambda b: (-b["made_ns"], b["plan_id"]))
 
 
