@@ -110,12 +110,16 @@ def test_before_there_is_a_ledger_the_file_is_empty(
     assert json.loads(answer.content)["total"] == 0
 
 
-def test_a_stranger_to_the_ledger_gets_nothing_and_nobody_writes_here(
+def test_a_stranger_to_the_ledger_gets_what_the_nameless_get_and_nobody_writes_here(
     office: Any, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COVERAGE_GAP_AUTH", "proxy-header")
+    named = client.get(ADDRESS, headers={"x-remote-user": "dareka"})
+    assert (named.status_code, named.content) == (200, client.get(ADDRESS).content)
+    monkeypatch.setenv("COVERAGE_GAP_PUBLIC_SUMMARIES", "no")
     answer = client.get(ADDRESS, headers={"x-remote-user": "dareka"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "user-unknown")
+    monkeypatch.setenv("COVERAGE_GAP_PUBLIC_SUMMARIES", "yes")
     assert client.post(ADDRESS).status_code == 405
 
 

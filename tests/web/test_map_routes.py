@@ -284,7 +284,9 @@ def test_what_a_plan_newly_serves_is_striped_where_it_lies(
     grid = run.meta["grid"]
     folder = Path(context.runs_folder) / "plans" / "abcd1234"
     folder.mkdir(parents=True)
-    (folder / "plan.json").write_text(json.dumps({"run_id": run.run_id, "sites": []}), encoding="utf-8")
+    figures = dict.fromkeys(("objective", "value", "bound", "gap", "cost", "served", "statement", "estimated"))
+    document = {**figures, "run_id": run.run_id, "sites": []}
+    (folder / "plan.json").write_text(json.dumps(document), encoding="utf-8")
     # The north-western quarter of the grid.
     flags = np.zeros((grid["rows"], grid["cols"]), dtype=bool)
     flags[: grid["rows"] // 2, : grid["cols"] // 2] = True
