@@ -5,7 +5,7 @@ VENV := .venv/bin
 HOST ?= 127.0.0.1
 PORT ?= 8501
 
-.PHONY: app test lint types soak bench setup-app setup-dev lock wheels sbom screenshots clean
+.PHONY: app test lint types soak bench setup-app setup-dev lock wheels sbom guides clean
 
 setup-app:
 	@$(PYTHON3) scripts/setup.py app
@@ -54,6 +54,6 @@ sbom: setup-app
 clean:
 	@rm -rf .artefacts .mypy_cache .ruff_cache
 
-## Pictures for the README from the published run.
-screenshots: setup-dev
-	@$(VENV)/python scripts/screenshots.py
+## Make the pictures of the README and of the four guides anew (some minutes; needs Chromium).
+guides: setup-dev
+	@$(VENV)/python scripts/guide_pictures.py

@@ -14,7 +14,9 @@ MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|home/[a-z]+)/")
 
 
 def tracked() -> list[Path]:
-    listing = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    listing = subprocess.run(
+        ["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout
     return [PROJECT / line for line in listing.splitlines() if (PROJECT / line).is_file()]
 
 
@@ -22,7 +24,10 @@ def main() -> int:
     problems: list[str] = []
     for path in tracked():
         name = path.relative_to(PROJECT).as_posix()
-        if path.suffix not in {".py", ".txt", ".toml", ".md", ".sh", ".yml", ".json", ".cfg"} and path.name != "Makefile":
+        if (
+            path.suffix not in {".py", ".txt", ".toml", ".md", ".sh", ".yml", ".json", ".cfg"}
+            and path.name != "Makefile"
+        ):
             continue
         text = path.read_text(encoding="utf-8", errors="replace")
         if name.startswith("requirements/") and path.suffix == ".txt" and ADDRESS.search(text):

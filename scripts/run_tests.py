@@ -36,7 +36,9 @@ def main() -> int:
         status = subprocess.run(command, cwd=PROJECT).returncode
         if out.is_file():
             summary = json.loads(out.read_text(encoding="utf-8"))["summary"]
-            print(f"slipcover: {summary['percent_covered']:.1f} % of {summary['covered_lines'] + summary['missing_lines']} lines")
+            print(
+                f"slipcover: {summary['percent_covered']:.1f} % of {summary['covered_lines'] + summary['missing_lines']} lines"
+            )
         else:
             print("slipcover: no figure (the tests did not finish)", file=sys.stderr)
             status = status or 1

@@ -28,7 +28,14 @@ def locked(text: str) -> list[dict[str, Any]]:
         requirement = _LINE.match(line)
         if requirement:
             marker = (requirement["marker"] or "").strip(" ;\\")
-            found.append({"name": requirement["name"], "version": requirement["version"], "marker": marker, "hashes": []})
+            found.append(
+                {
+                    "name": requirement["name"],
+                    "version": requirement["version"],
+                    "marker": marker,
+                    "hashes": [],
+                }
+            )
         if found:
             found[-1]["hashes"] += _HASH.findall(line)
     return found
@@ -43,7 +50,9 @@ def licence_of(name: str) -> list[dict[str, Any]]:
     expression = about.get("License-Expression")
     if expression:
         return [{"expression": expression}]
-    classifiers = [c.split(" :: ")[-1] for c in about.get_all("Classifier", []) if c.startswith("License :: ")]
+    classifiers = [
+        c.split(" :: ")[-1] for c in about.get_all("Classifier", []) if c.startswith("License :: ")
+    ]
     stated = classifiers or [line for line in [(about.get("License") or "").strip().split("\n")[0]] if line]
     return [{"license": {"name": text[:200]}} for text in stated]
 

@@ -1,49 +1,219 @@
-"""Pictures for the README and the guides, from the published run: ``python scripts/screenshots.py [runs folder]``.
+"""What the pictures of the README and the guides are taken with: an office of its own, a browser, small PNG files.
 
-Needs Chromium and Japanese fonts (scripts/debian-packages.sh). Nothing is fetched from outside: the map page is one file.
+The office is a copy of the sample region in a temporary folder, with a ledger and a server on a free port of this
+machine. The browser calls it by the name of an example, so that pictures are the same on every machine and show neither
+port nor folder. Nothing is fetched from outside. ``scripts/guide_pictures.py`` plays the stories (``make guides``).
 """
 
 from __future__ import annotations
 
 import io
+import os
+import re
 import shutil
+import socket
+import subprocess
 import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
+IMAGES = PROJECT / "docs" / "images"
+HOST = "gap.example.lg.jp"
+"""The name of the office's server in every picture; it leads to this machine (RFC 2606 keeps no names under lg.jp, but
+a browser of ours never asks a name server for it)."""
+OPERATOR_OF_THE_PC = "sato"
+MOST_BYTES = 120_000
+WIDTH, HEIGHT = 1366, 768
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
 
-from coverage.report.map_files import map_file  # noqa: E402
-from coverage.runs.folder import published  # noqa: E402
-
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+_PLACE = re.compile(r"(?:/tmp/|/root|/home/|/Users/|/work|/var/folders|[A-Za-z]:\\)")
+_MARGIN = 14
 
 
-def main() -> int:
-    runs = Path(sys.argv[1]) if len(sys.argv) > 1 else PROJECT / "runs"
-    run = published(runs)
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if run is None or chromium is None:
-        print("公開された計算結果と Chromium が要ります / a published run and Chromium are needed", file=sys.stderr)
-        return 1
-    out = PROJECT / "docs" / "images"
-    out.mkdir(parents=True, exist_ok=True)
+class PictureError(RuntimeError):
+    """A picture that must not be kept, or something that is missing for taking any."""
+
+
+@dataclass(frozen=True)
+class Office:
+    """A running server with its region, runs and ledger in one folder."""
+
+    folder: Path
+    port: int
+
+    @property
+    def base(self) -> str:
+        return f"http://{HOST}"
+
+
+def office_environment() -> dict[str, str]:
+    """Settings that are relative to the office's folder: what a page shows of them is the same everywhere."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_GAP_")}
+    own = {
+        "AUTH": "local", "REGION": "data", "RUNS": "runs", "STORE": "sqlite:///ledger.sqlite", "BACKUPS": "backups",
+        "ANCHOR_LOG": "backups/audit-heads.txt", "PUBLIC_HOSTS": HOST,
+    }  # fmt: skip
+    names = dict.fromkeys(("LOGNAME", "USER", "LNAME", "USERNAME"), OPERATOR_OF_THE_PC)
+    return {**kept, **names, **{f"COVERAGE_GAP_{k}": v for k, v in own.items()}, "PYTHONPATH": str(PROJECT)}
+
+
+def command(folder: Path, *words: str) -> None:
+    """One command of the product in the office's folder."""
+    subprocess.run(
+        [sys.executable, "-m", "coverage", *words], cwd=folder, env=office_environment(), check=True
+    )
+
+
+@contextmanager
+def office_folder() -> Iterator[Path]:
+    """The sample region, without the real prefecture's settings, in a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="coverage-gap-pictures-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        shutil.copytree(PROJECT / "data", folder / "data", ignore=shutil.ignore_patterns("mie"))
+        yield folder
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Office]:
+    """A server for the folder on a free port of the loopback, ended by its own process at the end."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    log = folder / "server.log"
+    with log.open("w", encoding="utf-8") as told:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "coverage", "serve", "--port", str(port)],
+            cwd=folder, env=office_environment(), stdout=told, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        _wait(port, process, log)
+        yield Office(folder, port)
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(15)
+
+
+def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).close()
+            return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise PictureError(f"the server does not answer: {log.read_text(encoding='utf-8')}") from None
+            time.sleep(0.3)
+
+
+@contextmanager
+def chromium(office: Office | None = None) -> Iterator[Browser]:
+    """Chromium with a profile of its own, which finds the office under its example name."""
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        raise PictureError(
+            "Chromium と日本語フォントが要ります / Chromium and Japanese fonts are needed (scripts/debian-packages.sh)"
+        )
+    rules = (
+        []
+        if office is None
+        else [f"--host-resolver-rules=MAP {HOST}:80 127.0.0.1:{office.port}, MAP * ~NOTFOUND"]
+    )
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 720})
-        for lang, name in (("ja", "map.png"), ("en", "map-en.png")):
-            page.goto(map_file(run, lang=lang, plans=False).resolve().as_uri())
-            page.wait_for_timeout(2500)
-            picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-            # 256 colours chosen for coverage: small marks keep their hue, and the file is half the size.
-            picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(out / name, optimize=True)
-            print(out / name)
-        browser.close()
-    return 0
+        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *rules])
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
-if __name__ == "__main__":
-    raise SystemExit(main())
+def new_page(browser: Browser, *, width: int = WIDTH, height: int = HEIGHT) -> Page:
+    """A page without cookies of earlier ones, without motion."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, locale="ja-JP", timezone_id="Asia/Tokyo", accept_downloads=True,
+        reduced_motion="reduce",
+    )  # fmt: skip
+    return context.new_page()
+
+
+def settled(page: Page) -> None:
+    """Streamlit has said everything and the page has stopped moving."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=90_000)
+    page.wait_for_timeout(900)
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=90_000)
+
+
+def shot(page: Page, name: str, *, first: Locator | None = None, last: Locator | None = None) -> None:
+    """Keep ``guide-<name>.png``: the page from ``first`` (the top) down to ``last`` (the end of the screen).
+
+    Raises PictureError where the page shows a folder of this machine.
+    """
+    said = page.inner_text("body")
+    if found := _PLACE.search(said):
+        raise PictureError(
+            f"{name}: a folder of this machine: {said[max(0, found.start() - 40) : found.end() + 60]!r}"
+        )
+    page.evaluate("document.activeElement && document.activeElement.blur()")
+    page.mouse.move(2, HEIGHT - 2)
+    if first is None and last is None:
+        picture = Image.open(io.BytesIO(page.screenshot()))
+    else:
+        whole = page.evaluate(
+            "(document.querySelector('[data-testid=stMain]') || document.documentElement).scrollHeight"
+        )
+        page.set_viewport_size({"width": WIDTH, "height": int(whole) + 8})
+        settled(page)
+        top = 0.0 if first is None else _box(first)[0] - _MARGIN
+        bottom = float(whole) if last is None else _box(last)[1] + _MARGIN
+        picture = Image.open(io.BytesIO(page.screenshot()))
+        left, right = (0, WIDTH) if first is None else (72, WIDTH - 72)
+        picture = picture.crop((left, max(0, round(top)), right, min(picture.height, round(bottom))))
+        page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+        settled(page)
+    keep(picture, f"guide-{name}.png")
+
+
+def _box(part: Locator) -> tuple[float, float]:
+    box = part.bounding_box()
+    if box is None:
+        raise PictureError(f"not on the page: {part}")
+    return box["y"], box["y"] + box["height"]
+
+
+def keep(picture: Image.Image, name: str) -> None:
+    """Write a palette PNG of at most :data:`MOST_BYTES`, with as many colours as that allows."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    plain = picture.convert("RGB")
+    for colours in (256, 128, 64, 32, 16):
+        held = io.BytesIO()
+        # Colours chosen for coverage: small marks keep their hue, and the file is half the size.
+        few = plain.quantize(colours, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few.save(held, "PNG", optimize=True)
+        if held.tell() <= MOST_BYTES:
+            (IMAGES / name).write_bytes(held.getvalue())
+            print(
+                f"{name}  {picture.width}×{picture.height}  {colours}  {held.tell() // 1000} kB", flush=True
+            )
+            return
+    raise PictureError(f"{name}: more than {MOST_BYTES:,} bytes even with 16 colours; show less of the page")

@@ -53,7 +53,9 @@ def make_environment(python: str) -> None:
     if is_root and shutil.which("apt-get"):
         say("python3-venv を入れます", "installing python3-venv")
         subprocess.run(["apt-get", "update", "-qq"], check=False)
-        subprocess.run(["apt-get", "install", "-y", "-qq", "python3-venv"], check=False, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["apt-get", "install", "-y", "-qq", "python3-venv"], check=False, stdout=subprocess.DEVNULL
+        )
         made = subprocess.run([python, "-m", "venv", str(VENV)], capture_output=True, text=True)
         if made.returncode == 0:
             return
@@ -67,7 +69,16 @@ def make_environment(python: str) -> None:
 
 def pip(*arguments: str, wheels: Path | None) -> None:
     offline = ["--no-index", "--find-links", str(wheels)] if wheels else []
-    command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *offline, *arguments]
+    command = [
+        str(PYTHON),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        *offline,
+        *arguments,
+    ]
     if subprocess.run(command, cwd=PROJECT).returncode != 0:
         fail(
             "部品を入れられません。ネットワークか --wheels のフォルダーを確かめてください。",

@@ -21,6 +21,9 @@ function ticks(low, high, wanted) {
   return out;
 }
 
+/* Decimals that tell one tick from the next. */
+const decimals = (marks) => (marks.length > 1 && !Number.isInteger(marks[1] - marks[0]) ? 1 : 0);
+
 function chart(section, server, words, width) {
   const { d, ground, surface, line, fresnel } = section.path;
   const last = d.length - 1;
@@ -44,12 +47,14 @@ function chart(section, server, words, width) {
   root.appendChild(svg('desc', {}, words.say('section.summary', {
     distance: words.number(section.distance_km, 1), edges: String(section.edges.length), clearance: words.number(section.clearance, 2),
   })));
-  ticks(low, high, 5).forEach((v) => {
+  const heights = ticks(low, high, 5);
+  heights.forEach((v) => {
     root.appendChild(svg('line', { x1: PAD.left, x2: width - PAD.right, y1: Y(v), y2: Y(v), class: 'grid' }));
-    root.appendChild(svg('text', { x: PAD.left - 6, y: Y(v) + 4, class: 'axis', 'text-anchor': 'end' }, words.number(v, 0)));
+    root.appendChild(svg('text', { x: PAD.left - 6, y: Y(v) + 4, class: 'axis', 'text-anchor': 'end' }, words.number(v, decimals(heights))));
   });
-  ticks(0, d[last], Math.max(3, Math.floor(inner / 110))).forEach((v) => {
-    root.appendChild(svg('text', { x: X(v), y: HEIGHT - PAD.bottom + 16, class: 'axis', 'text-anchor': 'middle' }, words.number(v, d[last] < 4 ? 1 : 0)));
+  const distances = ticks(0, d[last], Math.max(3, Math.floor(inner / 110)));
+  distances.forEach((v) => {
+    root.appendChild(svg('text', { x: X(v), y: HEIGHT - PAD.bottom + 16, class: 'axis', 'text-anchor': 'middle' }, words.number(v, decimals(distances))));
   });
   root.appendChild(svg('text', { x: PAD.left + inner / 2, y: HEIGHT - 6, class: 'axis', 'text-anchor': 'middle' }, words.say('section.axis_distance')));
   root.appendChild(svg('text', { x: 4, y: 12, class: 'axis' }, words.say('section.axis_height')));

@@ -1,0 +1,147 @@
+"""The four guides are held to the app: pictures, pages, commands and links that they name are there."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+from PIL import Image
+
+PROJECT = Path(__file__).resolve().parent.parent
+DOCS = PROJECT / "docs"
+IMAGES = DOCS / "images"
+GUIDES = sorted(DOCS.glob("guide-*.md"))
+MOST_BYTES = 120_000
+UNKNOWN = "/api/{path:path}"
+"""The route that answers 404 for addresses below /api that are none."""
+
+each_guide = pytest.mark.parametrize("guide", GUIDES, ids=lambda p: p.stem)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _pictures_in(path: Path) -> set[str]:
+    return {Path(target).name for target in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", _text(path))}
+
+
+def _pictures_made() -> set[str]:
+    """Names that scripts/guide_pictures.py writes: ``shot(page, "x", …)`` is guide-x.png, ``keep(…, "y.png")`` y.png."""
+    found = set()
+    for node in ast.walk(ast.parse(_text(PROJECT / "scripts" / "guide_pictures.py"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) > 1:
+            name = node.args[1]
+            if node.func.id == "shot" and isinstance(name, ast.Constant):
+                found.add(f"guide-{name.value}.png")
+            elif node.func.id == "keep" and isinstance(name, ast.Constant):
+                found.add(str(name.value))
+    return found
+
+
+def _command(words: list[str]) -> click.Command:
+    """The command that words name; LookupError where there is none."""
+    from typer.main import get_command
+
+    from coverage.cli.app import app
+
+    found: click.Command = get_command(app)
+    for word in words:
+        below = getattr(found, "commands", None)
+        if below is None:
+            return found
+        if word not in below:
+            raise LookupError(" ".join(words))
+        found = below[word]
+    return found
+
+
+def _options(command: click.Command) -> set[str]:
+    return {option for parameter in command.params for option in parameter.opts}
+
+
+def test_each_of_the_four_users_has_a_guide_that_the_readme_names():
+    assert [p.stem for p in GUIDES] == ["guide-admin", "guide-municipality", "guide-planner", "guide-staff"]
+    readme = _text(PROJECT / "README.md")
+    assert [p.name for p in GUIDES if f"(docs/{p.name})" not in readme] == []
+
+
+@each_guide
+def test_pictures_of_a_guide_exist_and_are_small(guide: Path):
+    named = _pictures_in(guide)
+    assert named, "a guide without a picture"
+    for name in named:
+        assert (IMAGES / name).is_file(), name
+        assert (IMAGES / name).stat().st_size <= MOST_BYTES, name
+        with Image.open(IMAGES / name) as picture:
+            assert picture.mode == "P", f"{name} has no palette"
+            assert picture.width <= 1366, name
+
+
+def test_every_picture_that_is_made_is_shown_and_every_one_shown_is_made():
+    made = _pictures_made()
+    assert len(made) > 12
+    shown = set.union(*map(_pictures_in, GUIDES), _pictures_in(PROJECT / "README.md"))
+    assert shown <= made
+    # The README's map in English is for whoever writes about the product in English.
+    assert made - shown <= {"map-en.png"}
+    assert {p.name for p in IMAGES.glob("*.png")} == made
+
+
+def test_every_page_of_the_app_is_explained_in_some_guide():
+    from coverage.web.documents import PAGES
+
+    names: dict[str, str] = {}
+    for path in (PROJECT / "coverage" / "web" / "i18n").rglob("*.toml"):
+        if path.name == "ja.toml" or path.parent.name == "ja":
+            names |= tomllib.loads(_text(path)).get("page", {})
+    text = "".join(map(_text, GUIDES))
+    assert [
+        page
+        for page in PAGES
+        if f"「{names[page or 'home']}" not in text and f"**{names[page or 'home']}" not in text
+    ] == []
+
+
+@each_guide
+def test_commands_of_a_guide_exist_with_their_options(guide: Path):
+    blocks = re.findall(r"```sh\n(.*?)```", _text(guide), flags=re.DOTALL)
+    lines = [line.split("   #")[0].split() for block in blocks for line in block.splitlines() if line.strip()]
+    assert lines
+    for words in lines:
+        assert words[0] in {"coverage-gap", "curl"}, words
+        if words[0] == "coverage-gap":
+            given = {w for w in words if w.startswith("--")}
+            assert given <= _options(_command(words[1:])), words
+    # In running text: `coverage-gap layers import`, `make app`.
+    for inline in re.findall(r"`coverage-gap ([a-z -]+)", _text(guide)):
+        _command(inline.split())
+    targets = re.findall(r"^([a-z-]+):", _text(PROJECT / "Makefile"), flags=re.MULTILINE)
+    assert set(re.findall(r"`make ([a-z-]+)", _text(guide))) <= set(targets)
+
+
+@each_guide
+def test_a_guide_is_japanese_first_with_english_after(guide: Path):
+    text = _text(guide)
+    head, _, english = text.partition("\n## In English\n")
+    assert len(re.findall(r"[ぁ-ん]", head)) > 500
+    assert len(english.split()) > 60
+    assert "算定不可" in head, "what the words mean is part of every guide"
+
+
+def test_addresses_that_a_guide_fetches_are_routes_of_the_app():
+    from starlette.routing import Match
+
+    from coverage.web.routes import ROUTES
+
+    addresses = {a for g in GUIDES for a in re.findall(r"127\.0\.0\.1:8501(/api/[^'?`\s]+)", _text(g))}
+    assert addresses
+    assert UNKNOWN in {getattr(route, "path", "") for route in ROUTES}
+    for path in addresses:
+        scope = {"type": "http", "method": "GET", "path": path, "headers": []}
+        matching = [route for route in ROUTES if route.matches(scope)[0] is Match.FULL]
+        assert matching[0].path != UNKNOWN, path
