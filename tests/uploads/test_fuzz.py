@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import random
 import sys
@@ -13,6 +14,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from kit import CASES, Case
 from test_kit import report_in_process
+
+from coverage.services.templates import TEMPLATES
 
 SEEDS = {
     "csv": ["csv plain", "csv cp932", "csv japanese headers", "csv utf-16 with bom", "csv quotes and commas", "plane with zone"],
@@ -97,3 +100,36 @@ def test_no_mutation_gets_past_the_report(form: str, tmp_path: Path):
 def test_no_mutation_gets_past_the_report_in_the_long_form(form: str, tmp_path: Path):
     for seed in range(2, 42):
         fuzz(form, 2000, seed, tmp_path)
+
+
+CELLS = (
+    "H30.10.1", "平成30年度", "30年度", "2018", "42825", "2018-10-01", "廃止", "停止", "停波日", "廃止日", "見本（架空）", "９９", "=1+1", "'", "1e5",
+    "NaN", "-", "\u200b", "\u202e", "",
+)  # fmt: skip
+
+
+def typed(kind: str, rng: random.Random) -> bytes:
+    """The template of a table with its example twice, some cells typed over with what the other cells would take."""
+    columns = TEMPLATES[kind]
+    example = [c.example for c in columns]
+    rows = [[c.header for c in columns], example, [f"x{example[0]}", *example[1:]]]
+    for _ in range(rng.randint(1, 5)):
+        row = rng.choice(rows)
+        row[rng.randrange(len(row))] = rng.choice(CELLS)
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    return out.getvalue().encode("utf-8")
+
+
+@pytest.mark.parametrize("kind", TEMPLATES)
+def test_no_typed_over_template_gets_past_the_report(kind: str, tmp_path: Path):
+    rng = random.Random(f"{kind}-1")
+    path = tmp_path / "upload"
+    for number in range(300):
+        data = typed(kind, rng)
+        path.write_bytes(data if rng.random() < 0.6 else mutated(data, rng))
+        report = report_in_process(path, Case("fuzz", "a.csv", data, ()), kind)
+        assert (report.verdict == "reject") == (not report.rows or report.rejected), number
+        assert report.verdict != "reject" or report.errors, number
+        for row in report.rows:
+            assert not row.get("closed_on") or row["status"] in (None, "停止", "廃止"), number

@@ -38,12 +38,12 @@ def placed(case: Case, folder: Path, secret: Path) -> Path:
     return path
 
 
-def report_in_process(path: Path, case: Case) -> Report:
+def report_in_process(path: Path, case: Case, kind: str = "sites") -> Report:
     """The way of a file without the child: quarantine, census, parser, checks."""
     try:
         with quarantine(path, case.client, DEFAULT_LIMITS) as held:
             job = {
-                "path": str(held.path), "label": held.label, "format": held.format, "kind": "sites",
+                "path": str(held.path), "label": held.label, "format": held.format, "kind": kind,
                 "limits": dataclasses.asdict(DEFAULT_LIMITS), "answers": case.answers, "operators": None, "region": None,
             }  # fmt: skip
             report = Report.from_dict(json.loads(json.dumps(work(job), allow_nan=False)))
