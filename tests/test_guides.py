@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
+import random
 import re
+import sys
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import click
 import pytest
@@ -31,16 +35,29 @@ def _pictures_in(path: Path) -> set[str]:
 
 
 def _pictures_made() -> set[str]:
-    """Names that scripts/guide_pictures.py writes: ``shot(page, "x", …)`` is guide-x.png, ``keep(…, "y.png")`` y.png."""
+    """Names that scripts/guide_pictures.py writes: ``shot(page, "x", …)`` is guide-x.png, others stand as they are."""
     found = set()
     for node in ast.walk(ast.parse(_text(PROJECT / "scripts" / "guide_pictures.py"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) > 1:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(".png"):
+            found.add(node.value)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "shot":
             name = node.args[1]
-            if node.func.id == "shot" and isinstance(name, ast.Constant):
-                found.add(f"guide-{name.value}.png")
-            elif node.func.id == "keep" and isinstance(name, ast.Constant):
-                found.add(str(name.value))
+            assert isinstance(name, ast.Constant), ast.dump(node)
+            found.add(f"guide-{name.value}.png")
     return found
+
+
+@pytest.fixture(scope="module")
+def screenshots() -> ModuleType:
+    """scripts/screenshots.py; skipped where the browser's library is not installed."""
+    pytest.importorskip("playwright")
+    spec = importlib.util.spec_from_file_location("screenshots", PROJECT / "scripts" / "screenshots.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def _command(words: list[str]) -> click.Command:
@@ -145,3 +162,43 @@ def test_addresses_that_a_guide_fetches_are_routes_of_the_app():
         scope = {"type": "http", "method": "GET", "path": path, "headers": []}
         matching = [route for route in ROUTES if route.matches(scope)[0] is Match.FULL]
         assert matching[0].path != UNKNOWN, path
+
+
+def test_a_picture_that_is_too_large_gets_fewer_colours_and_is_refused_when_that_does_not_help(
+    screenshots: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screenshots, "IMAGES", tmp_path)
+    noise = random.Random(7).randbytes(3 * 400 * 300)
+    screenshots.keep(Image.frombytes("RGB", (400, 300), noise), "some.png")
+    with Image.open(tmp_path / "some.png") as kept:
+        assert len(kept.getcolors() or []) < 256
+    assert (tmp_path / "some.png").stat().st_size <= MOST_BYTES
+    large = Image.frombytes("RGB", (400, 300), noise).resize((1366, 1200))
+    with pytest.raises(screenshots.PictureError, match=r"large\.png"):
+        screenshots.keep(large, "large.png")
+    assert not (tmp_path / "large.png").exists()
+
+
+def test_the_office_of_the_pictures_knows_no_folder_and_no_setting_of_this_machine(
+    screenshots: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COVERAGE_GAP_STORE", "postgresql://elsewhere/ledger")
+    monkeypatch.setenv("COVERAGE_GAP_BASIC_FILE", "users.txt")
+    own = {k: v for k, v in screenshots.office_environment().items() if k.startswith("COVERAGE_GAP_")}
+    assert own["COVERAGE_GAP_STORE"] == "sqlite:///ledger.sqlite"
+    assert "COVERAGE_GAP_BASIC_FILE" not in own
+    assert [v for v in own.values() if Path(v).is_absolute()] == []
+
+
+@pytest.mark.parametrize(
+    "shown", ["/home/sato/ledger.sqlite", r"C:\\Users\\sato", "/var/folders/x/y", "/Users/sato/a"]
+)
+def test_a_page_that_shows_a_folder_of_this_machine_is_no_picture(
+    screenshots: ModuleType, shown: str
+) -> None:
+    class Page:
+        def inner_text(self, _selector: str) -> str:
+            return f"保存先：{shown}"
+
+    with pytest.raises(screenshots.PictureError, match="folder of this machine"):
+        screenshots.shot(Page(), "x")

@@ -101,6 +101,23 @@ def test_a_click_tells_level_server_people_and_draws_the_section(
     assert _faults(watched) == []
 
 
+def test_the_sections_axes_name_every_tick_differently(
+    open_page: Callable[..., Watched], tiny_server: str
+) -> None:
+    page = _open(open_page(width=1366, height=768), tiny_server)
+    # In the year before the valley's site, 4.2 km from the only mast: half kilometres are marked.
+    page.locator(".live .track input").focus()
+    page.keyboard.press("Home")
+    _search(page, "33.525, 136.5602")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".live[data-asked]")
+    chart = page.locator(".live .section-chart")
+    expect(chart).to_be_visible()
+    marks = chart.locator("text.axis[text-anchor=middle]").all_text_contents()
+    assert "0.5" in marks
+    assert len(set(marks)) == len(marks)
+
+
 def test_a_second_question_is_answered_within_a_second(
     open_page: Callable[..., Watched], tiny_server: str
 ) -> None:

@@ -11,10 +11,11 @@ from types import ModuleType
 
 import openpyxl
 import pytest
+from PIL import Image
 
 from coverage.errors import NotFoundError
 from coverage.report.line_chart import ChartYear, line_chart
-from coverage.report.pdf import report_content, report_pdf
+from coverage.report.pdf import report_content, report_pages, report_pdf
 from coverage.report.wording import report_texts
 from coverage.report.xlsx import report_xlsx
 from coverage.runs.result import RunResult
@@ -45,6 +46,13 @@ def _streams(pdf: bytes) -> list[bytes]:
         except zlib.error:
             continue
     return out
+
+
+def test_pages_of_the_report_are_pictures_of_a4(run: RunResult) -> None:
+    pages = report_pages(run, ppi=36)
+    assert len(pages) == len(re.findall(rb"/Type\s*/Page\b", b"".join([report_pdf(run), *_streams(report_pdf(run))])))
+    with Image.open(io.BytesIO(pages[0])) as first:
+        assert (first.format, first.size) == ("PNG", (298, 421))
 
 
 def test_the_same_run_gives_the_same_bytes_and_another_year_others(run: RunResult) -> None:
