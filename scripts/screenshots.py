@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -43,7 +42,12 @@ FLAGS = [
     "--disable-background-networking",
 ]
 
-_PLACE = re.compile(r"(?:/tmp/|/root|/home/|/Users/|/work|/var/folders|[A-Za-z]:\\)")
+_PLACES = [
+    str(place)
+    for place in (PROJECT, Path.home(), Path(tempfile.gettempdir()).resolve())
+    if len(place.parts) > 1
+]
+"""Folders of this machine; the office lies below the last."""
 _MARGIN = 14
 
 
