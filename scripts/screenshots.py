@@ -174,10 +174,9 @@ def shot(page: Page, name: str, *, first: Locator | None = None, last: Locator |
     Raises PictureError where the page shows a folder of this machine.
     """
     said = page.inner_text("body")
-    if found := _PLACE.search(said):
-        raise PictureError(
-            f"{name}: a folder of this machine: {said[max(0, found.start() - 40) : found.end() + 60]!r}"
-        )
+    for line in said.splitlines():
+        if any(place in line for place in _PLACES):
+            raise PictureError(f"{name}: a folder of this machine: {line}")
     page.evaluate("document.activeElement && document.activeElement.blur()")
     page.mouse.move(2, HEIGHT - 2)
     if first is None and last is None:

@@ -7,6 +7,7 @@ import importlib.util
 import random
 import re
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -168,14 +169,14 @@ def test_a_picture_that_is_too_large_gets_fewer_colours_and_is_refused_when_that
     screenshots: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(screenshots, "IMAGES", tmp_path)
-    noise = random.Random(7).randbytes(3 * 400 * 300)
-    screenshots.keep(Image.frombytes("RGB", (400, 300), noise), "some.png")
+    monkeypatch.setattr(screenshots, "MOST_BYTES", 9_000)
+    noise = Image.frombytes("RGB", (120, 80), random.Random(7).randbytes(3 * 120 * 80))
+    screenshots.keep(noise, "some.png")
     with Image.open(tmp_path / "some.png") as kept:
         assert len(kept.getcolors() or []) < 256
-    assert (tmp_path / "some.png").stat().st_size <= MOST_BYTES
-    large = Image.frombytes("RGB", (400, 300), noise).resize((1366, 1200))
+    assert (tmp_path / "some.png").stat().st_size <= 9_000
     with pytest.raises(screenshots.PictureError, match=r"large\.png"):
-        screenshots.keep(large, "large.png")
+        screenshots.keep(noise.resize((240, 160)), "large.png")
     assert not (tmp_path / "large.png").exists()
 
 
@@ -191,14 +192,14 @@ def test_the_office_of_the_pictures_knows_no_folder_and_no_setting_of_this_machi
 
 
 @pytest.mark.parametrize(
-    "shown", ["/home/sato/ledger.sqlite", r"C:\\Users\\sato", "/var/folders/x/y", "/Users/sato/a"]
+    "place", [PROJECT, Path.home(), Path(tempfile.gettempdir())], ids=["project", "home", "temporary"]
 )
 def test_a_page_that_shows_a_folder_of_this_machine_is_no_picture(
-    screenshots: ModuleType, shown: str
+    screenshots: ModuleType, place: Path
 ) -> None:
     class Page:
         def inner_text(self, _selector: str) -> str:
-            return f"保存先：{shown}"
+            return f"管理\n保存先：{place.resolve() / 'office' / 'backups'}"
 
     with pytest.raises(screenshots.PictureError, match="folder of this machine"):
         screenshots.shot(Page(), "x")
