@@ -47,7 +47,11 @@ def place(tiny: ModuleType, tmp_path: Path) -> Iterator[Place]:
 
 
 def _choose(page: Page, label: str, option: str) -> None:
-    page.get_by_label(label, exact=True).last.click()
+    field = page.get_by_label(label, exact=True).last
+    # A page that still opens or scrolls closes the list again.
+    field.scroll_into_view_if_needed()
+    page.wait_for_timeout(700)
+    field.click()
     page.get_by_role("option", name=option).click()
     page.wait_for_timeout(1200)
 
