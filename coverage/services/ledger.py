@@ -59,8 +59,9 @@ def region_of(context: AppContext) -> LedgerSource:
         format="store",
         files=(("audit-head", head.hash),),
         edition=f"{head.seq}",
-        licence="",
-        credit="",
+        # The ledger began with that layer's tables and is kept by the same people.
+        licence=named.sites.licence,
+        credit=named.sites.credit,
     )
     mergers = {**region.config.municipality_mergers, **ledger.municipality_mergers}
     return LedgerSource(

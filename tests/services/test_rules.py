@@ -208,3 +208,11 @@ def test_a_correction_makes_the_published_run_old(context: AppContext) -> None:
     _correct(context, "counting.achievement_cap", 0.9)
     with open_context_store(context) as store:
         assert home._writes_ledger(store.audit(after_seq=row.seq)[0])
+
+
+def test_sites_from_the_ledger_keep_the_licence_and_credit_of_their_layer(context: AppContext) -> None:
+    (sites,) = [record for record in region_of(context).region.layers if record.layer == "sites"]
+    stated = context.config.layers.sites
+    assert sites.format == "store"
+    assert sites.credit
+    assert (sites.licence, sites.credit) == (stated.licence, stated.credit)
