@@ -1,4 +1,7 @@
-"""Run every test under slipcover and print the share of lines reached.
+"""Run every test under slipcover, in two groups side by side, and print the share of lines reached.
+
+The tests of pages mostly wait for a browser, the others mostly compute: two processes halve the time on two cores.
+With arguments (``scripts/run_tests.py tests/radio -k sweep``) pytest gets them as they are, in one process.
 
 coverage.py cannot be used: the product has its import name. Kernels that numba compiles are left out of the
 measurement, since their Python bytecode never runs; they are tested against the plain reference instead.
@@ -7,12 +10,16 @@ measurement, since their Python bytecode never runs; they are tested against the
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
+PAGES = ("tests/browser", "tests/web")
+"""Folders whose tests wait more than they compute; every other folder is in the second group, also a new one."""
 
 
 def kernel_modules() -> list[str]:
@@ -25,23 +32,79 @@ def kernel_modules() -> list[str]:
     ]
 
 
+def groups(arguments: list[str]) -> list[list[str]]:
+    """What each process gives to pytest."""
+    if arguments:
+        return [arguments]
+    return [[*PAGES], ["tests", *(f"--ignore={folder}" for folder in PAGES)]]
+
+
+def command(out: Path, arguments: list[str]) -> list[str]:
+    """One pytest under slipcover, whose figures go to ``out``."""
+    return [
+        sys.executable, "-m", "slipcover", "--json", "--out", str(out), "--source", "coverage",
+        "--omit", ",".join(kernel_modules()),
+        "-m", "pytest", "-q", "-m", "not soak", "--durations=15", *arguments,
+    ]  # fmt: skip
+
+
+def run(wanted: list[list[str]], folder: Path) -> tuple[int, list[Path]]:
+    """Run the groups side by side; the first one's words are shown as they come, the others' when it has ended.
+
+    Returns the first exit code that is not 0, and the files with the figures of slipcover.
+    """
+    figures = [folder / f"reached-{number}.json" for number in range(len(wanted))]
+    words = [folder / f"words-{number}.txt" for number in range(len(wanted))]
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        for number, arguments in enumerate(wanted):
+            with words[number].open("wb") as out:
+                processes.append(
+                    subprocess.Popen(
+                        command(figures[number], arguments), cwd=PROJECT,
+                        stdout=out if number else None, stderr=subprocess.STDOUT if number else None,
+                    )  # fmt: skip
+                )
+        codes = [processes[0].wait()]
+        for process, file in zip(processes[1:], words[1:], strict=True):
+            codes.append(process.wait())
+            sys.stdout.flush()
+            with file.open("rb") as said:
+                shutil.copyfileobj(said, sys.stdout.buffer)
+            sys.stdout.flush()
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+    return next(filter(None, codes), 0), [path for path in figures if path.is_file()]
+
+
+def merged(figures: list[Path], folder: Path) -> Path:
+    """The figures of all groups as one file."""
+    if len(figures) == 1:
+        return figures[0]
+    out = folder / "reached.json"
+    subprocess.run(
+        [sys.executable, "-m", "slipcover", "--json", "--out", str(out), "--merge", *map(str, figures)],
+        cwd=PROJECT, check=True,
+    )  # fmt: skip
+    return out
+
+
 def main() -> int:
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "reached.json"
-        command = [
-            sys.executable, "-m", "slipcover", "--json", "--out", str(out), "--source", "coverage",
-            "--omit", ",".join(kernel_modules()),
-            "-m", "pytest", "-q", "-m", "not soak", "--durations=15", *sys.argv[1:],
-        ]  # fmt: skip
-        status = subprocess.run(command, cwd=PROJECT).returncode
-        if out.is_file():
-            summary = json.loads(out.read_text(encoding="utf-8"))["summary"]
-            print(
-                f"slipcover: {summary['percent_covered']:.1f} % of {summary['covered_lines'] + summary['missing_lines']} lines"
-            )
-        else:
+    began = time.monotonic()
+    wanted = groups(sys.argv[1:])
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        status, figures = run(wanted, folder)
+        if len(figures) < len(wanted):
             print("slipcover: no figure (the tests did not finish)", file=sys.stderr)
-            status = status or 1
+            return status or 1
+        summary = json.loads(merged(figures, folder).read_text(encoding="utf-8"))["summary"]
+    lines = summary["covered_lines"] + summary["missing_lines"]
+    print(f"slipcover: {summary['percent_covered']:.1f} % of {lines} lines")
+    print(f"tests: {(time.monotonic() - began) / 60:.1f} minutes")
     return status
 
 

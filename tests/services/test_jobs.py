@@ -176,7 +176,8 @@ def test_a_server_that_ends_leaves_no_orphan(tmp_path, end):
     server.wait(30)
     server.stdout.close()
     _until(lambda: not _lives(grandchild), "the job's own process ended with the server")
-    assert own is None or not _lives(own)
+    # The signal reaches the whole group at once, but which of the two is gone first is the kernel's affair.
+    _until(lambda: own is None or not _lives(own), "the job itself ended with the server")
     # What a killed server leaves is swept away by the next; one that ends in order sweeps itself.
     assert [j.state for j in jobs.listing(tmp_path)] == (["failed"] if end == "kill" else [])
     jobs.sweep(tmp_path)
