@@ -58,13 +58,12 @@ def run(wanted: list[list[str]], folder: Path) -> tuple[int, list[Path]]:
     processes: list[subprocess.Popen[bytes]] = []
     try:
         for number, arguments in enumerate(wanted):
+            asked = command(figures[number], arguments)
+            if number == 0:
+                processes.append(subprocess.Popen(asked, cwd=PROJECT))
+                continue
             with words[number].open("wb") as out:
-                processes.append(
-                    subprocess.Popen(
-                        command(figures[number], arguments), cwd=PROJECT,
-                        stdout=out if number else None, stderr=subprocess.STDOUT if number else None,
-                    )  # fmt: skip
-                )
+                processes.append(subprocess.Popen(asked, cwd=PROJECT, stdout=out, stderr=subprocess.STDOUT))
         codes = [processes[0].wait()]
         for process, file in zip(processes[1:], words[1:], strict=True):
             codes.append(process.wait())
