@@ -7,32 +7,21 @@ to the first map is measured in Chromium where one is installed.
 from __future__ import annotations
 
 import gzip
-import http.client
 import importlib.util
-import os
-import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-PROJECT = Path(__file__).resolve().parent.parent
+from benchmarks.web_pages import page_seconds
+from benchmarks.web_server import PROJECT, get, launched, served
+
 CLIENTS = 50
 REQUESTS = 10
-SERVE = """
-import sys
-from pathlib import Path
-from coverage.services.context import AppContext
-from coverage.web.server import serve
-serve(AppContext(Path(sys.argv[1]), Path(sys.argv[1])), port=int(sys.argv[2]))
-"""
 
 
 def main() -> int:
@@ -43,10 +32,10 @@ def main() -> int:
         runs = Path(name)
         synthetic.write_synthetic_run(runs, site_count=10_000)
         held &= _report("map page at 10,000 sites, gzip", _page_kilobytes(runs, synthetic), 400.0, "kB")
-        with _served(runs) as port:
+        with served(runs) as port:
             address = "/api/v1/municipalities/99201.geojson"
-            _get(port, address)
-            warm = statistics.median(_timed(lambda: _get(port, address)) for _ in range(30)) * 1000
+            get(port, address)
+            warm = statistics.median(_timed(lambda: get(port, address)) for _ in range(30)) * 1000
             held &= _report("municipal GeoJSON, warm, median", warm, 200.0, "ms")
             p95, wrong = _fifty_clients(port, address)
             held &= _report(f"{CLIENTS} clients, p95", p95, 2.0, "s")
@@ -60,10 +49,24 @@ def main() -> int:
                 first, rerun = browser
                 held &= _report("first map on an empty cache", first, 4.0, "s")
                 held &= _report("rerun of the page with the map, received by websocket", rerun, 10.0, "kB")
+        held &= _pages(Path(name) / "office")
         held &= _report(
             "point query with its section, warm, median", _point_seconds(Path(name) / "point"), 1.0, "s"
         )
     return 0 if held else 1
+
+
+def _pages(folder: Path) -> bool:
+    seconds = page_seconds(folder)
+    if seconds is None:
+        print("page change: not measured, no Chromium on this machine")
+        return True
+    held = True
+    for page, (first, later) in seconds.items():
+        held &= _report(
+            f"change to {page} (first time in this server {first:.2g} s), median", later, 1.0, "s"
+        )
+    return held
 
 
 def _live_kilobytes(port: int, run_id: str) -> float:
@@ -74,7 +77,7 @@ def _live_kilobytes(port: int, run_id: str) -> float:
         f"/map-data/{run_id}/{n}" for n in ("base.json", "layers.json", "sites.json?plans=1", "relief.webp")
     ]
     parts += [f"{component.asset_base()}/{name}" for name in component.asset_names()]
-    return sum(len(_get(port, part, {"Accept-Encoding": "gzip"})[1]) for part in parts) / 1000
+    return sum(len(get(port, part, {"Accept-Encoding": "gzip"})[1]) for part in parts) / 1000
 
 
 def _point_seconds(folder: Path) -> float:
@@ -124,49 +127,6 @@ def _page_kilobytes(runs: Path, synthetic: ModuleType) -> float:
     return len(gzip.compress(page.encode("utf-8"), 5)) / 1000
 
 
-@contextmanager
-def _served(runs: Path) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_GAP_")}
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(runs), str(port)],
-        cwd=runs,
-        env=environment | {"PYTHONPATH": str(PROJECT)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                _get(port, "/healthz")
-                break
-            except OSError:
-                if time.monotonic() > deadline or process.poll() is not None:
-                    raise
-                time.sleep(0.2)
-        yield port
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(10)
-
-
-def _get(port: int, address: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    try:
-        connection.request("GET", address, headers=headers or {})
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
-
-
 def _timed(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
@@ -175,13 +135,13 @@ def _timed(work: Callable[[], object]) -> float:
 
 def _fifty_clients(port: int, address: str) -> tuple[float, int]:
     """(95th percentile in seconds, answers that were wrong) with every client asking again and again."""
-    _, expected = _get(port, address)
+    _, expected = get(port, address)
 
     def client(_: int) -> list[tuple[float, bool]]:
         out = []
         for _ in range(REQUESTS):
             start = time.perf_counter()
-            status, body = _get(port, address)
+            status, body = get(port, address)
             out.append((time.perf_counter() - start, status == 200 and body == expected))
         return out
 
@@ -193,21 +153,9 @@ def _fifty_clients(port: int, address: str) -> tuple[float, int]:
 
 def _in_the_browser(port: int) -> tuple[float, float] | None:
     """(seconds from the first request of an empty browser to a drawn map, kilobytes that a rerun of the page receives)."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        return None
-    from playwright.sync_api import sync_playwright
-
-    flags = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-    ]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+    with launched() as browser:
+        if browser is None:
+            return None
         seconds, received = [], 0
         for _ in range(3):
             context = browser.new_context(viewport={"width": 1366, "height": 768})
@@ -232,7 +180,6 @@ def _in_the_browser(port: int) -> tuple[float, float] | None:
             page.wait_for_timeout(2000)
             received = max(received, sum(frames))
             context.close()
-        browser.close()
     return statistics.median(seconds), received / 1000
 
 
