@@ -7,12 +7,12 @@ the folder, with "/". The file is written whole or not at all.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Final
 
+from coverage import durable
 from coverage.domain.region import LayerConfig
 from coverage.errors import FileFormatError, StorageError
 
@@ -186,15 +186,10 @@ def load_catalogue(folder: Path) -> Catalogue:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file under a temporary name and rename it. Raises StorageError "layers-disk"."""
-    temporary = path.with_name(f".{path.name}.new")
+    """Write a text file, whole and flushed to the disk, or not at all. Raises StorageError "layers-disk"."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8", newline="\n") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(temporary, path)
+        durable.write_text(path, text)
     except OSError as problem:
         raise disk_error(path.name, problem) from None
 

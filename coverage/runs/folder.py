@@ -6,13 +6,13 @@ import hashlib
 import json
 import os
 import shutil
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from coverage import durable
 from coverage.errors import ConflictError, FileFormatError, NotFoundError, StorageError
 from coverage.runs import lock, publication_history
 from coverage.runs.publication_history import Publication
@@ -26,8 +26,6 @@ _PUBLISHING = ".publishing"
 """In the runs folder: held for the moment in which what is published changes."""
 _PUBLISHING_TRIES = 10
 """Of a second each."""
-_REPLACE_TRIES = 20
-"""A twentieth of a second apart."""
 
 
 @contextmanager
@@ -198,7 +196,7 @@ def _unreadable(pointer: Path) -> FileFormatError:
 
 def _publication(entry: dict[str, Any]) -> dict[str, str]:
     kept = {name: str(entry.get(name, "")) for name in ("run_id", "published_on", "by")}
-    return {**kept, "published_at": str(entry["published_at"])} if "published_at" in entry else kept
+    return kept | {name: str(entry[name]) for name in ("published_at", "record") if name in entry}
 
 
 def require_sound(run: RunResult) -> None:
@@ -249,46 +247,63 @@ def _publishing_lock(runs_folder: Path, about: dict[str, str]) -> lock.Lock:
     raise AssertionError("unreachable")
 
 
-def publish(runs_folder: Path, run_id: str, *, by: str, on: str, at: datetime | None = None) -> RunResult:
+Record = Callable[[Sequence[Publication] | None], str]
+"""Write a publication down elsewhere, knowing those there were so far (oldest first; None: that cannot be read), and
+return the id that it has there."""
+
+
+def publish(
+    runs_folder: Path,
+    run_id: str,
+    *,
+    by: str,
+    on: str,
+    at: datetime | None = None,
+    record: Record | None = None,
+) -> RunResult:
     """Make a run the published one, and remember which was before.
 
-    ``on``: ISO date; ``by``: who decided; ``at``: the moment (aware; None = now). Errors as :func:`publishing`.
+    ``on``: ISO date; ``by``: who decided; ``at``: the moment (aware; None = now). ``record`` is called before the run
+    becomes public, so that nothing is public without its record; a process that dies between the two is done again.
+    Errors as :func:`publishing`.
     """
     run = open_run(runs_folder, run_id)
     require_sound(run)
     with publishing(runs_folder, by=by):
         open_run(runs_folder, run_id)
-        _point_to(runs_folder, run_id, by=by, on=on, at=at)
+        _sweep_parts(runs_folder)
+        kept = record(_known(runs_folder)) if record is not None else ""
+        _point_to(runs_folder, Publication(run_id, at or datetime.now(UTC), on, by, kept))
     return run
 
 
-def _point_to(runs_folder: Path, run_id: str, *, by: str, on: str, at: datetime | None) -> None:
+def _known(runs_folder: Path) -> list[Publication] | None:
+    try:
+        return published_when(runs_folder)
+    except FileFormatError:
+        return None
+
+
+def _sweep_parts(runs_folder: Path) -> None:
+    """What a publication left that was cut off; while nobody else publishes."""
+    for left in [
+        *runs_folder.glob(f".{PUBLISHED}.*.part"),
+        *(runs_folder / publication_history.HISTORY).glob(".*.part"),
+    ]:
+        left.unlink(missing_ok=True)
+
+
+def _point_to(runs_folder: Path, new: Publication) -> None:
     try:
         earlier, moments = publications(runs_folder), _moments(runs_folder)
     except FileFormatError:
         # A damaged pointer is mended by publishing again; what it remembered is in the history only.
         earlier, moments = [], []
-    if earlier and earlier[0]["run_id"] == run_id:
+    if earlier and earlier[0]["run_id"] == new.run_id:
         # Published again without a change between: one publication, of the later day.
         del earlier[0]
-    new = Publication(run_id, at or datetime.now(UTC), on, by)
     pointer = {**new.as_dict(), "earlier": earlier[:REMEMBERED]}
-    text = json.dumps(pointer, ensure_ascii=False) + "\n"
     for moment in moments:
         publication_history.remember(runs_folder, moment)
-    part = runs_folder / f".{PUBLISHED}.{os.getpid()}.part"
-    part.write_text(text, encoding="utf-8")
-    _replace(part, runs_folder / PUBLISHED)
+    durable.write_text(runs_folder / PUBLISHED, json.dumps(pointer, ensure_ascii=False) + "\n")
     publication_history.remember(runs_folder, new)
-
-
-def _replace(part: Path, final: Path) -> None:
-    """Windows refuses to replace a file while somebody reads it, and every visitor reads the pointer: tried again."""
-    for _ in range(_REPLACE_TRIES - 1):
-        try:
-            os.replace(part, final)
-        except PermissionError:
-            time.sleep(0.05)
-        else:
-            return
-    os.replace(part, final)

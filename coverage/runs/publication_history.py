@@ -8,13 +8,13 @@ and the next publication writes down what is missing.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, Final
 
+from coverage import durable
 from coverage.domain import fiscal
 from coverage.errors import FileFormatError
 
@@ -23,12 +23,16 @@ HISTORY: Final = "publications"
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """``at``: the moment (UTC, aware); ``on``: the day in Japan; ``by``: who decided."""
+    """``at``: the moment (UTC, aware); ``on``: the day in Japan; ``by``: who decided.
+
+    ``record``: the ledger's own record of it; "" where the run was not computed from a ledger, and where an earlier release published it.
+    """
 
     run_id: str
     at: datetime
     on: str
     by: str
+    record: str = ""
 
     def as_dict(self) -> dict[str, str]:
         """For ``published.json`` and the history."""
@@ -37,6 +41,7 @@ class Publication:
             "published_on": self.on,
             "published_at": self.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
             "by": self.by,
+            **({"record": self.record} if self.record else {}),
         }
 
 
@@ -47,16 +52,16 @@ def parse(value: Mapping[str, Any]) -> Publication | None:
     what is no publication.
     """
     run_id, on, by = str(value["run_id"]), str(value.get("published_on", "")), str(value.get("by", ""))
+    record = str(value.get("record", ""))
     if "published_at" in value:
         at = datetime.fromisoformat(str(value["published_at"]))
         if at.tzinfo is None:
             raise ValueError("a moment without an offset")
-        return Publication(run_id, at.astimezone(UTC), on, by)
+        return Publication(run_id, at.astimezone(UTC), on, by, record)
     if not on:
         return None
-    return Publication(
-        run_id, datetime.combine(date.fromisoformat(on), time(0), fiscal.TOKYO).astimezone(UTC), on, by
-    )
+    midnight = datetime.combine(date.fromisoformat(on), time(0), fiscal.TOKYO)
+    return Publication(run_id, midnight.astimezone(UTC), on, by, record)
 
 
 def remember(runs_folder: Path, publication: Publication) -> None:
@@ -66,10 +71,8 @@ def remember(runs_folder: Path, publication: Publication) -> None:
     path = folder / f"{stamp}-{publication.run_id}.json"
     if path.is_file():
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{path.name}.{os.getpid()}.part"
-    part.write_text(json.dumps(publication.as_dict(), ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    durable.make_folder(folder)
+    durable.write_text(path, json.dumps(publication.as_dict(), ensure_ascii=False) + "\n")
 
 
 def history(runs_folder: Path, pointed: Iterable[Publication]) -> list[Publication]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from coverage.domain import fiscal
 from coverage.errors import ConflictError, NotFoundError, StorageError
 from coverage.runs import folder, lock
+from coverage.runs.publication_history import Publication
 from coverage.runs.result import RunResult
 from coverage.services.access import Action, Object, Principal, Resource, authorise
 from coverage.services.context import AppContext
@@ -152,17 +153,26 @@ def publish_run(
     if principal is not None:
         authorise(principal, Action.PUBLISH, Resource(Object.RUN))
     run = folder.open_run(context.runs_folder, run_id)
-    folder.require_sound(run)
     now = datetime.now(UTC)
     today = fiscal.tokyo_date(now)
     actor = principal.actor if principal is not None else Actor(by or own_login(), "system")
-    if context.store_url is not None:
+
+    def keep(shown: Sequence[Publication] | None) -> str:
         from coverage.services.run_publication import keep_publication
         from coverage.services.stores import open_context_store
 
         with open_context_store(context) as store:
-            keep_publication(store, run, published_on=today, actor=actor)
-    return folder.publish(context.runs_folder, run_id, by=by or actor.user_id, on=today.isoformat(), at=now)
+            kept = keep_publication(store, run, published_on=today, actor=actor, shown=shown)
+        return "" if kept is None else kept.publication_id
+
+    return folder.publish(
+        context.runs_folder,
+        run_id,
+        by=by or actor.user_id,
+        on=today.isoformat(),
+        at=now,
+        record=None if context.store_url is None else keep,
+    )
 
 
 def ensure_published_run(context: AppContext, *, progress: Progress = _silent) -> RunResult:

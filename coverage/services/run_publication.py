@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from coverage.domain.region import CountingConfig
 from coverage.runs.folder import CHECKSUMS
+from coverage.runs.publication_history import Publication as Shown
 from coverage.runs.result import RunResult
 from coverage.services.home import ledger_seq
 from coverage.services.journal import ENTERED
@@ -19,8 +22,20 @@ if TYPE_CHECKING:
 RUN_SUBJECT = "run"
 
 
-def keep_publication(store: Store, run: RunResult, *, published_on: date, actor: Actor) -> Publication | None:
+def keep_publication(
+    store: Store,
+    run: RunResult,
+    *,
+    published_on: date,
+    actor: Actor,
+    shown: Sequence[Shown] | None = (),
+) -> Publication | None:
     """Record ``run`` as published; None for a run that was not computed from this store's ledger.
+
+    One publication has one record, however often it had to be tried: a record that was written before the process died,
+    or of the run that is public at this moment, is given back. A run that comes back after another one was public is a
+    publication of its own. ``shown``: what was public so far, oldest first; None where that cannot be read, then a
+    record is written in any case.
 
     The bytes are the run's count and policy sheet, as its pages and reports print them, with the checksums of all its
     files. :func:`coverage.services.journal.verify_publication` computes the printed values again from the rows of the
@@ -50,9 +65,15 @@ def keep_publication(store: Store, run: RunResult, *, published_on: date, actor:
         "indicators": run.indicators,
         "sha256sums": (run.folder / CHECKSUMS).read_text(encoding="utf-8").splitlines(),
     }
+    document = json.dumps(content, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False).encode(
+        "utf-8"
+    )
+    standing = _standing(store, run, document, shown)
+    if standing is not None:
+        return standing
     return store.publish(
         RUN_SUBJECT,
-        json.dumps(content, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False).encode("utf-8"),
+        document,
         media_type="application/json",
         values=values,
         published_on=published_on,
@@ -61,3 +82,26 @@ def keep_publication(store: Store, run: RunResult, *, published_on: date, actor:
         run_id=run.run_id,
         parameters=parameters,
     )
+
+
+def _standing(
+    store: Store, run: RunResult, document: bytes, shown: Sequence[Shown] | None
+) -> Publication | None:
+    """The newest record, where it is of these bytes and no other run was public since."""
+    newest = next(iter(store.publications(subject=RUN_SUBJECT)), None)
+    if newest is None or shown is None:
+        return None
+    if (newest.run_id, newest.content_sha256) != (run.run_id, hashlib.sha256(document).hexdigest()):
+        return None
+    if not shown or shown[-1].run_id == run.run_id:
+        return newest
+    # Another run is public: either this record's publication was cut off before it showed, or it is over.
+    was_public = any(_is_of(publication, newest) for publication in shown)
+    return None if was_public else newest
+
+
+def _is_of(publication: Shown, record: Publication) -> bool:
+    if publication.record:
+        return publication.record == record.publication_id
+    # An earlier release did not name the record.
+    return publication.run_id == record.run_id and publication.on == record.published_on.isoformat()

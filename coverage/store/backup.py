@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from coverage import durable
 from coverage.errors import ConflictError, FileFormatError, NotFoundError, StorageError
 from coverage.store.audit import AuditReport, Head, read_anchors, write_anchor
 from coverage.store.canonical import instant_text, one_line
@@ -73,10 +74,10 @@ def backup(
                 target = folder / f"{Path(store.label).stem}-{stamp}-{head.seq:06d}.sqlite"
                 if target.exists() and not force:
                     raise _exists(target)
-            _flush(partial)
+            durable.flush_file(partial)
             sha256 = _file_sha256(partial)
             os.replace(partial, target)
-            _flush_folder(folder)
+            durable.flush_folder(folder)
         finally:
             with contextlib.suppress(OSError):
                 partial.unlink(missing_ok=True)
@@ -183,9 +184,9 @@ def _restore_file(source: Path, target: Path, *, force: bool, now: datetime) -> 
             try:
                 shutil.copyfile(source, partial)
                 os.chmod(partial, 0o600)
-                _flush(partial)
+                durable.flush_file(partial)
                 os.replace(partial, target)
-                _flush_folder(target.parent)
+                durable.flush_folder(target.parent)
             finally:
                 with contextlib.suppress(OSError):
                     partial.unlink(missing_ok=True)
@@ -195,7 +196,7 @@ def _restore_file(source: Path, target: Path, *, force: bool, now: datetime) -> 
         try:
             with SqliteStore(target, create=False) as present_store:
                 present_store.vacuum_into(kept)
-                _flush(kept)
+                durable.flush_file(kept)
                 # Page by page inside one transaction of the target: others that have it open see the old ledger or
                 # the new one, and a crash leaves the old one. Exchanging the file under them would do neither.
                 present_store.replace_content(source)
@@ -232,22 +233,6 @@ def _writing_to(folder: Path) -> Iterator[None]:
         yield
     except OSError as problem:
         raise _cannot_write(folder, problem.strerror or str(problem)) from problem
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    # Windows has no such thing as flushing a folder; its rename is journalled by the file system.
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _file_sha256(path: Path) -> str:
