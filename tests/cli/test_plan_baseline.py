@@ -10,7 +10,6 @@ from types import SimpleNamespace
 import pytest
 from shapely.geometry import Point
 
-from coverage.cli import main
 from coverage.domain.ledger import (
     DatePrecision,
     District,
@@ -27,43 +26,21 @@ SMALL = ("--candidates", "6", "--time", "10", "--alternatives", "0", "--back-tes
 BUDGET = ("--budget", "10000000")
 
 
-@pytest.fixture(scope="module")
-def place(tiny, tmp_path_factory):
-    """A region with a published run; what the ledger says changes from test to test."""
-    root = tmp_path_factory.mktemp("plan-baseline")
-    tiny.write_tiny_region(root / "region")
-    return root
-
-
 @pytest.fixture
-def plan(tiny, place, capsys, monkeypatch):
+def plan(tiny, place, command):
     """``plan.make(ledger, *arguments)``: the document of a plan on the tiny region with that ledger."""
-    for name in ("LAYERS", "STORE"):
-        monkeypatch.delenv(f"COVERAGE_GAP_{name}", raising=False)
-    monkeypatch.setenv("COVERAGE_GAP_REGION", str(place / "region"))
-    monkeypatch.setenv("COVERAGE_GAP_RUNS", str(place / "runs"))
-
-    def call(*arguments, code=0):
-        got = 0
-        try:
-            main([str(a) for a in arguments])
-        except SystemExit as end:
-            got = int(end.code or 0)
-        out = capsys.readouterr()
-        assert got == code, out.err + out.out
-        return out
 
     def made(ledger, *arguments, code=0, toml=None):
-        if not (place / "runs" / "published.json").exists():
-            write_ledger(place / "region" / "towers", tiny.tiny_ledger())
-            call("run", "--workers", "1", "--publish", "--json")
+        if not (place.runs / "published.json").exists():
+            write_ledger(place.region / "towers", tiny.tiny_ledger())
+            command("run", "--workers", "1", "--publish", "--json")
         if ledger is not None:
-            write_ledger(place / "region" / "towers", ledger)
-            (place / "region" / "region.toml").write_text(toml or tiny.REGION_TOML, encoding="utf-8")
-        out = call("plan", "make", *arguments, *SMALL, code=code)
+            write_ledger(place.region / "towers", ledger)
+            (place.region / "region.toml").write_text(toml or tiny.REGION_TOML, encoding="utf-8")
+        out = command("plan", "make", *arguments, *SMALL, code=code)
         return json.loads(out.out.splitlines()[-1])["error"] if code else json.loads(out.out.splitlines()[-1])
 
-    return SimpleNamespace(make=made, call=call)
+    return SimpleNamespace(make=made, call=command)
 
 
 def _decided(tiny, status=Status.UNDER_CONSTRUCTION, **changes):

@@ -3,44 +3,8 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
 import pytest
-
-from coverage.cli import main
-
-
-@pytest.fixture(scope="module")
-def place(tiny, tmp_path_factory):
-    root = tmp_path_factory.mktemp("plan")
-    tiny.write_tiny_region(root / "region")
-    return SimpleNamespace(region=root / "region", runs=root / "runs")
-
-
-@pytest.fixture
-def command(capsys, monkeypatch, place):
-    for name in ("LAYERS", "STORE"):
-        monkeypatch.delenv(f"COVERAGE_GAP_{name}", raising=False)
-    monkeypatch.setenv("COVERAGE_GAP_REGION", str(place.region))
-    monkeypatch.setenv("COVERAGE_GAP_RUNS", str(place.runs))
-
-    def call(*arguments, code=0):
-        got = 0
-        try:
-            main([str(a) for a in arguments])
-        except SystemExit as end:
-            got = int(end.code or 0)
-        out = capsys.readouterr()
-        assert got == code, out.err + out.out
-        return SimpleNamespace(out=out.out, err=out.err)
-
-    return call
-
-
-@pytest.fixture
-def published(command, place):
-    if not (place.runs / "published.json").exists():
-        command("run", "--workers", "1", "--publish", "--json")
 
 
 def test_plan_reaches_the_last_people_with_a_proof(published, command, place):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
 import pytest
 from shapely.geometry import box, mapping
 
-from coverage.cli import main
 from coverage.domain.money import default_rules_text
 from coverage.errors import InputError
 from coverage.plan.siting import Candidate
@@ -19,33 +17,10 @@ from coverage.services.plan_request import PlanRequest, first_planned_year
 SMALL = ("--candidates", "12", "--time", "10", "--alternatives", "0", "--json")
 
 
-@pytest.fixture(scope="module")
-def place(tiny, tmp_path_factory):
-    root = tmp_path_factory.mktemp("plan-rules")
-    tiny.write_tiny_region(root / "region")
-    return SimpleNamespace(region=root / "region", runs=root / "runs")
-
-
-@pytest.fixture
-def command(capsys, monkeypatch, place, tiny):
-    for name in ("LAYERS", "STORE"):
-        monkeypatch.delenv(f"COVERAGE_GAP_{name}", raising=False)
-    monkeypatch.setenv("COVERAGE_GAP_REGION", str(place.region))
-    monkeypatch.setenv("COVERAGE_GAP_RUNS", str(place.runs))
-
-    def call(*arguments, code=0):
-        got = 0
-        try:
-            main([str(a) for a in arguments])
-        except SystemExit as end:
-            got = int(end.code or 0)
-        out = capsys.readouterr()
-        assert got == code, out.err + out.out
-        return out
-
-    if not (place.runs / "published.json").exists():
-        call("run", "--workers", "1", "--publish", "--json")
-    yield call
+@pytest.fixture(autouse=True)
+def _as_it_was(published, place, tiny):
+    """Rules and settings that a test writes beside the region go with it."""
+    yield
     (place.region / "subsidy-rules.toml").unlink(missing_ok=True)
     (place.region / "region.toml").write_text(tiny.REGION_TOML, encoding="utf-8")
 

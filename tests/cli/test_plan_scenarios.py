@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
 import pytest
 
-from coverage.cli import main
-
-
-@pytest.fixture(scope="module")
-def place(tiny, tmp_path_factory):
-    root = tmp_path_factory.mktemp("scenarios")
-    tiny.write_tiny_region(root / "region")
-    return SimpleNamespace(region=root / "region", runs=root / "runs", plans={})
-
 
 @pytest.fixture
-def command(capsys, monkeypatch, place, tmp_path):
-    monkeypatch.delenv("COVERAGE_GAP_LAYERS", raising=False)
+def command(command, monkeypatch, tmp_path):
+    """Commands of the administrator with a ledger of the test's own."""
     monkeypatch.setenv("COVERAGE_GAP_AUTH", "local")
-    monkeypatch.setenv("COVERAGE_GAP_REGION", str(place.region))
-    monkeypatch.setenv("COVERAGE_GAP_RUNS", str(place.runs))
     monkeypatch.setenv("COVERAGE_GAP_STORE", f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-
-    def call(*arguments, code=0):
-        got = 0
-        try:
-            main([str(a) for a in arguments])
-        except SystemExit as end:
-            got = int(end.code or 0)
-        out = capsys.readouterr()
-        assert got == code, out.err + out.out
-        return out
-
-    return call
+    return command
 
 
 @pytest.fixture
