@@ -18,7 +18,7 @@ from datetime import date, datetime
 
 from coverage.domain.count_result import CountResult, CountYear, State
 from coverage.domain.counting_checks import Predicted, check
-from coverage.domain.counting_findings import Finding, SiteVerdict, Verdict, finding
+from coverage.domain.counting_findings import Finding, SiteVerdict, Verdict, finding, written
 from coverage.domain.district_register import register_year
 from coverage.domain.fiscal import first_day, fiscal_year, last_day, tokyo_date
 from coverage.domain.known_ledger import (
@@ -81,7 +81,8 @@ def count(
     entries = _entries(known, judged, frozen, then)
     expected = _expected(known, judged, frozen, valid_on)
     late = {e.mast.mast_id: e.reported_fy for e in entries if e.mast is not None and e.late}
-    years = _Series(known, judged, frozen, entries, expected, valid_on).years(sorted(set(fiscal_years)))
+    series = _Series(known, judged, frozen, entries, expected, valid_on, rule.indicator)
+    years = series.years(sorted(set(fiscal_years)))
     in_ledger = [j.mast for j in judged.judgements.values() if _in_total(j)]
     return CountResult(
         indicator=rule.indicator,
@@ -268,6 +269,7 @@ class _Series:
     entries: list[_Entry]
     expected: Mapping[str, int]
     valid_on: date | None
+    indicator: str
 
     def years(self, fiscal_years: Iterable[int]) -> tuple[CountYear, ...]:
         return tuple(self._year(fy) for fy in fiscal_years)
@@ -343,6 +345,12 @@ class _Series:
                     reason=row.reason,
                 )
             )
+        # What a person wrote comes after what the count found by itself.
+        notes += [
+            written(row)
+            for row in self.known.footnotes
+            if row.indicator == self.indicator and row.fiscal_year == fy
+        ]
         return tuple(notes)
 
 

@@ -10,8 +10,8 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Final, Literal
 
-from coverage.domain.fiscal import label_en, label_ja
-from coverage.domain.ledger import DatePrecision, Funding, Purpose
+from coverage.domain.fiscal import label_en, label_ja, tokyo_date
+from coverage.domain.ledger import DatePrecision, Footnote, Funding, Purpose
 from coverage.domain.region import CountingConfig
 
 FUNDING_EN: Final = {
@@ -342,6 +342,11 @@ _FINDINGS: Final[dict[str, tuple[int, Severity, str, str]]] = {
         "訂正 {amount:+d}（{fy}から、{author}、{day}記録）：{reason}",
         "Restatement {amount:+d} (from {fy}, {author}, recorded {day}): {reason}",
     ),
+    "written": (
+        9, "footnote",
+        "{note_ja}（{author}、{day}記録）",
+        "{note_en} ({author}, recorded {day})",
+    ),
 }  # fmt: skip
 
 
@@ -399,6 +404,18 @@ def finding(
         )
 
     return Finding(code, severity, rule, fill(ja, "ja"), fill(en, "en"), site_ids, district_ids, fiscal_year)
+
+
+def written(note: Footnote) -> Finding:
+    """A footnote that a person wrote, with who and when; in Japanese where nobody wrote it in English."""
+    return finding(
+        "written",
+        fiscal_year=note.fiscal_year,
+        day=tokyo_date(note.recorded_at) if note.recorded_at is not None else None,
+        note_ja=note.ja,
+        note_en=note.en or note.ja,
+        author=note.author or "—",
+    )
 
 
 def finding_codes() -> dict[str, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
@@ -17,7 +17,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 
 from coverage.domain.achievement import AchievementRule, Better, decimal_of, format_number
-from coverage.domain.ledger import Actual
+from coverage.domain.counting_findings import Finding, written
+from coverage.domain.known_ledger import known_footnotes
+from coverage.domain.ledger import Actual, Footnote
 from coverage.errors import InputError, NotFoundError
 
 MISSING: Final = "—"
@@ -248,6 +250,8 @@ class IndicatorCell:
     increase_only: int | None = None
     """The increase, where no opening balance is registered."""
     citation: str = ""
+    footnotes: tuple[Finding, ...] = ()
+    """What people wrote to the value, in the order of entry."""
 
     @property
     def achievement_text(self) -> str:
@@ -272,6 +276,11 @@ class IndicatorCell:
         if self.provisional:
             parts.append("year not ended" if en else "年度途中")
         return ("; " if en else "、").join(parts)
+
+    def remarks(self, lang: str) -> str:
+        """:meth:`note` and what people wrote after it, for one cell of a table; or ""."""
+        said = [self.note(lang), *(footnote.text(lang) for footnote in self.footnotes)]
+        return ("; " if lang == "en" else "；").join(part for part in said if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,8 +332,8 @@ class IndicatorTable:
                 "actual": _number(cell.actual),
                 "actual_source": cell.source,
                 "achievement": cell.achievement_text if cell.achievement is not None else None,
-                "note_ja": cell.note("ja"),
-                "note_en": cell.note("en"),
+                "note_ja": cell.remarks("ja"),
+                "note_en": cell.remarks("en"),
             }
             for row in self.rows
             for cell in row.cells
@@ -346,23 +355,31 @@ def indicator_table(
     rule: AchievementRule | None = None,
     fiscal_years: Sequence[int] | None = None,
     as_of: datetime | None = None,
+    footnotes: Iterable[Footnote] = (),
 ) -> IndicatorTable:
     """The table of all indicators.
 
     ``counted`` is the ledger's count by fiscal year for ``counted_indicator``. Where several sources give an actual:
     a decided one (with ``decided_on``) first, then the count, then a reported one, then the sheet's baseline; the
     cell says which. Of several actuals for one cell the one recorded last holds; those recorded after ``as_of``
-    (aware) are not seen.
+    (aware) are not seen, nor are ``footnotes``.
     """
     rule = rule or AchievementRule()
     years = tuple(fiscal_years) if fiscal_years is not None else tuple(indicator_set.fiscal_years)
     known = _latest_actuals(actuals, as_of)
+    said: dict[tuple[str, int], list[Finding]] = {}
+    for footnote in known_footnotes(footnotes, as_of):
+        said.setdefault((footnote.indicator, footnote.fiscal_year), []).append(written(footnote))
     rows = []
     for indicator in indicator_set.indicators:
         counts = (counted or {}) if indicator.code == counted_indicator else {}
         base = indicator_set.base_year
         cells = [
-            _cell(indicator, fy, base, known.get((indicator.code, fy)), counts.get(fy), rule) for fy in years
+            replace(
+                _cell(indicator, fy, base, known.get((indicator.code, fy)), counts.get(fy), rule),
+                footnotes=tuple(said.get((indicator.code, fy), ())),
+            )
+            for fy in years
         ]
         rows.append(IndicatorRow(indicator, tuple(cells)))
     return IndicatorTable(years, indicator_set.base_year, tuple(rows), rule)
@@ -437,6 +454,8 @@ def _cell_dict(indicator: Indicator, cell: IndicatorCell) -> dict[str, Any]:
         "citation": cell.citation,
         "note": {"ja": cell.note("ja"), "en": cell.note("en")},
         **texts,
+        # Only where somebody wrote one: a run without is the same to the byte as before there were any.
+        **({"footnotes": [{"ja": f.ja, "en": f.en} for f in cell.footnotes]} if cell.footnotes else {}),
     }
 
 

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 from coverage.domain.fiscal import TOKYO, tokyo_date
 from coverage.domain.ledger import (
     District,
+    Footnote,
     FrozenYear,
     Ledger,
     OpeningBalance,
@@ -60,6 +61,8 @@ class KnownLedger:
     """(smaller id, larger id) → one mast (True) or two (False)."""
     went_back: frozenset[str]
     """Sites that were 供用中 in an older version of their row and are at an earlier step now."""
+    footnotes: tuple[Footnote, ...] = ()
+    """Of every indicator, those that stand, in the order in which they were first entered."""
 
 
 def moment(as_of: datetime | date) -> datetime:
@@ -128,7 +131,16 @@ def known_ledger(ledger: Ledger, as_of: datetime | None = None) -> KnownLedger:
         frozen_again=again,
         answers={_pair(a.site_id_a, a.site_id_b): a.same for a in answers if a.site_id_a != a.site_id_b},
         went_back=went_back,
+        footnotes=known_footnotes(ledger.footnotes, as_of),
     )
+
+
+def known_footnotes(rows: Iterable[Footnote], as_of: datetime | None = None) -> tuple[Footnote, ...]:
+    """The footnotes as they stood at ``as_of`` (aware; None = now): each as last worded, without the withdrawn ones."""
+    known = [row for row in rows if as_of is None or row.recorded_at is None or row.recorded_at <= as_of]
+    standing = [row for row in _latest(known, lambda row: row.footnote_id, repr) if not row.withdrawn]
+    # The store numbers them as they are entered; a correction keeps its place.
+    return tuple(sorted(standing, key=lambda row: (len(row.footnote_id), row.footnote_id)))
 
 
 def _latest(rows: Iterable[Row], key: Callable[[Row], Hashable], order: Callable[[Row], str]) -> list[Row]:

@@ -201,6 +201,24 @@ class Actual:
     recorded_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Footnote:
+    """脚注 that a person wrote to the value of an indicator in a fiscal year.
+
+    ``en`` is "" where nobody wrote it in English: then the Japanese words stand. ``author`` worded it last. A footnote
+    that was ``withdrawn`` is printed no more; its row stays, so that a look back finds it.
+    """
+
+    footnote_id: str
+    indicator: str
+    fiscal_year: int
+    ja: str
+    en: str = ""
+    author: str = ""
+    withdrawn: bool = False
+    recorded_at: datetime | None = None
+
+
 @dataclass(frozen=True)
 class Ledger:
     """Everything the count, the indicators and the site map read. Never changed in place."""
@@ -215,5 +233,6 @@ class Ledger:
     frozen_years: tuple[FrozenYear, ...] = ()
     distinct_answers: tuple[DistinctAnswer, ...] = ()
     actuals: tuple[Actual, ...] = ()
+    footnotes: tuple[Footnote, ...] = ()
     municipality_mergers: dict[str, str] = field(default_factory=dict)
     """Old five-digit code → present code."""

@@ -15,6 +15,7 @@ from coverage.domain.ledger import (
     Allocation,
     DistinctAnswer,
     District,
+    Footnote,
     FrozenYear,
     Funding,
     OpeningBalance,
@@ -48,6 +49,9 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "frozen_years": ("fiscal_year", "value", "published_on", "recorded_at"),
     "distinct_answers": ("site_id_a", "site_id_b", "same", "answered_by", "recorded_at"),
     "actuals": ("indicator", "fiscal_year", "value", "source", "decided_on", "recorded_at"),
+    "footnotes": (
+        "footnote_id", "indicator", "fiscal_year", "ja", "en", "author", "withdrawn", "recorded_at",
+    ),
 }  # fmt: skip
 """Columns of each table, in the order in which they are written. Any table may have a column ``note`` beside them."""
 
@@ -62,6 +66,7 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "frozen_years": ("fiscal_year", "value", "published_on"),
     "distinct_answers": ("site_id_a", "site_id_b", "same"),
     "actuals": ("indicator", "fiscal_year", "value"),
+    "footnotes": ("footnote_id", "indicator", "fiscal_year", "ja"),
 }
 """Columns that a table must have."""
 
@@ -252,6 +257,19 @@ def actual(cells: Cells) -> Actual:
         value=value,
         source=cells.optional("source") or "",
         decided_on=cells.day("decided_on"),
+        recorded_at=cells.instant("recorded_at"),
+    )
+
+
+def footnote(cells: Cells) -> Footnote:
+    return Footnote(
+        footnote_id=cells.text("footnote_id"),
+        indicator=cells.text("indicator"),
+        fiscal_year=_year(cells, "fiscal_year"),
+        ja=cells.text("ja"),
+        en=cells.optional("en") or "",
+        author=cells.optional("author") or "",
+        withdrawn=cells.flag("withdrawn"),
         recorded_at=cells.instant("recorded_at"),
     )
 

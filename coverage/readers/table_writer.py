@@ -30,6 +30,7 @@ _TABLES = {
     "frozen_years": "frozen_years",
     "distinct_answers": "distinct_answers",
     "actuals": "actuals",
+    "footnotes": "footnotes",
 }
 """File name → attribute of the ledger."""
 

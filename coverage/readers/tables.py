@@ -106,6 +106,7 @@ def read_ledger(
     actuals, _ = _collect(
         rows("actuals"), records.actual, lambda a: (a.indicator, a.fiscal_year, a.recorded_at)
     )
+    footnotes, _ = _collect(rows("footnotes"), records.footnote, lambda n: (n.footnote_id, n.recorded_at))
 
     _check_ids(operators_at, lambda o: o.site_id, "site_id", known_sites)
     _check_ids(serves_at, lambda s: s.site_id, "site_id", known_sites)
@@ -124,6 +125,7 @@ def read_ledger(
         frozen_years=tuple(frozen),
         distinct_answers=tuple(answers),
         actuals=tuple(actuals),
+        footnotes=tuple(footnotes),
     )
     return LedgerReading(ledger, tuple(files))
 

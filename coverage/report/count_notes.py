@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,23 @@ def indicator_cells(run: RunResult) -> dict[int, dict[str, Any]]:
     table = run.indicators["table"]
     rows = [] if table is None else [r for r in table["rows"] if r["code"] == run.count["indicator"]]
     return {int(cell["fiscal_year"]): cell for cell in rows[0]["cells"]} if rows else {}
+
+
+def cell_footnotes(rows: Iterable[Mapping[str, Any]], lang: str) -> list[str]:
+    """What people wrote to the values of the policy sheet: 「40604 令和元年度：…」, in the table's order."""
+    colon = ": " if lang == "en" else "："
+    return [
+        f"{row['code']} {fiscal.label(int(cell['fiscal_year']), lang)}{colon}{footnote[lang]}"
+        for row in rows
+        for cell in row["cells"]
+        for footnote in cell.get("footnotes", ())
+    ]
+
+
+def cell_remarks(cell: Mapping[str, Any], lang: str) -> str:
+    """The cell's note and what people wrote to it after that, for one cell of a table."""
+    said = [cell["note"][lang], *(footnote[lang] for footnote in cell.get("footnotes", ()))]
+    return ("; " if lang == "en" else "；").join(part for part in said if part)
 
 
 def printed_actual(year: dict[str, Any], cell: dict[str, Any] | None) -> float | None:

@@ -47,6 +47,7 @@ def current_ledger(ledger: Ledger) -> Ledger:
         frozen_years=ledger.frozen_years,
         distinct_answers=ledger.distinct_answers,
         actuals=ledger.actuals,
+        footnotes=ledger.footnotes,
         municipality_mergers=ledger.municipality_mergers,
     )
 
@@ -128,6 +129,7 @@ class CountTables:
             counted=self.result.for_indicators(),
             counted_indicator=self._config.counting.indicator,
             rule=AchievementRule.from_config(self._config.counting),
+            footnotes=self._ledger.footnotes,
         )
 
     @property

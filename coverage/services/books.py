@@ -228,6 +228,7 @@ def _cell(
         counted=counted.for_indicators(),
         counted_indicator=rule.indicator,
         rule=AchievementRule.from_config(rule),
+        footnotes=ledger.footnotes,
     )
     row = next(row for row in table.rows if row.indicator.code == indicator)
     return next(cell for cell in row.cells if cell.fiscal_year == fiscal_year)

@@ -103,6 +103,7 @@ def indicator_figures(context: AppContext) -> dict[str, Any]:
         counted=counted.for_indicators(),
         counted_indicator=rule.indicator,
         rule=AchievementRule.from_config(rule),
+        footnotes=region.ledger.footnotes,
     )
     return {"sheet": sheet.model_dump(mode="json"), "table": table.as_dict()}
 
@@ -121,6 +122,8 @@ def indicator_lines(figures: dict[str, Any], *, lang: str = "ja") -> Iterator[st
             values = "  ".join(f"{head} {text}" for head, text in zip(heads, texts, strict=True))
             note = cell["note"][lang]
             yield f"  {label(cell['fiscal_year'])}  {values}{'  ' + note if note else ''}"
+            for footnote in cell.get("footnotes", ()):
+                yield f"    ※ {footnote[lang]}"
         if row.get("note"):
             yield f"  ※ {row['note'][lang]}"
     yield figures["table"]["rule"][lang]

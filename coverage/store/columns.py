@@ -40,6 +40,7 @@ class Kind(StrEnum):
     PUBLICATION = "publication"
     MEASUREMENT = "measurement"
     SCENARIO = "scenario"
+    FOOTNOTE = "footnote"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Table:
     """Column by which the rows that an upload may touch are fetched."""
     counts: Callable[[Mapping[str, Any]], Any] | None = None
     """The facts that the count reads; None = every column."""
-    since: Literal[1, 2] = 1
+    since: Literal[1, 2, 3] = 1
     """Number of the migration that made the table."""
 
     @property

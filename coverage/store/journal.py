@@ -21,6 +21,9 @@ from coverage.store.records import Publication
 from coverage.store.session import Session
 from coverage.store.writing import Writing
 
+FOOTNOTE_CHARACTERS = 300
+"""A footnote is a line below a table, not a report."""
+
 
 class Journal(Editing):
     """The doors through which the count itself is changed. Every entry says who and why."""
@@ -103,6 +106,85 @@ class Journal(Editing):
         with self._transaction(by) as writing:
             _freeze(writing, fiscal_year, value, published_on)
             return close(writing, "freeze", f"frozen_year:{fiscal_year}", {"value": value})
+
+    def add_footnote(
+        self, indicator: str, fiscal_year: int, *, ja: str, en: str = "", by: Actor, reason: str = ""
+    ) -> Receipt:
+        """A footnote that a person wrote to an indicator's value in a year. Its number is the receipt's ``key``.
+
+        Raises ConflictError "footnote-exists" where the same words stand there already.
+        """
+        ja = require_text(ja, ja="脚注", en="footnote", limit=FOOTNOTE_CHARACTERS)
+        with self._transaction(by) as writing:
+            plain = TABLES[Kind.FOOTNOTE].plain(
+                {"indicator": indicator, "fiscal_year": fiscal_year, "ja": ja}
+            )
+            same = writing.session.all(
+                "SELECT e.footnote_id FROM footnote_current e WHERE e.indicator = :indicator "
+                "AND e.fiscal_year = :fiscal_year AND e.ja = :ja AND NOT e.withdrawn",
+                {name: plain[name] for name in ("indicator", "fiscal_year", "ja")},
+            )
+            if same:
+                raise ConflictError(
+                    "footnote-exists",
+                    f"同じ脚注（{same[0][0]}）がもうあります。直すときは訂正を使ってください。",
+                    f"The same footnote ({same[0][0]}) is there already; correct that one instead.",
+                )
+            footnote_id = self._footnote_id(writing)
+            values = {**plain, "footnote_id": footnote_id, "en": en.strip(), "author": by.user_id}
+            edit(writing, Kind.FOOTNOTE, values, expected_version=0)
+            return close(
+                writing, "footnote.add", f"footnote:{footnote_id}", {"reason": reason} if reason else {}
+            )
+
+    def correct_footnote(
+        self, footnote_id: str, *, ja: str, en: str, by: Actor, expected_version: int, reason: str
+    ) -> Receipt:
+        """Other words for a footnote, which says from now on who worded it last; one that was withdrawn stands again.
+
+        Raises NotFoundError, EditConflictError.
+        """
+        ja = require_text(ja, ja="脚注", en="footnote", limit=FOOTNOTE_CHARACTERS)
+        values = {"ja": ja, "en": en.strip(), "withdrawn": False}
+        return self._say_footnote(footnote_id, values, "correct", by, expected_version, reason)
+
+    def withdraw_footnote(
+        self, footnote_id: str, *, by: Actor, expected_version: int, reason: str
+    ) -> Receipt:
+        """Print a footnote no more. It stays in the history, and a look back finds it. Raises as a correction does."""
+        return self._say_footnote(footnote_id, {"withdrawn": True}, "withdraw", by, expected_version, reason)
+
+    def _say_footnote(
+        self,
+        footnote_id: str,
+        values: dict[str, Any],
+        action: str,
+        by: Actor,
+        expected_version: int,
+        reason: str,
+    ) -> Receipt:
+        reason = require_text(reason, ja="理由", en="reason", limit=1000)
+        key = join_key([footnote_id])
+        with self._transaction(by) as writing:
+            writing.books.load_keys(Kind.FOOTNOTE, [key])
+            held = writing.current(Kind.FOOTNOTE, key)
+            if held is None:
+                raise not_found(Kind.FOOTNOTE, footnote_id)
+            if any(held[name] != value for name, value in values.items()) and not values.get("withdrawn"):
+                values["author"] = by.user_id
+            edit(writing, Kind.FOOTNOTE, values, expected_version=expected_version, key=key)
+            return close(writing, f"footnote.{action}", f"footnote:{key}", {"reason": reason})
+
+    @staticmethod
+    def _footnote_id(writing: Writing) -> str:
+        """After the transaction; a ledger that was taken over may have brought that number along."""
+        number = writing.tx
+        while True:
+            footnote_id = f"N{number:06d}"
+            writing.books.load_keys(Kind.FOOTNOTE, [footnote_id])
+            if not writing.books.rows(Kind.FOOTNOTE, footnote_id):
+                return footnote_id
+            number += 1
 
     def answer_distinct(self, site_id_a: str, site_id_b: str, *, same: bool, by: Actor) -> Receipt:
         """A person's answer on two sites near each other: one mast, or two. The last answer holds."""

@@ -56,6 +56,7 @@ _LEDGER_FIELDS = {
     Kind.FROZEN_YEAR: "frozen_years",
     Kind.DISTINCT_ANSWER: "distinct_answers",
     Kind.ACTUAL: "actuals",
+    Kind.FOOTNOTE: "footnotes",
 }
 
 
@@ -132,7 +133,9 @@ class Reading(ABC):
             times = self._read_times(session)
             reach = self._reach(times, as_of, valid_on)
             read = self._recorded if versions else self._all_records
-            return _ledger_of({kind: read(session, times, TABLES[kind], reach) for kind in LEDGER_KINDS})
+            return _ledger_of(
+                {t.kind: read(session, times, t, reach) for t in self._tables() if t.kind in LEDGER_KINDS}
+            )
 
     def records(self, kind: Kind, *, as_of: AsOf = None, valid_on: date | None = None) -> tuple[Any, ...]:
         """The records of one kind, in order of key."""
@@ -501,7 +504,8 @@ def _built(times: Times, table: Table, rows: list[Row]) -> list[Any]:
 
 
 def _ledger_of(parts: Mapping[Kind, Iterable[Any]]) -> Ledger:
-    fields = {name: tuple(parts[kind]) for kind, name in _LEDGER_FIELDS.items()}
+    # A database of an older schema has no table for what was not thought of yet.
+    fields = {name: tuple(parts.get(kind, ())) for kind, name in _LEDGER_FIELDS.items()}
     return Ledger(**fields, municipality_mergers={m.old_code: m.new_code for m in parts[Kind.MERGER]})
 
 

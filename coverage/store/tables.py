@@ -25,6 +25,7 @@ LEDGER_KINDS = (
     Kind.DISTINCT_ANSWER,
     Kind.ACTUAL,
     Kind.MERGER,
+    Kind.FOOTNOTE,
 )
 """What ``Store.ledger`` is made of."""
 
@@ -449,6 +450,23 @@ TABLES: dict[Kind, Table] = {
             ("name",),
             "name",
             since=2,
+        ),
+        Table(
+            Kind.FOOTNOTE,
+            "脚注",
+            books.Footnote,
+            (
+                _c("footnote_id", "text", "脚注番号", required=True, ident=True),
+                _c("indicator", "text", "指標", required=True, ident=True),
+                _c("fiscal_year", "int", "年度", required=True),
+                _c("ja", "text", "脚注（日本語）", required=True),
+                _c("en", "text", "脚注（英語）", default="", required=True),
+                _c("author", "text", "記入者", default="", required=True),
+                _c("withdrawn", "bool", "取下げ", default=False, required=True),
+            ),
+            ("footnote_id",),
+            "footnote_id",
+            since=3,
         ),
     )
 }

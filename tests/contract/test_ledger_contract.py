@@ -17,6 +17,7 @@ from coverage.domain.ledger import (
     DatePrecision,
     DistinctAnswer,
     District,
+    Footnote,
     FrozenYear,
     Funding,
     Ledger,
@@ -74,6 +75,7 @@ BOOKS = Ledger(
     frozen_years=(FrozenYear(2016, 71, date(2017, 6, 30)),),
     distinct_answers=(DistinctAnswer("T-001", "T-002", False, "tanaka"),),
     actuals=(Actual("406", 2016, 48.0, "運用報告", date(2017, 5, 1)),),
+    footnotes=(Footnote("N000001", "406", 2016, "運用報告による", "as reported", "sato"),),
     municipality_mergers={"24322": "24209"},
 )
 
@@ -106,7 +108,7 @@ def test_loading_the_same_ledger_twice_writes_nothing(store: Any) -> None:
     again = store.load_ledger(BOOKS, by=ADMIN, source="見本")
     assert again.events == ()
     assert again.head == first.head
-    assert len(first.events) == 11
+    assert len(first.events) == 12
 
 
 def test_loading_another_value_of_a_published_year_is_refused(store: Any) -> None:
@@ -498,6 +500,7 @@ def test_the_life_cycle_of_a_site_has_the_date_of_each_step(store: Any) -> None:
         Kind.FROZEN_YEAR,
         Kind.OPENING_BALANCE,
         Kind.RESTATEMENT,
+        Kind.FOOTNOTE,
         Kind.USER,
         Kind.READ_TOKEN,
         Kind.IMPORT,

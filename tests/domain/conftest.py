@@ -15,6 +15,7 @@ from coverage.domain.ledger import (
     DatePrecision,
     DistinctAnswer,
     District,
+    Footnote,
     FrozenYear,
     Funding,
     Ledger,
@@ -39,6 +40,7 @@ _FIELD_OF = {
     FrozenYear: "frozen_years",
     DistinctAnswer: "distinct_answers",
     Actual: "actuals",
+    Footnote: "footnotes",
 }
 
 

@@ -14,6 +14,7 @@ from coverage.domain.ledger import (
     Allocation,
     DatePrecision,
     DistinctAnswer,
+    Footnote,
     FrozenYear,
     Funding,
     Purpose,
@@ -222,6 +223,37 @@ def test_a_restatement_corrects_the_series_and_shows_as_a_footnote(make: Any, am
     assert "二重計上の訂正" in note.ja
     assert "2018年5月10日" in note.ja
     assert not result.year(2018).footnotes
+
+
+def test_what_a_person_wrote_comes_after_what_the_count_found(make: Any) -> None:
+    entry = Restatement(2017, -1, "yamada", "二重計上の訂正", recorded_at=at(2018, 5, 10))
+    said = Footnote("N1", "40604", 2017, "統合により{1}基減", "", "kaikei", recorded_at=at(2018, 6, 1))
+    later = Footnote("N2", "40604", 2017, "再掲", "shown again", "kaikei", recorded_at=at(2018, 6, 2))
+    elsewhere = Footnote("N3", "40602", 2017, "別の指標", recorded_at=at(2018, 6, 1))
+    result = make.count(make.opening(), later, said, elsewhere, entry)
+    notes = result.year(2017).footnotes
+    assert [n.code for n in notes] == ["restatement", "written", "written"]
+    assert notes[1].ja == "統合により{1}基減（kaikei、2018年6月1日記録）"
+    assert notes[1].en.startswith("統合により{1}基減 (kaikei, recorded ")
+    assert notes[2].en.startswith("shown again (kaikei")
+    assert not result.year(2018).footnotes
+    assert [y.total for y in result.years] == [y.total for y in make.count(make.opening(), entry).years]
+
+
+def test_a_footnote_shows_as_it_was_worded_then(make: Any) -> None:
+    said = Footnote("N1", "40604", 2017, "統合により1基減", author="kaikei", recorded_at=at(2018, 6, 1))
+    put_right = replace(said, ja="統合により2基減", recorded_at=at(2018, 7, 1))
+    gone = replace(put_right, withdrawn=True, recorded_at=at(2018, 8, 1))
+    shown = {
+        month: [
+            n.ja[:8]
+            for n in make.count(make.opening(), gone, said, put_right, as_of=at(2018, month, 15))
+            .year(2017)
+            .footnotes
+        ]
+        for month in (5, 6, 7, 8)
+    }
+    assert shown == {5: [], 6: ["統合により1基減"], 7: ["統合により2基減"], 8: []}
 
 
 def test_the_same_restatement_read_twice_is_one(make: Any) -> None:

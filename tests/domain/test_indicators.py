@@ -18,7 +18,7 @@ from coverage.domain.indicators import (
     indicator_table,
     parse_indicator_set,
 )
-from coverage.domain.ledger import Actual
+from coverage.domain.ledger import Actual, Footnote
 from coverage.errors import InputError, NotFoundError
 
 SHEET = [
@@ -200,6 +200,30 @@ def test_the_table_is_ready_for_json_and_csv(sheet: IndicatorSet) -> None:
     assert (
         next(r for r in rows if r["indicator"] == "406" and r["fiscal_year"] == 2017)["achievement"] is None
     )
+
+
+def test_what_people_wrote_stands_after_the_note_of_its_cell_and_nowhere_else(sheet: IndicatorSet) -> None:
+    when = datetime(2020, 5, 1, tzinfo=UTC)
+    said = Footnote("N1", "40604", 2019, "統合により1基減", "one fewer", "kaikei", recorded_at=when)
+    gone = Footnote("N2", "40604", 2019, "取下げ", withdrawn=True, recorded_at=when)
+    counted = {2019: CountedValue(72, 1, provisional=True)}
+    plain = indicator_table(sheet, [], counted=counted, counted_indicator="40604")
+    table = indicator_table(sheet, [], counted=counted, counted_indicator="40604", footnotes=[gone, said])
+    marked = cell(table, "40604", 2019)
+    assert marked.note("ja") == "年度途中"
+    assert marked.remarks("ja") == "年度途中；統合により1基減（kaikei、2020年5月1日記録）"
+    assert marked.remarks("en").startswith("year not ended; one fewer (kaikei, recorded ")
+    rows = {(r["indicator"], r["fiscal_year"]): r for r in table.csv_rows()}
+    assert rows["40604", 2019]["note_ja"] == marked.remarks("ja")
+    before = {(r["indicator"], r["fiscal_year"]): r for r in plain.csv_rows()}
+    assert [key for key in rows if rows[key] != before[key]] == [("40604", 2019)]
+    with_one = [c for r in table.as_dict()["rows"] for c in r["cells"] if "footnotes" in c]
+    assert [c["footnotes"] for c in with_one] == [
+        [{"ja": marked.footnotes[0].ja, "en": marked.footnotes[0].en}]
+    ]
+    assert "footnotes" not in json.dumps(plain.as_dict())
+    early = indicator_table(sheet, [], footnotes=[said], as_of=datetime(2020, 4, 1, tzinfo=UTC))
+    assert cell(early, "40604", 2019).footnotes == ()
 
 
 def test_the_sheet_is_ready_for_json(sheet: IndicatorSet) -> None:

@@ -21,6 +21,7 @@ from coverage.domain.ledger import (
     DatePrecision,
     DistinctAnswer,
     District,
+    Footnote,
     FrozenYear,
     Funding,
     Ledger,
@@ -416,6 +417,10 @@ WHOLE = Ledger(
     frozen_years=(FrozenYear(2016, 71, date(2017, 6, 30)),),
     distinct_answers=(DistinctAnswer("S1", "S2", True, "担当"), DistinctAnswer("S2", "S1", False)),
     actuals=(Actual("406", 2016, 48.0, "実績"), Actual("40602", 2016, 78.6)),
+    footnotes=(
+        Footnote("N1", "40604", 2019, "=1+1 統合により1基減", "one fewer", "会計", False, datetime(2020, 5, 1, tzinfo=UTC)),
+        Footnote("N1", "40604", 2019, "統合により1基減", "", "会計", True, datetime(2020, 6, 1, tzinfo=UTC)),
+    ),
 )  # fmt: skip
 
 
@@ -491,7 +496,7 @@ RECORDS = {
     "sites": domain.Site, "site_operators": domain.SiteOperator, "site_districts": domain.SiteDistrict,
     "districts": domain.District, "opening_balance": domain.OpeningBalance, "allocations": domain.Allocation,
     "restatements": domain.Restatement, "frozen_years": domain.FrozenYear, "distinct_answers": domain.DistinctAnswer,
-    "actuals": domain.Actual,
+    "actuals": domain.Actual, "footnotes": domain.Footnote,
 }  # fmt: skip
 
 

@@ -72,9 +72,12 @@ def test_a_database_of_a_released_schema_opens(tmp_path: Path, number: int) -> N
         assert store.publications()[0].values == {"40604:2016": 70}
         stated = store.import_changes(store.imports()[-1].import_id)
         assert [(c.kind, c.values["site_id"]) for c in stated] == [(Kind.SITE, "T-002")]
+        assert [n.ja for n in ledger.footnotes] == ([] if number < 3 else ["統合により1基減（九鬼）"])
         store.restate(2017, 1, reason="続き", by=ADMIN)
+        store.add_footnote("40604", 2017, ja="続き", by=ADMIN)
+        assert store.ledger().footnotes[-1].fiscal_year == 2017
         assert store.verify_audit().ok
-    saved = list((tmp_path / "saved").glob("*.sqlite"))
+    saved = sorted((tmp_path / "saved").glob("*.sqlite"))
     if number == latest_version(MIGRATIONS):
         assert saved == []
     else:
@@ -126,9 +129,12 @@ def test_a_schema_made_by_other_migrations_is_refused() -> None:
 def test_a_migration_that_fails_leaves_the_database_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = _load(2, tmp_path)
+    newest = latest_version(MIGRATIONS)
+    path = _load(newest, tmp_path)
     broken = Migration(
-        3, "0003_broken.sql", "CREATE TABLE half (a INTEGER);\nCREATE TABLE half (a INTEGER);\n"
+        newest + 1,
+        f"{newest + 1:04d}_broken.sql",
+        "CREATE TABLE half (a INTEGER);\nCREATE TABLE half (a INTEGER);\n",
     )
     known = (*migrations(MIGRATIONS), broken)
     monkeypatch.setattr("coverage.store.migrate.migrations", lambda _: known)
@@ -136,7 +142,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(
         SqliteStore(path, backup_dir=tmp_path)
     monkeypatch.undo()
     with SqliteStore(path) as store:
-        assert store.schema_version == 2
+        assert store.schema_version == newest
         assert store.verify_audit().ok
     with contextlib.closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT name FROM sqlite_master WHERE name = 'half'").fetchall() == []

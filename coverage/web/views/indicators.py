@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from coverage.domain import fiscal
+from coverage.report.count_notes import cell_footnotes
 from coverage.report.escape import esc
 from coverage.runs.result import RunResult
 from coverage.web import frame
@@ -35,17 +36,19 @@ def show(view: View, run: RunResult) -> None:
         f"<h2>{esc(view.text('indicators.goal', year=frame.year_label(view, int(sheet['goal_year']))))}</h2>"
         f"<p>{esc(sheet['goal'][view.lang])}</p></div>"
     )
+    signs = _signs(view, content["rows"])
     for group in ("prefecture", "activity"):
         rows = [row for row in content["rows"] if row["group"] == group]
         if rows:
             st.subheader(view.texts[f"indicators.{group}"], anchor=False)
-            _table(view, rows, content["fiscal_years"], int(content["base_year"]))
+            _table(view, rows, content["fiscal_years"], int(content["base_year"]), signs)
     limits = [float(limit) for limit in content["rule"]["classes"]]
     st.html(
         f'<div class="rule"><p style="margin:0 0 6px">{grade_key(view, limits)}</p>'
         f'<p style="margin:0">{esc(content["rule"][view.lang])}</p></div>'
     )
     _notes(view, content["rows"])
+    _footnotes(view, content["rows"])
     with st.container(key="indicator-editor"):
         show_actual_editor(view)
     _budgets(view, sheet)
@@ -59,7 +62,28 @@ def show(view: View, run: RunResult) -> None:
         )
 
 
-def _table(view: View, rows: list[dict[str, Any]], years: list[int], base_year: int) -> None:
+def _signs(view: View, rows: list[dict[str, Any]]) -> dict[tuple[str, int], str]:
+    """「注1注2」 behind a value, by indicator and year: the numbers of :func:`_footnotes`."""
+    signs: dict[tuple[str, int], str] = {}
+    number = 0
+    for row in rows:
+        for cell in row["cells"]:
+            for _ in cell.get("footnotes", ()):
+                number += 1
+                where = str(row["code"]), int(cell["fiscal_year"])
+                signs[where] = (
+                    signs.get(where, "") + f"<sup>{esc(view.texts['progress.notes'])}{number}</sup>"
+                )
+    return signs
+
+
+def _table(
+    view: View,
+    rows: list[dict[str, Any]],
+    years: list[int],
+    base_year: int,
+    signs: dict[tuple[str, int], str],
+) -> None:
     texts = view.texts
     columns = [Column(texts["column.indicator"], wrap=True), Column("")]
     for fy in years:
@@ -75,14 +99,15 @@ def _table(view: View, rows: list[dict[str, Any]], years: list[int], base_year: 
         below = "".join(f"<small>{esc(line)}</small>" for line in small)
         name = Html(f"{esc(row['code'])}　{esc(row['name'][view.lang])}{sign}{below}")
         targets = [_value(view, cells.get(fy), "target") for fy in years]
-        actuals = [_value(view, cells.get(fy), "actual") for fy in years]
+        actuals = [_value(view, cells.get(fy), "actual", signs.get((row["code"], fy), "")) for fy in years]
         out.append([name, texts["column.target"], *targets])
         out.append(["", texts["column.actual"], *actuals])
         out.append(["", texts["column.achievement"], *(_achievement(view, cells.get(fy)) for fy in years)])
     frame.sheet(columns, out, group=3, spanned=1)
 
 
-def _value(view: View, cell: dict[str, Any] | None, which: str) -> Any:
+def _value(view: View, cell: dict[str, Any] | None, which: str, sign: str = "") -> Any:
+    """``sign``: HTML behind the value."""
     if cell is None:
         return view.texts["value.none"]
     text = str(cell[f"{which}_text_{view.lang}"])
@@ -91,7 +116,8 @@ def _value(view: View, cell: dict[str, Any] | None, which: str) -> Any:
     source = view.texts[f"source.{cell['actual_source']}"] if cell["actual_source"] else ""
     more = view.texts["value.comma"].join(part for part in (source, cell["note"][view.lang]) if part)
     cited = f' title="{esc(cell["citation"])}"' if cell["citation"] else ""
-    return Html(f"{esc(text)}<small{cited}>{esc(more)}</small>") if more else text
+    below = f"<small{cited}>{esc(more)}</small>" if more else ""
+    return Html(f"{esc(text)}{sign}{below}") if below or sign else text
 
 
 def _achievement(view: View, cell: dict[str, Any] | None) -> Any:
@@ -111,6 +137,15 @@ def _notes(view: View, rows: list[dict[str, Any]]) -> None:
                 kind="plain",
             )
         )
+
+
+def _footnotes(view: View, rows: list[dict[str, Any]]) -> None:
+    """What people wrote to single values; the values carry the same numbers."""
+    written = cell_footnotes(rows, view.lang)
+    if written:
+        word = esc(view.texts["progress.notes"])
+        items = "".join(f"<li><b>{word}{i}</b>{esc(note)}</li>" for i, note in enumerate(written, 1))
+        st.html(f'<ul class="count-notes">{items}</ul>')
 
 
 def _budgets(view: View, sheet: dict[str, Any]) -> None:

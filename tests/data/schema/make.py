@@ -135,6 +135,16 @@ def fill(store: SqliteStore) -> None:
         }
         store.put(Kind.MEASUREMENT, measured, by=ADMIN, expected_version=0)
         store.put(Kind.SCENARIO, {"name": "案A", "content": {"sites": ["C-1"]}}, by=ADMIN, expected_version=0)
+    if store.schema_version >= 3:
+        noted = store.add_footnote("40604", 2016, ja="統合により1基減", by=ADMIN).key
+        store.correct_footnote(
+            noted,
+            ja="統合により1基減（九鬼）",
+            en="one fewer",
+            by=ADMIN,
+            expected_version=1,
+            reason="場所を足す",
+        )
 
 
 def dump(version: int) -> str:
