@@ -16,7 +16,7 @@ from typing import Any, Final
 import typst
 
 from coverage.domain import fiscal
-from coverage.report.count_notes import count_notes, indicator_cells, printed_actual
+from coverage.report.count_notes import cell_footnotes, count_notes, indicator_cells, printed_actual
 from coverage.report.line_chart import ChartYear, line_chart
 from coverage.report.map_data import RAMP, map_data
 from coverage.report.pictures import grid_of, mercator_frame
@@ -315,7 +315,10 @@ def _indicators(run: RunResult, texts: Texts) -> dict[str, Any]:
         "aligns": ["l", "l", *("n" for _ in table["fiscal_years"])],
         "rows": rows,
         "rule": str(table["rule"][lang]),
-        "notes": [f"{row['code']}: {row['note'][lang]}" for row in table["rows"] if row.get("note")],
+        "notes": [
+            *(f"{row['code']}: {row['note'][lang]}" for row in table["rows"] if row.get("note")),
+            *cell_footnotes(table["rows"], lang),
+        ],
     }
 
 

@@ -10,7 +10,7 @@ from openpyxl import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from coverage.domain import fiscal
-from coverage.report.count_notes import count_notes, indicator_cells
+from coverage.report.count_notes import cell_remarks, count_notes, indicator_cells
 from coverage.report.wording import Texts, layer_name, report_texts
 from coverage.report.workbook import PERCENT, WHOLE, add_sheet, put_table, without_clock
 from coverage.runs.result import RunResult
@@ -139,7 +139,7 @@ def _indicators(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
     rows = [
         [
             row["code"], row["name"][lang], row["unit"][lang], fiscal.label(int(c["fiscal_year"]), lang), c["fiscal_year"],
-            c["target"], c["actual"], c["achievement"], c["note"][lang],
+            c["target"], c["actual"], c["achievement"], cell_remarks(c, lang),
         ]
         for row in (table["rows"] if table else ())
         for c in row["cells"]
