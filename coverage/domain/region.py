@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from coverage.domain.ledger import Funding, Inventory, Ledger, Purpose
 from coverage.domain.places import ExclusionArea, Municipality, PublishedCoverage, Settlement, Shelter
@@ -108,7 +115,7 @@ class SignalClass(_Table):
     name_ja: str
     name_en: str
     min_dbm: float | None = None
-    """Lower edge, RSRP outdoors at 1.5 m; None for the lowest class (no signal)."""
+    """Lower edge, RSRP where ``radio.reception`` says (outdoors at 1.5 m); None for the lowest class (no signal)."""
     colour: Annotated[str, Field(pattern="^#[0-9a-f]{6}$")]
 
 
@@ -155,6 +162,26 @@ class RadioConfig(_Table):
     """Standard deviation of the model's error, for P10/P50/P90; separate from location variability."""
     receiver_clutter_distance_m: Annotated[float, Field(ge=0, le=1000)] = 0.0
     """Clutter nearer than this to the receiver is left out; 0: the Recommendation as it is (docs/radio.md)."""
+    reception: Literal["outdoors", "vehicle", "indoors"] = "outdoors"
+    """Where the phone is; what walls or a car take comes off every level before classes (docs/link-budget.md)."""
+    building: Literal["traditional", "thermally-efficient"] = "traditional"
+    """Of the buildings, indoors: the two kinds of ITU-R P.2109."""
+
+    @model_validator(mode="after")
+    def _buildings_indoors(self) -> RadioConfig:
+        if self.building != "traditional" and self.reception != "indoors":
+            raise ValueError('a building counts with reception = "indoors" alone')
+        return self
+
+    @model_serializer(mode="wrap")
+    def _what_counts(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Digests and run.json are made of this: what plays no part in a run is no part of its name either.
+        values: dict[str, Any] = plain(self)
+        if self.reception == "outdoors":
+            values.pop("reception", None)
+        if self.reception != "indoors":
+            values.pop("building", None)
+        return values
 
 
 class GridConfig(_Table):

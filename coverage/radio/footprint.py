@@ -1,7 +1,8 @@
 """Cells, and the RSRP that one cell lays over the terrain.
 
-A *cell* is one carrier on one antenna of a site. Its *footprint* is a window of the run's grid with the RSRP outdoors at
-the receiver's height: EIRP − 10·log10(12·N_RB) + pattern − loss + offset. Where a list leaves a value open it is taken
+A *cell* is one carrier on one antenna of a site. Its *footprint* is a window of the run's grid with the RSRP at the
+receiver's height: EIRP − 10·log10(12·N_RB) + pattern − loss + offset, and, where ``radio.reception`` is not outdoors, less
+what walls or a car take at the cell's frequency. Where a list leaves a value open it is taken
 from the operator's table in region.toml, and every such use is recorded (既定値).
 """
 
@@ -23,7 +24,7 @@ from coverage.domain.region import BandDefaults, OperatorConfig, RadioConfig
 from coverage.domain.terrain import Terrain
 from coverage.errors import InputError, OutsideTerrainError
 from coverage.radio.antenna import MACRO_SECTOR, Pattern, gain_db
-from coverage.radio.linkbudget import preset_frequency_mhz, resource_blocks, rsrp_reduction_db
+from coverage.radio.linkbudget import entry_loss_db, preset_frequency_mhz, resource_blocks, rsrp_reduction_db
 
 OUT_OF_RANGE_DBM: Final = -200.0
 """Level of a pixel that no cell reaches within the model's range, and the floor of all levels."""
@@ -245,11 +246,27 @@ def footprint(
         radio=radio,
         zones=zones,
     )
-    level = (cell.eirp_dbm - cell.rsrp_reduction_db + radio.offset_db) - area.loss_db.astype(np.float64)
+    sent = cell.eirp_dbm - cell.rsrp_reduction_db + radio.offset_db - reception_loss_db(cell, radio)
+    level = sent - area.loss_db.astype(np.float64)
     if cell.azimuth_deg is not None:
         level += _pattern_gain_db(terrain, cell, radio, area.window, mast_m)
     # The loss is infinite beyond the range and NaN on NO DATA: only the second is doubt.
     return Footprint(area.window, np.maximum(level, OUT_OF_RANGE_DBM).astype(np.float32))
+
+
+def reception_loss_db(cell: Cell, radio: RadioConfig) -> float:
+    """What the level outdoors at 1.5 m loses on its way to the phone, dB; 0 outdoors (docs/link-budget.md).
+
+    Raises InputError "frequency-out-of-range", naming the site, below the 80 MHz that ITU-R P.2109 begins at.
+    """
+    try:
+        return entry_loss_db(radio.reception, cell.frequency_mhz, radio.building)
+    except InputError as error:
+        raise InputError(
+            error.code,
+            f"基地局「{cell.site_id}」（事業者 {cell.operator}）の屋内の電波は計算できません。{error.ja}",
+            f"site {cell.site_id!r} (operator {cell.operator}) cannot be computed indoors: {error.en}",
+        ) from error
 
 
 def check_on_terrain(terrain: Terrain, cell: Cell) -> float:

@@ -91,6 +91,7 @@ _RULES_JA: Final = {
     "an antenna is either a table or the values of a parabola, not both": (
         "には、table か放物線の値（半値幅など）のどちらか一方を書いてください"
     ),
+    'a building counts with reception = "indoors" alone': "の building は reception = \"indoors\" のときだけ効きます。どちらかを直してください",
     "signal_edge is the id of one of the classes with min_dbm": "の signal_edge には、min_dbm のある階級の id を書いてください",
 }
 
@@ -243,6 +244,13 @@ def _check(config: RegionConfig) -> None:
                     f"operators.{operator} の antenna「{values.antenna}」が [antennas.*] にありません",
                     f"operators.{operator} names the antenna '{values.antenna}', which [antennas] lacks",
                 )
+        if settings.published_coverage is not None and config.radio.reception != "outdoors":
+            raise _contradicts(
+                f"operators.{operator} の published_coverage（公表エリア）は屋外の範囲なので、"
+                f'radio.reception = "{config.radio.reception}" とは一緒に使えません。どちらかを外してください',
+                f"operators.{operator}.published_coverage is of outdoors and cannot go with radio.reception = "
+                f'"{config.radio.reception}"; remove one of the two',
+            )
 
 
 def _contradicts(ja: str, en: str) -> RegionError:

@@ -29,6 +29,7 @@ from coverage.report.pictures import (
     year_stack,
 )
 from coverage.report.wording import Texts, layer_name, report_texts
+from coverage.runs.reception import reception_said
 from coverage.runs.result import ANY_OPERATOR, RunResult
 
 RAMP: Final = ("#fffdf5", "#fee6b8", "#fdc777", "#f3953c", "#d2601a", "#9a3412")
@@ -118,7 +119,7 @@ def map_data(run: RunResult, lang: str, *, plans: bool, signal: bool = True) -> 
         "credits": _credits(meta["layers"], texts),
         "model": _model(meta, texts, smallest),
         "sites": site_records(run, lang, plans=plans),
-        "texts": {**texts.below("map"), **_common(texts)},
+        "texts": {**texts.below("map"), **_common(texts), **_reception_words(meta, texts)},
     }
     relief = relief_picture(run)
     page["around"] = around(relief)
@@ -142,6 +143,15 @@ def nice_breaks(values: Sequence[float], steps: int) -> list[int]:
             at += 1
         chosen.append(series[at])
     return [1, *chosen]
+
+
+def _reception_words(meta: dict[str, Any], texts: Texts) -> dict[str, str]:
+    """Names of the signal that stand in for those of outdoors where the run is of indoors or of cars."""
+    card = meta["model_card"].get("reception")
+    if card is None:
+        return {}
+    place = card[f"name_{texts.lang}"]
+    return {f"{part}.signal": texts(f"not_outdoors.{part}", place=place) for part in ("legend", "surface")}
 
 
 def _common(texts: Texts) -> dict[str, str]:
@@ -515,5 +525,7 @@ def _model(meta: dict[str, Any], texts: Texts, smallest: float) -> list[str]:
     ]
     if smallest > 0.0:
         lines.append(texts("map.areas_from", n=math.floor(smallest)))
+    if reception_said(meta, texts.lang):
+        lines.append(reception_said(meta, texts.lang))
     lines.append(texts("map.run", run=meta["run_id"]))
     return lines

@@ -28,6 +28,7 @@ from coverage.report.map_data import MapData, MapLayer, map_data
 from coverage.report.pictures import data_uri
 from coverage.report.vendored import InlineCode, embed_assets
 from coverage.report.wording import Texts, report_texts
+from coverage.runs.reception import reception_said
 from coverage.runs.result import RunResult
 
 _ASSETS: Final = Path(__file__).resolve().parent / "assets"
@@ -129,7 +130,11 @@ class _Frame(MacroElement):
         self.tag = (
             (esc(texts["map.fictional"]), esc(texts["map.fictional_more"])) if region["fictional"] else ()
         )
-        self.banner = "" if data.page["computable"]["any"] else esc(data.page["reason"])
+        said = (
+            "" if data.page["computable"]["any"] else data.page["reason"],
+            reception_said(run.meta, texts.lang),
+        )
+        self.banner = esc(" ".join(sentence for sentence in said if sentence))
         self.words = {
             "panel": esc(texts["map.panel.title"]),
             "panel_button": esc(texts["map.panel.button"]),

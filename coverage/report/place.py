@@ -20,6 +20,7 @@ from coverage.domain import fiscal
 from coverage.domain.ledger import Status
 from coverage.report.fields import fields
 from coverage.runs.geojson import feature
+from coverage.runs.reception import reception_said
 from coverage.runs.result import RunResult
 from coverage.runs.tables import rounded
 
@@ -120,12 +121,12 @@ class Place:
         ]
 
     def notices(self, lang: str) -> list[str]:
-        """What stands beside the numbers: fictional, not computable."""
+        """What stands beside the numbers: fictional, not computable, not of outdoors."""
         meta = self.run.meta
         said = [str(meta["region"][f"notice_{lang}"])] if meta["region"]["fictional"] else []
         if not self.run.is_computable():
             said.append(str(meta["computable_reason"][lang]))
-        return [s for s in said if s]
+        return [s for s in (*said, reception_said(meta, lang)) if s]
 
     @property
     def dated(self) -> tuple[int, int, int]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from coverage.domain import fiscal
 from coverage.report.fields import Field, fields
 from coverage.report.place import Place
+from coverage.runs.reception import notice_of
 from coverage.runs.result import RunResult
 from coverage.runs.tables import cell_text, rounded
 
@@ -58,7 +59,7 @@ def _document(run: RunResult, url: str, title: Mapping[str, str], columns: Seque
         "dc:identifier": meta["run_id"],
         "dc:license": sorted({layer["licence"] for layer in meta["layers"] if layer["licence"]}),
         "dc:source": sorted({layer["credit"] for layer in meta["layers"] if layer["credit"]}),
-        "dc:description": _both(meta["region"]["notice_ja"], meta["region"]["notice_en"]),
+        "dc:description": _both(notice_of(meta, "ja"), notice_of(meta, "en")),
         "dialect": {"encoding": "utf-8", "delimiter": ",", "header": True, "lineTerminators": ["\r\n", "\n"]},
         "tableSchema": {"columns": [_column(field) for field in columns]},
     }

@@ -19,6 +19,7 @@ from shapely.geometry import shape
 
 from coverage.report.fields import Field, fields
 from coverage.report.place import PLANNED, Place
+from coverage.runs.reception import notice_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +109,7 @@ def _describe(path: Path, place: Place, clock: str) -> None:
             "run_id": place.run.run_id,
             "region": meta["region"]["name_ja"],
             "fiscal_year": place.fiscal_year,
-            "notice": {"ja": meta["region"]["notice_ja"], "en": meta["region"]["notice_en"]},
+            "notice": {lang: notice_of(meta, lang) for lang in ("ja", "en")},
             "computable": meta["computable"]["any"],
             "sources": place.credits,
         },

@@ -13,6 +13,7 @@ from coverage.domain.ledger import District, Site
 from coverage.domain.region import RegionData
 from coverage.gaps.areas import NoSignalArea
 from coverage.runs.geojson import collection, feature, write_geojson
+from coverage.runs.reception import notice_of
 from coverage.runs.signal import on_air_rows
 from coverage.runs.tables import rounded_row
 
@@ -60,7 +61,7 @@ def _members(meta: Mapping[str, Any], fy: int) -> dict[str, Any]:
         "fiscal_year": fy,
         "fiscal_year_label": fiscal.label_ja(fy),
         "run_id": meta["run_id"],
-        "notice": meta["region"]["notice_ja"],
+        "notice": notice_of(meta, "ja"),
         "fictional": meta["region"]["fictional"],
         "estimated": meta["estimated"],
         "computable": meta["computable"]["any"],

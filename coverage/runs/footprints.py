@@ -28,7 +28,7 @@ from coverage.domain.grid import Grid, Window
 from coverage.domain.region import RadioConfig
 from coverage.domain.terrain import Terrain
 from coverage.errors import StorageError
-from coverage.radio.footprint import Cell, Footprint, check_on_terrain, footprint
+from coverage.radio.footprint import Cell, Footprint, check_on_terrain, footprint, reception_loss_db
 from coverage.runs.cache import FootprintCache, footprint_key, model_digest, terrain_digest
 from coverage.runs.executors import Executor, Meter, Report
 
@@ -113,11 +113,12 @@ def compute_footprints(
     """Make sure that every cell's footprint is in ``work``; computes what is missing or damaged.
 
     ``work`` is kept between runs: an interrupted call continues where it was, a later one with other sites computes those
-    alone. Raises OutsideTerrainError for the first cell off the terrain or on a hole, before anything is computed;
-    StorageError where ``work`` cannot be written.
+    alone. Raises OutsideTerrainError for the first cell off the terrain or on a hole and InputError for the first whose
+    frequency has no loss into buildings, before anything is computed; StorageError where ``work`` cannot be written.
     """
     for cell in cells:
         check_on_terrain(terrain, cell)
+        reception_loss_db(cell, radio)
     digest = terrain_digest(terrain)
     model = model_digest(radio)
     prints = FootprintSet(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from shapely.geometry import Point
 
 from coverage.domain.region import RegionData
+from coverage.runs.reception import notice_of
 from coverage.runs.tables import MUNICIPALITY_COLUMNS, rounded_row
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _many(frame: Any) -> bool:
 def _describe(path: Path, meta: Mapping[str, Any]) -> None:
     """Write credit and notice beside every layer, and shed what the SQLite file keeps of its own history."""
     credit = "；".join(sorted({layer["credit"] for layer in meta["layers"] if layer["credit"]}))
-    text = f"{meta['region']['name_ja']} run {meta['run_id']} {meta['region']['notice_ja']} {credit}".strip()
+    text = f"{meta['region']['name_ja']} run {meta['run_id']} {notice_of(meta, 'ja')} {credit}".strip()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("UPDATE gpkg_contents SET description = ?, last_change = ?", (text, _CLOCK))
         connection.commit()

@@ -14,6 +14,7 @@ from coverage.radio.footprint import Cell, cells_of, defaults_summary
 from coverage.runs.cellset import CellSet
 from coverage.runs.executors import Executor, ProcessExecutor, SerialExecutor, available_cores
 from coverage.runs.footprints import clean_work, compute_footprints
+from coverage.runs.reception import reception_card
 from coverage.runs.signal import on_air_rows
 
 Progress = Callable[[float, str], None]
@@ -86,6 +87,9 @@ def _cells(data: RegionData) -> tuple[list[Cell], dict[str, Any]]:
         "cells": len(cells),
         "defaults_used": defaults_summary(defaults),
     }
+    said = reception_card(data.config.radio, cells)
+    if said is not None:
+        card["reception"] = said
     return cells, card
 
 

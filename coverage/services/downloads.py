@@ -20,6 +20,7 @@ from coverage.report.place import REGION
 from coverage.report.schemas import NAMES, schema
 from coverage.report.wording import DEFAULT_LANGUAGE
 from coverage.runs.folder import CHECKSUMS
+from coverage.runs.reception import notice_of
 from coverage.runs.result import RunResult
 from coverage.services.kept_files import kept_on_disk
 from coverage.services.place_files import FORMATS, public_file
@@ -244,7 +245,7 @@ def index_document(
         "region": {
             key: meta["region"][key] for key in ("prefecture_code", "name_ja", "name_en", "fictional")
         },
-        "notice": {"ja": meta["region"]["notice_ja"], "en": meta["region"]["notice_en"]},
+        "notice": {lang: notice_of(meta, lang) for lang in ("ja", "en")},
         "computable": meta["computable"]["any"],
         "computable_reason": meta["computable_reason"],
         "estimated": meta["estimated"],

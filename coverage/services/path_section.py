@@ -23,7 +23,7 @@ from coverage.domain.region import RadioConfig
 from coverage.domain.terrain import Terrain
 from coverage.errors import NotFoundError
 from coverage.radio.antenna import gain_db
-from coverage.radio.footprint import EARTH_RADIUS_M, EFFECTIVE_EARTH, Cell
+from coverage.radio.footprint import EARTH_RADIUS_M, EFFECTIVE_EARTH, Cell, reception_loss_db
 from coverage.radio.link import Link, link
 from coverage.runs.footprints import shared_terrain
 from coverage.runs.rasters import read_raster
@@ -114,7 +114,8 @@ def link_to(
         zones=ground.zones,
     )
     gain = _gain_db(cell, found, x_m, y_m)
-    return found, cell.eirp_dbm - cell.rsrp_reduction_db + radio.offset_db + gain - found.loss_db, gain
+    sent = cell.eirp_dbm - cell.rsrp_reduction_db + radio.offset_db - reception_loss_db(cell, radio)
+    return found, sent + gain - found.loss_db, gain
 
 
 def _gain_db(cell: Cell, found: Link, x_m: float, y_m: float) -> float:
@@ -180,10 +181,18 @@ def section_values(
             {"key": "gain", "db": round(gain_db, 1)},
             {"key": "loss", "db": round(-found.loss_db, 1)},
             {"key": "offset", "db": round(radio.offset_db, 1)},
+            *_entry(cell, radio),
         ],
         "antenna": round(result.geometry.h_ts_m, 1),
         "receiver": round(result.geometry.h_rs_m, 1),
     }
+
+
+def _entry(cell: Cell, radio: RadioConfig) -> list[dict[str, Any]]:
+    """The line of the link budget for walls or a car; none outdoors."""
+    if radio.reception == "outdoors":
+        return []
+    return [{"key": f"entry_{radio.reception}", "db": round(-reception_loss_db(cell, radio), 1)}]
 
 
 def _clearance(line: FloatArray, surface: FloatArray, fresnel: FloatArray) -> FloatArray:

@@ -23,6 +23,7 @@ from coverage.plan.certificate import write_certificate
 from coverage.plan.instance_files import write_instance
 from coverage.plan.siting import Candidate
 from coverage.plan.solve import PlanResult
+from coverage.runs.reception import notice_of, reception_said
 from coverage.services.context import AppContext
 from coverage.services.plan_baseline import baseline_rows, ledger_forecast
 from coverage.services.plan_ground import Ground, costs_of, operator_of, resolved
@@ -56,7 +57,7 @@ def plan_document(ground: Ground, request: PlanRequest, result: PlanResult, furt
     forecast = _forecast(ground, request)
     return {
         "format": "coverage-gap-plan/1",
-        "region": run.meta["region"],
+        "region": run.meta["region"] | {f"notice_{lang}": notice_of(run.meta, lang) for lang in ("ja", "en")},
         "run_id": run.run_id,
         "estimated": run.meta["estimated"],
         "computable": run.is_computable(),
@@ -90,6 +91,7 @@ def plan_document(ground: Ground, request: PlanRequest, result: PlanResult, furt
         "statement": _statement(
             request, result, baseline, barred=left_out.get(BARRED, 0),
             rule_confirmed=all(m.confirmed for row in ground.money for m in row),
+            not_outdoors=(reception_said(run.meta, "ja"), reception_said(run.meta, "en")),
         ),
         **further,
     }  # fmt: skip
@@ -136,7 +138,8 @@ def newly_served(ground: Ground, result: PlanResult) -> NDArray[np.int64]:
 
 
 def _statement(
-    request: PlanRequest, result: PlanResult, baseline: Mapping[str, Any], *, barred: int, rule_confirmed: bool
+    request: PlanRequest, result: PlanResult, baseline: Mapping[str, Any], *, barred: int, rule_confirmed: bool,
+    not_outdoors: tuple[str, str],
 ) -> dict[str, str]:
     """The sentence with the bound. With years, a person served for two of them counts twice."""
     scale = result.instance.weight_scale
@@ -157,6 +160,8 @@ def _statement(
     if request.back_test:
         more_ja += "過ぎた年度での試算です。"
         more_en += " This is a trial in years that are over."
+    if any(not_outdoors):
+        more_ja, more_en = more_ja + not_outdoors[0], f"{more_en} {not_outdoors[1]}"
     ja, en = UNITS[request.objective]
     if len(result.instance.fiscal_years) > 1:
         ja, en = f"{ja}（年度ごとの延べ）", f"{en} (summed over the years)"

@@ -116,6 +116,7 @@ def prepare(context: AppContext, run: RunResult, request: PlanRequest, *, worker
     rules = read_subsidy_rules(context.region_folder)
     overlay = build_overlay(data.terrain.grid, data.municipalities, data.population)
     _same_grid(run, overlay)
+    _same_reception(run, data)
     counted = CountTables(data if source.history is None else replace(data, ledger=source.history))
     ledger = current_ledger(data.ledger)
     registered = counted.registered(run.latest_fy)
@@ -203,6 +204,20 @@ def _same_grid(run: RunResult, overlay: Overlay) -> None:
             "run-of-another-region",
             f"計算結果 {run.run_id} は今の地域の設定と格子が違います。「coverage-gap run」で計算し直してください。",
             f"Run {run.run_id} lies on another grid than the region now; compute it again with 'coverage-gap run'.",
+        )
+
+
+def _same_reception(run: RunResult, data: RegionData) -> None:
+    """Who lacks signal is the run's; what a mast reaches is the region's as it is now: both must mean the same place."""
+    now = data.config.radio
+    then = run.meta["parameters"].get("radio") or {}
+    if (then.get("reception", "outdoors"), then.get("building", "traditional")) != (now.reception, now.building):
+        raise InputError(
+            "run-of-another-reception",
+            f"計算結果 {run.run_id} は今の地域の設定と、電波を受ける場所（radio.reception と building）が違います。"
+            "「coverage-gap run」で計算し直してください。",
+            f"Run {run.run_id} is of another place of reception (radio.reception, building) than the region now; compute it "
+            "again with 'coverage-gap run'.",
         )
 
 

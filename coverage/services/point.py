@@ -24,7 +24,7 @@ from coverage.domain.projection import lonlat_to_plane
 from coverage.domain.region import OperatorConfig, RadioConfig
 from coverage.errors import CoverageGapError, InputError, NotFoundError
 from coverage.radio.antenna import Pattern
-from coverage.radio.footprint import Cell, cells_of
+from coverage.radio.footprint import Cell, cells_of, reception_loss_db
 from coverage.radio.freespace import free_space_loss_db
 from coverage.runs.rasters import read_raster
 from coverage.runs.result import (
@@ -374,6 +374,7 @@ def _others(
                 cell.eirp_dbm
                 - cell.rsrp_reduction_db
                 - free_space_loss_db(max(distance_m / 1000.0, 1e-3), 0.0, cell.frequency_mhz / 1000.0)
+                - reception_loss_db(cell, radio)
             )
             near.append((clear, cell, row, planned))
     near.sort(key=lambda c: (-c[0], c[1].site_id, c[1].operator))
