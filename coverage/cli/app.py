@@ -9,6 +9,7 @@ from coverage.cli import (
     db,
     exports,
     figures,
+    footnotes,
     imports,
     layers,
     ledger,
@@ -52,6 +53,7 @@ plan.app.command("adopt")(scenarios.adopt)
 app.add_typer(plan.app, name="plan")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(ledger.publication, name="publication")
+app.add_typer(footnotes.app, name="footnote")
 app.add_typer(challenges.app, name="challenge")
 app.command("confirm")(challenges.confirm)
 app.command("fetch")(layers.fetch)

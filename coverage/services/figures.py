@@ -28,13 +28,13 @@ def count_series(
     ``as_of``: ISO date or time with zone, what was known then; ``valid_on``: ISO date, what stood then.
     """
     years = list(context.config.fiscal_years) if fiscal_years is None else list(fiscal.parse_fiscal_years(fiscal_years))
-    known_at = _moment(as_of)
+    seen_at = known_at(as_of)
     region = ledger_of(context)
     return count(
         region.ledger,
         rule=region.config.counting,
         fiscal_years=years,
-        as_of=known_at,
+        as_of=seen_at,
         valid_on=_day("valid-on", valid_on),
     )
 
@@ -142,7 +142,8 @@ def _day(name: str, text: str | None) -> date | None:
         ) from None
 
 
-def _moment(text: str | None) -> datetime | date | None:
+def known_at(text: str | None) -> datetime | date | None:
+    """``--as-of`` as typed: an ISO date, or a time with its zone. Raises InputError."""
     if text is None:
         return None
     if len(text) <= 10:
