@@ -6,14 +6,18 @@ Every variable starts with ``COVERAGE_GAP_``. Secrets never stand on a command l
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from coverage.errors import InputError
 
 AUTH_MODES = ("local", "proxy-header", "oidc", "basic-file", "none-readonly")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+ExecutorName = Literal["processes", "serial", "dask"]
+EXECUTORS: tuple[ExecutorName, ...] = ("processes", "serial", "dask")
 PREFIX = "COVERAGE_GAP_"
 
 
@@ -48,6 +52,10 @@ class Settings:
     """An edited copy of the publishers' addresses (docs/fetch.md); None = the one in the package."""
     opencellid_token: str | None = field(default=None, repr=False)
     """The user's own token for OpenCelliD; from the environment or a file only, never shown."""
+    executor: ExecutorName = "processes"
+    """Where runs and plans compute the radio: in processes of this machine, in one, or on Dask workers."""
+    dask_scheduler: str | None = None
+    """``executor = dask``: the scheduler's address, ``tcp://host:port``; None = a cluster on this machine."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -80,6 +88,8 @@ class Settings:
             contact=text("CONTACT"),
             addresses=path("ADDRESSES"),
             opencellid_token=_secret(given, "OPENCELLID_TOKEN"),
+            executor=_executor(text("EXECUTOR") or cls.executor),
+            dask_scheduler=_scheduler(text("DASK_SCHEDULER")),
         )
 
 
@@ -130,6 +140,23 @@ def _yes_no(name: str, value: str | None, default: bool) -> bool:
     if value is None:
         return default
     return _one_of(name, value.lower(), ("yes", "no")) == "yes"
+
+
+def _executor(value: str) -> ExecutorName:
+    _one_of("EXECUTOR", value, EXECUTORS)
+    return next(known for known in EXECUTORS if known == value)
+
+
+def _scheduler(value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"(tcp|tls)://[^\s/@]+:[0-9]{1,5}", value):
+        raise InputError(
+            "setting-dask-scheduler",
+            f"環境変数 {PREFIX}DASK_SCHEDULER の値「{value}」は Dask のスケジューラーのアドレスではありません。"
+            "tcp://ホスト名:8786 の形にしてください。",
+            f"Environment variable {PREFIX}DASK_SCHEDULER is '{value}', which is no address of a Dask scheduler; write "
+            "tcp://host:8786.",
+        )
+    return value
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:

@@ -33,6 +33,8 @@ def test_every_variable_reaches_its_setting(tmp_path: Path) -> None:
         "USER_HEADER": "X-Forwarded-User",
         "BASIC_FILE": "users",
         "PUBLIC_SUMMARIES": "no",
+        "EXECUTOR": "dask",
+        "DASK_SCHEDULER": "tcp://scheduler.example:8786",
     }
     settings = Settings.from_environment({f"COVERAGE_GAP_{name}": value for name, value in given.items()})
     assert settings == Settings(
@@ -49,6 +51,8 @@ def test_every_variable_reaches_its_setting(tmp_path: Path) -> None:
         user_header="X-Forwarded-User",
         basic_file=Path("users"),
         public_summaries=False,
+        executor="dask",
+        dask_scheduler="tcp://scheduler.example:8786",
     )
 
 
@@ -68,6 +72,9 @@ def test_each_way_of_authentication_can_be_chosen(mode: str) -> None:
         ("USER_HEADER", "X User\nX-Role: admin", "setting-header"),
         ("PUBLIC_SUMMARIES", "perhaps", "setting-unknown"),
         ("STORE_FILE", "no-such-file", "setting-file"),
+        ("EXECUTOR", "threads", "setting-unknown"),
+        ("DASK_SCHEDULER", "scheduler.example", "setting-dask-scheduler"),
+        ("DASK_SCHEDULER", "http://scheduler.example:8786", "setting-dask-scheduler"),
     ],
 )
 def test_a_wrong_value_is_refused_and_its_variable_named(name: str, value: str, code: str) -> None:

@@ -17,9 +17,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
 from types import TracebackType
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from coverage import __version__
 from coverage.errors import EnvironmentProblemError, InputError
+from coverage.settings import ExecutorName
 
 TaskT = TypeVar("TaskT")
 ResultT = TypeVar("ResultT")
@@ -29,6 +31,9 @@ Report = Callable[[float, float | None], None]
 
 MAX_POOL_FAILURES = 3
 """How often in a row a pool may die without finishing a single task."""
+
+DASK_WAIT_S = 30.0
+"""How long a Dask scheduler may take to answer and to have a worker, seconds."""
 
 _IN_FLIGHT = 2
 """Tasks handed out per worker: one runs, one waits, so that a worker never idles and a kill loses little."""
@@ -150,12 +155,17 @@ class ProcessExecutor:
 class DaskExecutor:
     """Dask workers: a scheduler at ``address``, or a cluster of processes on this machine (loopback only).
 
-    Workers on other machines must see the work folder under the same path (a network share). Needs the extra ``[dask]``.
+    Workers on other machines must see the work folder under the same path (a network share) and hold this version of the
+    package. Needs the extra ``[dask]``. Raises EnvironmentProblemError: "extra-missing-dask", "dask-unreachable" (nobody
+    answers at ``address`` within ``wait_s`` seconds), "dask-no-workers" or "dask-other-version".
     """
 
-    def __init__(self, address: str | None = None, workers: int | None = None) -> None:
+    def __init__(
+        self, address: str | None = None, workers: int | None = None, *, wait_s: float = DASK_WAIT_S
+    ) -> None:
         distributed = _distributed()
         self._cluster: Any = None
+        self._client: Any = None
         if address is None:
             self._cluster = distributed.LocalCluster(
                 n_workers=workers or available_cores(),
@@ -164,8 +174,37 @@ class DaskExecutor:
                 host="127.0.0.1",
                 dashboard_address=None,
             )
-        self._client: Any = distributed.Client(self._cluster if address is None else address)
-        self._client.run(_one_thread)
+        try:
+            self._connect(distributed, address, wait_s)
+        except BaseException:
+            self._close()
+            raise
+
+    def _connect(self, distributed: Any, address: str | None, wait_s: float) -> None:
+        try:
+            self._client = distributed.Client(self._cluster if address is None else address, timeout=wait_s)
+        except OSError as error:
+            raise EnvironmentProblemError(
+                "dask-unreachable",
+                f"Dask のスケジューラー {address} につながりません。動いているか、アドレスが正しいかを確かめてください。",
+                f"No Dask scheduler answers at {address}; check that it runs and that the address is right.",
+            ) from error
+        try:
+            # Without a worker tasks would wait for ever.
+            self._client.wait_for_workers(1, timeout=wait_s)
+        except TimeoutError as error:
+            raise EnvironmentProblemError(
+                "dask-no-workers",
+                f"Dask のスケジューラー {address} にワーカーがいません。各計算機で dask worker を立ててください。",
+                f"The Dask scheduler at {address} has no workers; start 'dask worker' on the machines.",
+            ) from error
+        others = sorted(set(self._client.run(_begin_dask_worker).values()) - {__version__})
+        if others:
+            raise EnvironmentProblemError(
+                "dask-other-version",
+                f"Dask のワーカーに別の版（{'、'.join(others)}）が入っています。この版（{__version__}）にそろえてください。",
+                f"Dask workers hold another version ({', '.join(others)}); install this one ({__version__}) there.",
+            )
 
     @property
     def workers(self) -> int:
@@ -206,18 +245,25 @@ class DaskExecutor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._client.close()
-        if self._cluster is not None:
-            self._cluster.close()
+        self._close()
+
+    def _close(self) -> None:
+        for held in (self._client, self._cluster):
+            if held is not None:
+                held.close()
 
 
-def executor_named(
-    kind: Literal["serial", "processes", "dask"], *, workers: int | None = None, address: str | None = None
-) -> Executor:
-    """The executor of the settings. ``address``: of a Dask scheduler, ``tcp://host:port``."""
+def executor_named(kind: ExecutorName, *, workers: int = 0, address: str | None = None) -> Executor:
+    """The executor of the settings. ``workers``: 0 = every core; one process alone is this one.
+
+    ``address``: of a Dask scheduler, ``tcp://host:port``, whose own workers then count; None = Dask on this machine.
+    """
     if kind == "serial":
         return SerialExecutor()
-    return DaskExecutor(address, workers) if kind == "dask" else ProcessExecutor(workers)
+    if kind == "dask":
+        return DaskExecutor(address, workers or None)
+    cores = workers or available_cores()
+    return SerialExecutor() if cores == 1 else ProcessExecutor(cores)
 
 
 def available_cores() -> int:
@@ -286,6 +332,12 @@ def _end_with(sentinel: int) -> None:
 def _one_thread() -> None:
     for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+
+
+def _begin_dask_worker() -> str:
+    """One thread for every task; returns the version of the package that the worker runs."""
+    _one_thread()
+    return __version__
 
 
 def _workers_die(times: int) -> EnvironmentProblemError:

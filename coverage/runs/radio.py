@@ -12,7 +12,7 @@ from coverage.domain.region import RegionData
 from coverage.radio.antenna import patterns_of
 from coverage.radio.footprint import Cell, cells_of, defaults_summary
 from coverage.runs.cellset import CellSet
-from coverage.runs.executors import Executor, ProcessExecutor, SerialExecutor, available_cores
+from coverage.runs.executors import Executor, executor_named
 from coverage.runs.footprints import clean_work, compute_footprints
 from coverage.runs.reception import reception_card
 from coverage.runs.signal import on_air_rows
@@ -27,17 +27,19 @@ def radio_engine(
     *,
     work_folder: Path,
     workers: int = 0,
-    executor: Executor | None = None,
+    executor: Callable[[], Executor] | None = None,
     cache_limit_bytes: int | None = None,
 ) -> Callable[[RegionData, Progress], CellSet]:
-    """The radio of a run. ``workers``: processes, 0 = every core, 1 = serial; ``executor`` wins over it.
+    """The radio of a run. ``workers``: processes, 0 = every core, 1 = serial.
+
+    ``executor`` wins over it; it is called when the work begins, so that a run that is there already starts nothing.
 
     ``work_folder`` keeps footprints between runs: only changed sites are computed again. With ``cache_limit_bytes`` the
     oldest ones above it go, and terrains that were not used for :data:`UNUSED_S`; what this run needs stays.
     """
 
     def radio(data: RegionData, progress: Progress) -> CellSet:
-        chosen = executor or _executor(workers)
+        chosen = executor() if executor is not None else executor_named("processes", workers=workers)
         cells, card = _cells(data)
 
         def report(fraction: float, seconds_left: float | None) -> None:
@@ -54,11 +56,6 @@ def radio_engine(
         return CellSet(keys, prints.footprint, card)
 
     return radio
-
-
-def _executor(workers: int) -> Executor:
-    cores = available_cores() if workers == 0 else workers
-    return SerialExecutor() if cores == 1 else ProcessExecutor(cores)
 
 
 def _cells(data: RegionData) -> tuple[list[Cell], dict[str, Any]]:

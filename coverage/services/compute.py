@@ -63,6 +63,7 @@ def _compute(context: AppContext, *, force: bool, workers: int, progress: Progre
     from coverage.report.map_files import write_map_files
     from coverage.runs.pipeline import execute
     from coverage.runs.radio import radio_engine
+    from coverage.services.executor import executor_in_force
     from coverage.services.ledger import region_of
 
     progress(0.0, "レイヤーを読む / reading layers")
@@ -70,7 +71,11 @@ def _compute(context: AppContext, *, force: bool, workers: int, progress: Progre
     return execute(
         source.region,
         context.runs_folder,
-        radio=radio_engine(work_folder=context.runs_folder / ".cache", workers=workers, cache_limit_bytes=CACHE_LIMIT_BYTES),
+        radio=radio_engine(
+            work_folder=context.runs_folder / ".cache",
+            executor=lambda: executor_in_force(workers),
+            cache_limit_bytes=CACHE_LIMIT_BYTES,
+        ),
         progress=progress,
         finishers=[write_map_files],
         extra_inputs={"ledger": source.head} if source.head else None,

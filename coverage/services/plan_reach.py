@@ -13,9 +13,9 @@ from coverage.domain.region import RegionData
 from coverage.errors import OutsideTerrainError
 from coverage.radio.antenna import patterns_of
 from coverage.radio.footprint import OUT_OF_RANGE_DBM, Cell, DefaultUsed, cells_of, check_on_terrain
-from coverage.runs.executors import ProcessExecutor, SerialExecutor, available_cores
 from coverage.runs.footprints import FootprintSet, compute_footprints
 from coverage.services.context import AppContext
+from coverage.services.executor import executor_in_force
 
 Progress = Callable[[float, str], None]
 
@@ -70,9 +70,7 @@ def reach_of(
         cells = [cell for cell in cells if cell.site_id not in off]
     prints = None
     if cells:
-        cores = available_cores() if workers == 0 else workers
-        executor = SerialExecutor() if cores == 1 else ProcessExecutor(cores)
-        with executor:
+        with executor_in_force(workers) as executor:
             prints = compute_footprints(
                 data.terrain, cells, data.config.radio, work=context.runs_folder / ".cache", executor=executor,
                 report=lambda fraction, left: progress(fraction, "電波の届く範囲 / reach"),

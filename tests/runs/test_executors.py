@@ -470,6 +470,7 @@ def test_executors_by_name() -> None:
     pool = executor_named("processes", workers=3)
     assert isinstance(pool, ProcessExecutor)
     assert pool.workers == 3
+    assert isinstance(executor_named("processes", workers=1), SerialExecutor)
     with pytest.raises(InputError) as caught:
         executor_named("processes", workers=-1)
     assert caught.value.code == "workers-below-one"
@@ -481,6 +482,32 @@ def test_dask_without_its_extra_names_the_extra(monkeypatch: pytest.MonkeyPatch)
         executor_named("dask")
     assert caught.value.code == "extra-missing-dask"
     assert "[dask]" in caught.value.en
+
+
+def _refused_by_dask(address: str, code: str) -> None:
+    with pytest.raises(EnvironmentProblemError) as caught:
+        DaskExecutor(address, wait_s=1.0)
+    assert caught.value.code == code
+    assert caught.value.ja.endswith("。")
+    if code != "dask-other-version":
+        assert address in caught.value.ja
+        assert address in caught.value.en
+
+
+def test_a_scheduler_that_is_not_there_has_no_workers_or_another_version_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed", reason="the extra [dask] is not installed")
+    with distributed.LocalCluster(
+        n_workers=0, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        address = cluster.scheduler_address
+        _refused_by_dask(address, "dask-no-workers")
+        cluster.scale(1)
+        cluster.wait_for_workers(1)
+        with DaskExecutor(address, wait_s=20.0) as executor:
+            assert executor.workers == 1
+        monkeypatch.setattr("coverage.runs.executors.__version__", "0.0.0")
+        _refused_by_dask(address, "dask-other-version")
+    _refused_by_dask(address, "dask-unreachable")
 
 
 def test_shared_terrain_is_the_terrain_with_its_zones(tmp_path: Path) -> None:
