@@ -17,6 +17,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from coverage.store.canonical import canonical_json, instant_text, plain_json, sha256_hex
@@ -62,7 +63,8 @@ class Change:
 
     def plain(self) -> Change:
         """The same change with its values checked and in stored form. Raises InputError naming the column."""
-        return dataclasses.replace(self, values=TABLES[self.kind].plain(self.values))
+        values = TABLES[self.kind].plain(self.values)
+        return Change(self.kind, values, self.valid_from, self.row, self.known_since)
 
 
 def packed_changes(changes: Iterable[Change]) -> list[dict[str, Any]]:
@@ -100,9 +102,16 @@ def change_of(
 ) -> Change:
     """A record of the ledger as a change. ``fields``: the columns that the file states (None = all of them)."""
     kind = kind_of(record)
-    names = [f.name for f in dataclasses.fields(record) if f.name in TABLES[kind].by_name]
-    stated = names if fields is None else [n for n in names if n in set(fields) | set(TABLES[kind].key)]
+    stated = _stated(kind, None if fields is None else tuple(fields))
     return Change(kind, {n: getattr(record, n) for n in stated}, valid_from, row, known_since)
+
+
+@lru_cache(maxsize=4096)
+def _stated(kind: Kind, fields: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The columns of a change, in the record's order: a list has hundreds of thousands of rows that state the same."""
+    table = TABLES[kind]
+    names = [f.name for f in dataclasses.fields(table.record) if f.name in table.by_name]
+    return tuple(n for n in names if fields is None or n in fields or n in table.key)
 
 
 def kind_of(record: Any) -> Kind:

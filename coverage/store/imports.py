@@ -72,7 +72,7 @@ class Imports(Editing):
         with self._trial(Actor("preview", "viewer")) as writing:
             comparison = Comparison(writing.apply_all(changes, valid_from=valid_from), writing.tx - 1)
             if not writing.wrote_nothing:
-                writing.finish("preview", "ledger", {})
+                writing.finish("preview", "ledger", {}, for_good=False)
             # From here on the database knows it all: of a long upload the memory would hold it twice.
             changes = []
             writing.forget()

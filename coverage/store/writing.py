@@ -235,8 +235,11 @@ class Writing:
     def wrote_nothing(self) -> bool:
         return not self._new
 
-    def finish(self, action: str, object_: str, detail: Mapping[str, Any]) -> Head:
-        """Write the audit row and the events; returns the chain's new head. To be followed by the commit."""
+    def finish(self, action: str, object_: str, detail: Mapping[str, Any], *, for_good: bool = True) -> Head:
+        """Write the audit row and the events; returns the chain's new head. To be followed by the commit.
+
+        ``for_good`` False: by a rollback instead, so that nobody will ever hold the rows to their digests.
+        """
         rows = ordered(self._new)
         before = ordered(self._before.values())
         entry = AuditEntry(
@@ -246,8 +249,8 @@ class Writing:
             self.by.role,
             action,
             stored_text(object_, where="audit.object").replace("\n", " ")[:500],
-            digest_of(row.sha256() for row in before),
-            digest_of(row.sha256() for row in rows),
+            digest_of(row.sha256() for row in before if for_good),
+            digest_of(row.sha256() for row in rows if for_good),
             plain_json(detail, where="audit.detail"),
             self._head.hash,
             "",
