@@ -27,6 +27,7 @@ __all__ = [
     "MOST_CHARACTERS",
     "MOST_REASON",
     "ListedFootnote",
+    "Receipt",
     "add",
     "correct",
     "held",

@@ -65,7 +65,7 @@ def _outcome(view: View, store: Store) -> None:
                 st.session_state[_WRONG] = error.text(view.lang)
                 st.session_state.pop(_SAID, None)
             st.session_state.pop(_BACK, None)
-            _next(view)
+            _next()
 
 
 def _form(view: View, context: AppContext, store: Store, sheet: IndicatorSet) -> None:
@@ -183,7 +183,7 @@ def _record(
     except CoverageGapError as error:
         st.session_state[_WRONG] = error.text(view.lang)
         st.session_state.pop(_SAID, None)
-        _next(view)
+        _next()
         return
     if receipt.events:
         st.session_state[_SAID] = view.text(
@@ -197,10 +197,10 @@ def _record(
     else:
         st.session_state[_SAID] = view.texts["books.nothing_changed"]
         st.session_state.pop(_BACK, None)
-    _next(view)
+    _next()
 
 
-def _next(view: View) -> None:
+def _next() -> None:
     """Draw the form anew with what the ledger holds now."""
     st.session_state[_TIMES] = int(st.session_state.get(_TIMES, 0)) + 1
     st.rerun()

@@ -17,15 +17,9 @@ from coverage.services.context import AppContext
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
 from coverage.web.frame import Column, View
+from coverage.web.views.edit_footnotes import footnote_forms
 
 _SAID, _WRONG, _BACK, _TIMES = "books-said", "books-wrong", "books-undo", "books-times"
-_TASKS: Final = (
-    "books.task_freeze",
-    "books.task_restate",
-    "books.task_opening",
-    "books.task_allocate",
-    "books.task_journal",
-)
 _SHOWN: Final = 50
 _KINDS: Final = {
     "opening_balance": "books.kind_opening_balance",
@@ -51,18 +45,25 @@ def show_books_editor(view: View) -> None:
             return
         with open_ledger(context) as store:
             _outcome(view, store)
-            tasks: dict[str, Callable[[View, AppContext, Store], None]] = dict(
-                zip(_TASKS, (_freeze, _restate, _opening, _allocate, _journal), strict=True)
-            )
+            tasks: dict[str, Callable[[], None]] = {
+                "books.task_freeze": lambda: _freeze(view, context, store),
+                "books.task_restate": lambda: _restate(view, context, store),
+                "books.task_opening": lambda: _opening(view, context, store),
+                "books.task_allocate": lambda: _allocate(view, context, store),
+                "books.task_footnote": lambda: footnote_forms(
+                    view, context, store, context.config.counting.indicator
+                ),
+                "books.task_journal": lambda: _journal(view, store),
+            }
             task = st.radio(
                 view.texts["books.task"],
-                list(_TASKS),
+                list(tasks),
                 format_func=lambda name: view.texts[name],
                 horizontal=True,
                 key="books-task",
             )
             try:
-                tasks[str(task)](view, context, store)
+                tasks[str(task)]()
             except CoverageGapError as error:
                 # What the entry would be refused with, said before anybody tries.
                 st.html(frame.notice(error.text(view.lang), kind="grave"))
@@ -341,7 +342,7 @@ def _allocate(view: View, context: AppContext, store: Store) -> None:
         )
 
 
-def _journal(view: View, context: AppContext, store: Store) -> None:
+def _journal(view: View, store: Store) -> None:
     """Everything that was entered, newest first; and publications, which can be verified."""
     texts = view.texts
     rows = books.entries(store, principal=view.principal)

@@ -14,6 +14,7 @@ from coverage.web import frame
 from coverage.web.frame import Column, Html, View
 from coverage.web.grades import grade, grade_key
 from coverage.web.views.edit_actuals import show_actual_editor
+from coverage.web.views.edit_footnotes import show_footnote_editor
 from coverage.web.views.progress import show_stale
 
 
@@ -51,6 +52,7 @@ def show(view: View, run: RunResult) -> None:
     _footnotes(view, content["rows"])
     with st.container(key="indicator-editor"):
         show_actual_editor(view)
+        show_footnote_editor(view)
     _budgets(view, sheet)
     _statements(view, sheet, "issues")
     _statements(view, sheet, "directions")
