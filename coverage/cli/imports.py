@@ -95,6 +95,8 @@ def _import(
                 ledger, kind, report, locate=checks.locate, judge_place=not dry_run or checks.locate is not None
             )
         out: dict[str, Any] = report.as_dict()
+        # Lines are for the pages' sentences; programs count rows from 0.
+        out["understood"] = {k: v for k, v in report.understood.items() if k != "lines"}
         if not as_json:
             for line in imports.remark_lines(report):
                 typer.echo(line)

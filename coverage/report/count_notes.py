@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -104,3 +105,8 @@ def _decided(cell: dict[str, Any] | None, fy: int, texts: Texts) -> list[str]:
 
 def _year(fy: int, texts: Texts) -> str:
     return fiscal.label(fy, texts.lang)
+
+
+def rule_sentences(rule: str) -> list[str]:
+    """The sentences of the counting rule, in either language, to be printed one below the other."""
+    return [part.strip() for part in re.split(r"(?<=。)|(?<=\.) (?=[A-Z])", rule) if part.strip()]

@@ -10,14 +10,21 @@ import calendar
 import json
 import math
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import typst
 
 from coverage.domain import fiscal
-from coverage.report.count_notes import cell_footnotes, count_notes, indicator_cells, printed_actual
-from coverage.report.line_chart import ChartYear, line_chart
+from coverage.report.count_notes import (
+    cell_footnotes,
+    count_notes,
+    indicator_cells,
+    printed_actual,
+    rule_sentences,
+)
+from coverage.report.line_chart import ChartWords, ChartYear, line_chart
 from coverage.report.map_data import RAMP, map_data
 from coverage.report.pictures import grid_of, mercator_frame
 from coverage.report.static_map import still_map
@@ -95,7 +102,7 @@ def report_content(run: RunResult, fy: int, texts: Texts, *, breaks: list[int]) 
         "notices": notices,
         "words": texts.below("report.words"),
         "figures": _figures(run, fy, texts),
-        "rule": _rule(run, texts),
+        "rule": _halves(_rule(run, texts)),
         "count": _count_table(run, texts),
         "legend": _legend(run, breaks, texts),
         "places": _places(run, fy, texts),
@@ -176,7 +183,7 @@ def _figures(run: RunResult, fy: int, texts: Texts) -> list[dict[str, str]]:
 
 def _rule(run: RunResult, texts: Texts) -> list[str]:
     rule, opening = str(run.count["rule"][texts.lang]), run.count["opening"]
-    parts = [s + "。" for s in rule.split("。") if s.strip()] if texts.lang == "ja" else [rule]
+    parts = rule_sentences(rule)
     if opening is None:
         return [*parts, texts["report.opening_missing"]]
     return [
@@ -188,6 +195,16 @@ def _rule(run: RunResult, texts: Texts) -> list[str]:
             source=opening["source"],
         ),
     ]
+
+
+def _halves(sentences: Sequence[str]) -> list[list[str]]:
+    """Sentences in two columns that are about as long as each other, read down the first and then the second."""
+    longest = [
+        max(sum(map(len, sentences[:cut])), sum(map(len, sentences[cut:])))
+        for cut in range(1, len(sentences) + 1)
+    ]
+    cut = longest.index(min(longest)) + 1 if longest else 0
+    return [list(sentences[:cut]), list(sentences[cut:])]
 
 
 def _count_table(run: RunResult, texts: Texts) -> dict[str, Any]:
@@ -233,8 +250,10 @@ def _chart(run: RunResult, texts: Texts) -> str:
         total = printed_actual(y, cells.get(fy))
         ahead = y["forecast_total"] if y["forecast_site_ids"] and y["forecast_total"] != total else None
         target = cells.get(fy, {}).get("target")
-        years.append(ChartYear(fiscal.label(fy, texts.lang), total, target, ahead))
-    return line_chart(years, font="BIZ UDPGothic", forecast=texts["count_notes.forecast"])
+        label = fiscal.label(fy, texts.lang).replace("年度", "|年度")
+        years.append(ChartYear(label, total, target, ahead))
+    words = ChartWords(forecast=texts["count_notes.forecast"])
+    return line_chart(years, font="BIZ UDPGothic", words=words, width=660, height=250)
 
 
 def _legend(run: RunResult, breaks: list[int], texts: Texts) -> list[dict[str, str]]:

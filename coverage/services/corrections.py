@@ -32,6 +32,24 @@ Edits = Mapping[int, Mapping[str, str]]
 """Row number → header → text, as a person left the row."""
 
 
+def line_of(understood: Mapping[str, Any], row: int | None) -> int | None:
+    """The spreadsheet's line of a row (from 0); None in files without lines and for sentences about the whole file."""
+    ahead = None
+    for first, step in understood.get("lines") or ():
+        if row is None or first > row:
+            break
+        ahead = step
+    return None if row is None or ahead is None else row + int(ahead)
+
+
+def told_by_line(sentence: str, understood: Mapping[str, Any], row: int | None) -> str:
+    """A remark's sentence with the line that a person sees in the spreadsheet, where the reader counted rows."""
+    line = line_of(understood, row)
+    if line is None:
+        return sentence
+    return _NUMBERED.sub(lambda m: f"{line} 行目" if m[1] else f"Row {line}", sentence)
+
+
 def with_corrections(
     report: Report,
     edits: Edits,
@@ -173,14 +191,15 @@ def errors_csv(report: Report, lang: str = "ja") -> bytes:
         for remark in remarks:
             row = held.get(remark.row) if remark.row is not None else None
             header = str(headers.get(remark.column or "", remark.column or ""))
+            line = line_of(report.understood, remark.row)
             lines.append(
                 [
                     words[en],
                     "" if remark.row is None else str(remark.row + 1),
-                    "" if row is None or row.get("line") is None else str(row["line"]),
+                    "" if line is None else str(line),
                     header,
                     "" if row is None else str(row["cells"].get(header, "")),
-                    remark.en if en else remark.ja,
+                    told_by_line(remark.en if en else remark.ja, report.understood, remark.row),
                     remark.code,
                 ]
             )

@@ -24,14 +24,16 @@ DATE_FIELDS: Final = (
 )  # fmt: skip
 FIRST_ROWS: Final = 100
 """Rows from the beginning of the file that a person may look at and change although nothing is wrong with them."""
+LINE_STEPS: Final = 2000
+"""Gaps between rows and lines that are told; a file with an empty line after every row has no more to say."""
 _SAMPLES, _SAMPLE_CHARACTERS = 3, 40
 _ERA = re.compile(r"明治|大正|昭和|平成|令和|[MTSHR]\s*(?:\d|元)", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?\d+(?:\.(\d*))?")
 
 
 def describe(table: RawTable, kind: str, label: str, answers: Mapping[str, Any], report: Report) -> None:
-    """Complete ``report.understood``: ``heads`` (every column), ``layout`` (digest of the headers), ``rows``,
-    ``decimals`` and ``dates``; and put the rows that a person may look at into the report."""
+    """Complete ``report.understood``: ``heads`` (every column), ``layout`` (digest of the headers), ``rows``, ``lines``
+    (where the file has lines), ``decimals`` and ``dates``; and put the rows that a person may look at into the report."""
     told = report.understood
     told |= {k: v for k, v in table.understood.items() if k not in told}
     chosen: Mapping[str, str] = told.get("columns") or _guess(table.columns, kind, label, answers.get("columns") or {})
@@ -53,6 +55,9 @@ def describe(table: RawTable, kind: str, label: str, answers: Mapping[str, Any],
     ]
     told["layout"] = _layout(table, kind)
     told["rows"] = len(table.rows)
+    lines = _line_steps(table)
+    if lines:
+        told["lines"] = lines
     at = {field: table.columns.index(header) for field, header in chosen.items() if header in table.columns}
     if table.spatial:
         told["decimals"] = _decimals(repr(v) for row in table.rows if row.lonlat for v in row.lonlat)
@@ -97,6 +102,21 @@ def _layout(table: RawTable, kind: str) -> str:
 def layout_digest(kind: str, heads: Sequence[Sequence[str]]) -> str:
     text = json.dumps([kind, [list(h) for h in heads]], ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def _line_steps(table: RawTable) -> list[list[int | None]]:
+    """Where the spreadsheet's line runs away from the row: ``[row, line − row]``, good until the next entry; the second
+    is None where lines are not known (any more)."""
+    steps: list[list[int | None]] = []
+    for row in table.rows:
+        ahead = None if row.line is None else row.line - row.number
+        if (steps[-1][1] if steps else None) == ahead:
+            continue
+        if len(steps) == LINE_STEPS:
+            steps.append([row.number, None])
+            break
+        steps.append([row.number, ahead])
+    return steps
 
 
 def _decimals(texts: Iterable[str]) -> dict[str, int]:

@@ -94,6 +94,7 @@ def render(
         _tell_language(view.lang)
     st.logo(_LOGO[view.lang], size="large")
     _switch(view)
+    st.html(who_line(view, Settings.from_environment().auth))
     try:
         run = shared_run()
     except NotFoundError as error:
@@ -268,7 +269,7 @@ def _style() -> None:
 
 
 def _switch(view: View) -> None:
-    """The other language; the way out where a provider let in; and on this machine alone, the role to look with."""
+    """The other language; and on this machine alone, the role to look with."""
     other = "en" if view.lang == "ja" else "ja"
     with st.container(
         horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="language"
@@ -282,14 +283,27 @@ def _switch(view: View) -> None:
                 label_visibility="collapsed",
                 width=132,
             )
-        if Settings.from_environment().auth == "oidc":
-            st.html(f'<a class="logout" href="/auth/logout" target="_self">{esc(view.texts["app.logout"])}</a>')
         if st.button(view.texts["app.other_language"], type="tertiary", key="switch-language"):
             st.session_state["lang"] = other
             st.query_params["lang"] = other
             st.rerun()
     if view.lang != "ja" and st.query_params.get("lang") != view.lang:
         st.query_params["lang"] = view.lang
+
+
+def who_line(view: View, auth: str) -> str:
+    """HTML that says who is logged in with which role, or that one may only look; with the way out where a provider let
+    one in. (A browser keeps the password of ``basic-file`` itself, and behind a proxy the way out is the proxy's.)"""
+    who = view.principal
+    words = (
+        view.texts["app.who_reader"]
+        if who.read_only
+        else view.text("app.who", name=who.user_id, role=view.texts[f"role.{who.role.value}"])
+    )
+    out = f'<span title="{esc(words)}">{esc(words)}</span>'
+    if auth == "oidc":
+        out += f'<a class="logout" href="/auth/logout" target="_self">{esc(view.texts["app.logout"])}</a>'
+    return f'<p class="who">{out}</p>'
 
 
 _LANGUAGE_SCRIPT: Final = """

@@ -43,7 +43,7 @@ def plan_map(
 
     Longitude is shrunk by the cosine of the middle latitude, so that a kilometre is as long both ways.
     """
-    rings, box = _outlines(str(run.folder), str(run.run_id))
+    rings, box = _outlines(str(run.folder), cache_key=str(run.run_id))
     west, south, east, north = box
     shrink = math.cos(math.radians((south + north) / 2))
     height = min(max(round(WIDTH * (north - south) / max((east - west) * shrink, 1e-9)), 120), 900)
@@ -83,8 +83,11 @@ def plan_map(
 
 
 @st.cache_data(show_spinner=False, max_entries=4)
-def _outlines(folder: str, run_id: str) -> tuple[list[list[tuple[float, float]]], tuple[float, float, float, float]]:
-    """Outer rings of the municipalities (lon, lat), simplified to what a small picture can show; and their box."""
+def _outlines(folder: str, *, cache_key: str) -> tuple[list[list[tuple[float, float]]], tuple[float, float, float, float]]:
+    """Outer rings of the municipalities (lon, lat), simplified to what a small picture can show; and their box.
+
+    ``cache_key`` is the run's own number: another run may come to lie in the same folder.
+    """
     from pathlib import Path
 
     run = RunResult.open(Path(folder))

@@ -101,7 +101,7 @@ def test_the_chart_draws_actuals_targets_and_forecasts(
 ) -> None:
     watched = open_page()
     _ready(watched, f"{server}/progress")
-    watched.page.wait_for_selector("[data-testid=stVegaLiteChart] svg, [data-testid=stVegaLiteChart] canvas")
+    watched.page.wait_for_selector("figure.year-chart img.wide")
     assert watched.page.get_by_text("見込み", exact=True).count() >= 1
     assert _faults(watched) == []
 

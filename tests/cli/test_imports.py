@@ -94,6 +94,7 @@ def test_the_clients_name_decides_the_format_and_is_only_a_label(command, sites)
     assert command("import-sites", odd, "--dry-run", "--json").json["errors"][0]["code"] == "format-unknown"
     done = command("import-sites", odd, "--name", "../../http://x/一覧.csv", "--dry-run", "--json")
     assert (done.json["verdict"], done.json["understood"]["file"]) == ("accept", "一覧.csv")
+    assert "lines" not in done.json["understood"], "programs count rows from 0"
 
 
 def test_a_rejected_file_leaves_by_code_two_with_its_object(command, tmp_path):

@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 
 from coverage.report.count_notes import count_notes
-from coverage.report.line_chart import ChartYear, line_chart
+from coverage.report.line_chart import ChartWords, ChartYear, line_chart
 from coverage.report.pdf import report_content, report_pdf
 from coverage.report.wording import report_texts
 from coverage.report.xlsx import report_xlsx
@@ -103,9 +103,9 @@ def test_the_workbook_numbers_its_notes_and_keeps_forecasts_in_their_own_column(
 
 def test_years_that_hold_a_forecast_only_are_hatched_and_named() -> None:
     years = [ChartYear("29", 72, 72, None), ChartYear("30", None, 73, 75), ChartYear("31", None, None, None)]
-    svg = line_chart(years, font="x", forecast="<見込み>")
+    svg = line_chart(years, font="x", words=ChartWords("<見込み>"))
     assert svg.count("&lt;見込み&gt;") == 1
     assert svg.count('stroke-dasharray="7 3"') == 1
-    plain = line_chart([ChartYear("29", 72, None, None)], font="x", forecast="見込み")
+    plain = line_chart([ChartYear("29", 72, None, None)], font="x", words=ChartWords("見込み"))
     assert "見込み" not in plain
     assert len(plain) < len(svg)

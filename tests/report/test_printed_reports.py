@@ -50,7 +50,9 @@ def _streams(pdf: bytes) -> list[bytes]:
 
 def test_pages_of_the_report_are_pictures_of_a4(run: RunResult) -> None:
     pages = report_pages(run, ppi=36)
-    assert len(pages) == len(re.findall(rb"/Type\s*/Page\b", b"".join([report_pdf(run), *_streams(report_pdf(run))])))
+    assert len(pages) == len(
+        re.findall(rb"/Type\s*/Page\b", b"".join([report_pdf(run), *_streams(report_pdf(run))]))
+    )
     with Image.open(io.BytesIO(pages[0])) as first:
         assert (first.format, first.size) == ("PNG", (298, 421))
 
@@ -72,7 +74,7 @@ def test_the_report_says_count_target_people_rule_and_sources(run: RunResult) ->
     assert figures["整備数（累計）"]["value"] == "72"
     assert figures["不感人口"]["value"] == "1,760"
     assert figures["人口カバー率"]["value"] == "97.07 %"
-    assert any("69 基" in line for line in content["rule"])  # type: ignore[attr-defined]
+    assert any("69 基" in line for half in content["rule"] for line in half)  # type: ignore[attr-defined]
     assert content["places"]["rows"][-1][0] == "試験県"  # type: ignore[index]
     assert content["sources"]["rows"][0] == ["行政区域", "見本の境界", "2019-01-01", "CC BY 4.0"]  # type: ignore[index]
     assert content["notices"] == [
@@ -153,3 +155,15 @@ def test_the_chart_marks_actuals_targets_and_forecasts_by_shape() -> None:
     assert svg.count('stroke-dasharray="2 4"') == 1
     assert "<b>" not in svg
     assert line_chart([ChartYear("", None, None, None)], font="x").endswith("</svg>")
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_the_first_page_is_filled_and_holds_all_of_the_count(run: RunResult, lang: str) -> None:
+    pages = report_pages(run, ppi=48, lang=lang)
+    assert len(pages) == 3
+    page = Image.open(io.BytesIO(pages[0])).convert("L")
+    # The foot line stands below 94 %; above it the last ink of the first page's text.
+    body = page.crop((0, 0, page.width, int(page.height * 0.94)))
+    ink = body.point(lambda shade: 255 if shade < 160 else 0).getbbox()
+    assert ink is not None
+    assert ink[3] > 0.68 * page.height, "the first page is half empty"

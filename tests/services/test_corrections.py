@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from coverage.services.access import Principal, Role
-from coverage.services.corrections import with_corrections
+from coverage.services.corrections import line_of, told_by_line, with_corrections
 from coverage.services.imports import check_upload
+from coverage.uploads.describe import LINE_STEPS
 from coverage.uploads.report import Report
 
 PLANNER = Principal("keikaku", Role.PLANNER)
@@ -98,3 +99,47 @@ def test_corrections_can_be_corrected(report: Report) -> None:
     assert "MH-2" in {
         r["site_id"] for r in with_corrections(first, edits, kind="sites", principal=PLANNER).rows
     }
+
+
+def test_a_row_is_told_by_its_line_in_the_spreadsheet(report: Report) -> None:
+    bad = report.bad_rows[1]
+    error = next(e for e in report.errors if e.row == bad["row"])
+    assert (bad["row"], bad["line"], line_of(report.understood, bad["row"])) == (2, 4, 4)
+    assert error.ja.startswith("3 件目: ")
+    assert told_by_line(error.ja, report.understood, error.row).startswith("4 行目: ")
+    assert told_by_line(error.en, report.understood, error.row).startswith("Row 4: ")
+
+
+def test_a_row_put_right_is_still_told_by_its_line(report: Report) -> None:
+    fixed = with_corrections(report, _edits(report), kind="sites", principal=PLANNER)
+    assert {told_by_line(e.ja, fixed.understood, e.row)[:4] for e in fixed.errors} == {
+        f"{bad['line']} 行目" for bad in fixed.bad_rows
+    }
+
+
+def test_titles_above_and_empty_lines_between_are_counted_with_the_lines(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    head, first, *others = LIST.splitlines()
+    lines = ["基地局の一覧", "", head, first, "", "", *others]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    report = check_upload(path, kind="sites", principal=PLANNER)
+    told = {told_by_line(e.ja, report.understood, e.row).split(":")[0] for e in report.errors}
+    assert told == {f"{lines.index(line) + 1} 行目" for line in others}
+
+
+def test_a_file_without_lines_counts_its_features() -> None:
+    assert told_by_line("3 件目: 位置がありません。", {}, 2) == "3 件目: 位置がありません。"
+    assert (
+        told_by_line("3 件目: 位置がありません。", {"lines": [[0, None]]}, 2) == "3 件目: 位置がありません。"
+    )
+    assert told_by_line("ファイルが空です。", {"lines": [[0, 2]]}, None) == "ファイルが空です。"
+
+
+def test_a_list_with_a_gap_after_every_row_tells_lines_as_far_as_they_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    rows = [f"MH-{i},局{i},33.6,136.5,A,計画\n" for i in range(LINE_STEPS + 5)]
+    path.write_text("局番,局名,緯度,経度,事業者,状態\n" + "\n".join(rows), encoding="utf-8")
+    read = check_upload(path, kind="sites", principal=PLANNER).understood
+    assert len(read["lines"]) == LINE_STEPS + 1
+    assert line_of(read, LINE_STEPS - 1) == 2 * LINE_STEPS
+    assert line_of(read, LINE_STEPS) is None

@@ -101,7 +101,7 @@ def test_the_list_of_errors_says_row_line_column_value_and_sentence(tmp_path: Pa
     report = read(tmp_path, LIST.encode(), "sites", "list.csv")
     lines = list(csv.reader(io.StringIO(errors_csv(report).decode("utf-8-sig"))))
     assert lines[0] == ["区分", "件目", "ファイルの行", "列", "値", "内容", "コード"]
-    assert lines[1] == ["要修正", "2", "3", "局番", "", "2 件目: 局番がありません。", "site-id-missing"]
+    assert lines[1] == ["要修正", "2", "3", "局番", "", "3 行目: 局番がありません。", "site-id-missing"]
     doubtful = next(line for line in lines if line[6] == "fiscal-year-era-missing")
     assert doubtful[:5] == ["注意", "3", "4", "供用開始日", "5年度"]
     assert errors_csv(report, "en").decode("utf-8-sig").splitlines()[0].startswith("Kind,Row")

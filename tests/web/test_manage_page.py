@@ -100,6 +100,7 @@ def test_those_without_the_right_are_told_why(ledger: AppContext, role: str) -> 
 def test_a_planner_sees_the_computing_only(ledger: AppContext) -> None:
     test = _open("users", role="planner")
     assert _sections(test) == ["計算"]
+    assert "<p>計算を扱います。変更はすべて監査記録に残ります。</p>" in _words(test), "the lead names what is offered"
     assert "利用者（" not in _words(test)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -66,6 +67,10 @@ def test_progress_shows_the_count_its_target_and_the_rule() -> None:
     assert "開始値：平成27年度末 69基（出典：試験の引継ぎ資料、2016-05-01）" in words
     assert "台帳に載っていた不感地域" in words
     assert "公表済（2017-06-01）" in words
+    chart = re.search(r'<img class="wide" alt="([^"]+)"', words)
+    assert chart is not None
+    assert "整備数（累計）［基］の推移の図" in chart[1]
+    assert "目標値 73" in chart[1]
 
 
 def test_without_an_opening_balance_only_the_increase_is_shown(

@@ -356,3 +356,53 @@ def test_a_planner_withdraws_what_waits(upload: Callable[..., AppTest]) -> None:
     )
     assert "取り下げました" in words(test)
     assert "取下げ" in words(test)
+
+
+def test_a_bad_row_has_the_number_that_it_has_in_the_spreadsheet(upload: Callable[..., AppTest]) -> None:
+    _, lat, lon = open_district()
+    test = upload("list.csv", csv(f"A-1,a,{lat},{lon},,計画,,,,", f",b,{lat},{lon},,計画,,,,"))
+    said = words(test)
+    assert "<li>3 行目: 局番がありません。</li>" in said
+    assert "件目" not in said
+    table = test.dataframe[0].value
+    assert list(table["行"]) == ["3"]
+    press(test, "hand-in")
+    approvals = AppTest.from_function(_script, args=("approvals",), default_timeout=60).run()
+    assert "<li>3 行目: 局番がありません。</li>" in words(approvals)
+
+
+def test_without_a_ledger_the_page_of_acceptance_says_where_it_begins(
+    runs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COVERAGE_GAP_RUNS", str(runs_folder))
+    monkeypatch.setenv("COVERAGE_GAP_REGION", str(PROJECT / "data"))
+    monkeypatch.chdir(tmp_path)
+    test: Any = AppTest.from_function(_script, args=("approvals",), default_timeout=60).run()
+    assert "次の画面で台帳を始めると、提出と承認ができます" in words(test)
+    assert [link.proto.label for link in test.get("page_link")] == ["アップロードの画面を開く"]
+    test.session_state["role"] = "planner"
+    test.run()
+    assert "管理者が「アップロード」の画面で台帳を始めると" in words(test)
+    assert not test.get("page_link")
+
+
+def test_only_sending_back_asks_for_a_reason(upload: Callable[..., AppTest]) -> None:
+    _, lat, lon = open_district()
+    press(upload("list.csv", csv(f"A-1,a,{lat},{lon},,計画,,,,")), "hand-in")
+    with open_context_store(web_context()) as store:
+        own = store.imports()[0].import_id
+    test: Any = AppTest.from_function(_script, args=("approvals",), default_timeout=60).run()
+    shown = [e.key for kind in ("button", "text_input") for e in test.get(kind) if e.key and own in e.key]
+    assert shown
+    buttons = {b.key: b for b in test.button}
+    assert not buttons[f"accept-{own}"].disabled
+    assert buttons[f"return-{own}"].disabled
+    order = [getattr(e, "key", None) for e in _in_order(test.main)]
+    assert order.index(f"accept-{own}") < order.index(f"reason-{own}") < order.index(f"return-{own}")
+
+
+def _in_order(block: Any) -> list[Any]:
+    found: list[Any] = []
+    for child in block.children.values():
+        found += _in_order(child) if hasattr(child, "children") else [child]
+    return found

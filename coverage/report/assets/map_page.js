@@ -262,8 +262,8 @@ const mapPage = (function () {
     } else if (map.hasLayer(signal.overlay)) signal.overlay.remove();
     map.getPane('relief').style.display = state.shown.relief ? '' : 'none';
     map.getPane('names').style.display = state.shown.names ? '' : 'none';
-    const count = signs.draw();
-    headline(count);
+    signs.draw();
+    headline();
     legend();
     map.closePopup();
   }
@@ -273,7 +273,16 @@ const mapPage = (function () {
     if (!on && map.hasLayer(layer)) map.removeLayer(layer);
   }
 
-  function headline(count) {
+  /* By status, so that the number in service is the one of the municipalities' table. */
+  function siteCounts() {
+    const counts = { on: 0, planned: 0, off: 0 };
+    data.sites.map(siteStyle).forEach(function (style) { if (style) counts[style.filling] += 1; });
+    return Object.keys(counts).filter(function (name) { return counts[name] || name === 'on'; }).map(function (name) {
+      return T['status.' + name] + ' ' + fill(T['unit.sites'], { n: NUMBER.format(counts[name]) });
+    }).join('・');
+  }
+
+  function headline() {
     const v = valuesOf(data.regionCode) || {};
     const box = document.getElementById('figures');
     box.textContent = '';
@@ -291,7 +300,7 @@ const mapPage = (function () {
       const all = data.places[data.regionCode].by.any[state.year];
       figure(T['headline.register'], fill(T['unit.districts'], { n: all.registered }) + '・' + people(all.register_people));
     }
-    figure(T['headline.sites'], fill(T['unit.sites'], { n: NUMBER.format(count) }), 'minor');
+    figure(T['headline.sites'], siteCounts(), 'minor');
   }
 
   /* ---------- legend ---------- */

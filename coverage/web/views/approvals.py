@@ -13,12 +13,15 @@ from coverage.runs.result import RunResult
 from coverage.services import imports
 from coverage.services.access import Action, Object, allowed, import_resource
 from coverage.services.context import AppContext
+from coverage.services.corrections import told_by_line
 from coverage.services.import_preview import Preview, preview
 from coverage.services.imports import ImportRecord, ImportState, Store, import_steps
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
 from coverage.web.frame import Column, Html, View
+from coverage.web.views.home import link
 from coverage.web.views.upload_difference import show_difference
+from coverage.web.views.upload_reading import REMARKS_SHOWN
 
 SHOWN = 30
 _KEPT = 20
@@ -33,7 +36,11 @@ def show(view: View, run: RunResult) -> None:
         st.html(frame.notice(view.texts["approvals.not_allowed"], kind="plain"))
         return
     if not has_ledger(context):
-        st.html(frame.notice(view.texts["upload.no_ledger"], kind="plain"))
+        begins = view.may(Action.MANAGE, Object.DATASET)
+        words = view.texts["approvals.no_ledger_admin" if begins else "approvals.no_ledger"]
+        st.html(frame.notice(words, kind="plain"))
+        if begins:
+            link(view, "upload", view.texts["approvals.to_upload"])
         return
     said = st.session_state.pop("approval-said", None)
     if said:
@@ -76,7 +83,7 @@ def _waiting(
                 show_difference(view, run, _difference(view, context, store, own))
             except CoverageGapError as error:
                 st.html(frame.notice(error.text(view.lang), kind="grave"))
-            _as_sent(view, store, record)
+            _as_sent(view, record)
         if view.may(Action.ACCEPT, Object.IMPORT):
             _decide(view, store, record)
         if allowed(view.principal, Action.WITHDRAW, import_resource(record)):
@@ -95,15 +102,17 @@ def _difference(view: View, context: AppContext, store: Store, import_id: str) -
     return kept[key]
 
 
-def _as_sent(view: View, store: Store, record: ImportRecord) -> None:
+def _as_sent(view: View, record: ImportRecord) -> None:
     """What the reader said, what was answered and corrected by hand, and the file itself."""
     remarks = [*record.report.get("errors", []), *record.report.get("warnings", [])]
     if remarks:
         with st.expander(view.text("approvals.remarks", n=len(remarks))):
-            words = "".join(
-                f"<li>{esc(r['message_en'] if view.lang == 'en' else r['message'])}</li>"
-                for r in remarks[:200]
+            read = record.report.get("understood") or {}
+            sentences = (
+                told_by_line(r["message_en" if view.lang == "en" else "message"], read, r["row"])
+                for r in remarks[:REMARKS_SHOWN]
             )
+            words = "".join(f"<li>{esc(sentence)}</li>" for sentence in sentences)
             st.html(f'<ul class="remarks">{words}</ul>')
     told = []
     answers = [name for name in record.mapping if name not in ("corrected_rows", "revises")]
@@ -115,7 +124,7 @@ def _as_sent(view: View, store: Store, record: ImportRecord) -> None:
         st.caption(" ".join(told))
     st.download_button(
         view.texts["approvals.file"], lambda: store_content(record), record.file_name, key=f"file-{record.import_id}",
-        type="tertiary", on_click="ignore",
+        on_click="ignore",
     )  # fmt: skip
 
 
@@ -132,23 +141,26 @@ def _decide(view: View, store: Store, record: ImportRecord) -> None:
     if conflict:
         st.html(frame.notice(conflict, kind="grave"))
         overwrite = st.checkbox(view.texts["approvals.overwrite"], key=f"overwrite-{own}")
-    reason = st.text_input(view.texts["approvals.reason"], key=f"reason-{own}", max_chars=500)
-    with st.container(horizontal=True):
-        if st.button(view.texts["approvals.accept"], type="primary", key=f"accept-{own}"):
-            try:
-                imports.accept_import(store, own, principal=view.principal, overwrite=overwrite)
-            except ConflictError as error:
-                st.session_state[f"conflict-{own}"] = error.text(view.lang)
-                st.rerun()
-            _said(view, "approvals.accepted", record, changed=True)
+    if st.button(view.texts["approvals.accept"], type="primary", key=f"accept-{own}"):
+        try:
+            imports.accept_import(store, own, principal=view.principal, overwrite=overwrite)
+        except ConflictError as error:
+            st.session_state[f"conflict-{own}"] = error.text(view.lang)
+            st.rerun()
+        _said(view, "approvals.accepted", record, changed=True)
+    # Only a list that is sent back needs a reason: the field stands with that button, after accepting.
+    st.caption(view.texts["approvals.return_note"])
+    with st.container(horizontal=True, vertical_alignment="bottom", key=f"send-back-{own}"):
+        reason = st.text_input(
+            view.texts["approvals.reason"], key=f"reason-{own}", max_chars=500, width=460
+        )
         if st.button(view.texts["approvals.return"], key=f"return-{own}", disabled=not reason.strip()):
             imports.return_import(store, own, principal=view.principal, reason=reason.strip())
             _said(view, "approvals.returned", record)
-    st.caption(view.texts["approvals.return_note"])
 
 
 def _withdraw(view: View, store: Store, record: ImportRecord) -> None:
-    if st.button(view.texts["approvals.withdraw"], type="tertiary", key=f"withdraw-{record.import_id}"):
+    if st.button(view.texts["approvals.withdraw"], key=f"withdraw-{record.import_id}"):
         imports.withdraw_import(store, record.import_id, principal=view.principal)
         _said(view, "approvals.withdrawn", record)
 

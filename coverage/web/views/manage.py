@@ -38,8 +38,9 @@ def show_without_run(view: View) -> None:
 
 
 def _sections(view: View, run: RunResult | None) -> None:
-    frame.head(view.texts["manage.title"], view.texts["manage.lede"])
     offered = [name for name, needed in NEEDED.items() if view.may(*needed)]
+    sections = view.texts["value.comma"].join(view.texts[f"manage.section_{name}"] for name in offered)
+    frame.head(view.texts["manage.title"], view.text("manage.lede", sections=sections) if offered else "")
     if not offered:
         st.html(frame.notice(view.texts["manage.not_allowed"], kind="plain"))
         return

@@ -7,8 +7,9 @@ from typing import Any
 import streamlit as st
 
 from coverage.domain import fiscal
-from coverage.report.count_notes import CountNotes, count_notes, printed_actual
+from coverage.report.count_notes import CountNotes, count_notes, printed_actual, rule_sentences
 from coverage.report.escape import esc
+from coverage.report.line_chart import ChartWords, ChartYear
 from coverage.report.map_data import public_site_ids
 from coverage.report.wording import report_texts
 from coverage.runs.result import RunResult
@@ -16,7 +17,7 @@ from coverage.services import figures, home
 from coverage.services.access import Action, Object
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
-from coverage.web.charts import SeriesPoint, cumulative_chart
+from coverage.web.charts import cumulative_chart
 from coverage.web.frame import Column, Html, View
 from coverage.web.grades import grade
 from coverage.web.print_button import print_button
@@ -37,21 +38,16 @@ def show(view: View, run: RunResult) -> None:
     years = count["years"]
     _lead(view, years, cells, unit)
     _files(view)
-    show_stale(view, run)
-    _ledger_now(view, years)
+    show_stale(view, run, more=_ledger_now(view, years))
     if count["opening"] is None:
         st.html(frame.notice(view.texts["progress.opening_missing"], kind="grave"))
     chart, beside = st.columns([1.65, 1], gap="large")
     with chart:
-        st.altair_chart(
-            cumulative_chart(
-                [_point(view, year, cells) for year in [*years, *map(_beyond, count["forecast_years"])]],
-                names={key: view.texts[f"chart.{key}"] for key in ("actual", "target", "forecast")}
-                | {"axis": view.text("chart.axis", unit=unit)},
-            ),
-            width="stretch",
-            theme=None,
-        )
+        points = {
+            int(year["fiscal_year"]): _point(view, year, cells)
+            for year in [*years, *map(_beyond, count["forecast_years"])]
+        }
+        st.html(_chart(view, points, view.text("chart.axis", unit=unit)))
         st.caption(view.texts["progress.chart_note"])
     with beside:
         _beside(view, years, cells, count["forecast_years"])
@@ -75,8 +71,8 @@ def _files(view: View) -> None:
         print_button(view.texts["progress.print"], key="progress-print")
 
 
-def show_stale(view: View, run: RunResult) -> None:
-    """Whether the ledger was changed since the published run was computed; also on the page 指標."""
+def show_stale(view: View, run: RunResult, *, more: str = "") -> None:
+    """Whether the ledger was changed since the published run was computed, and ``more`` about it; also on the page 指標."""
     context = web_context()
     if not has_ledger(context):
         return
@@ -86,6 +82,8 @@ def show_stale(view: View, run: RunResult) -> None:
     sentence = view.texts["progress.stale"]
     if fresh.changes and fresh.last is not None:
         sentence = view.text("progress.stale_more", n=fresh.changes, day=fresh.last.isoformat())
+    if more:
+        sentence += ("" if view.lang == "ja" else " ") + more
     st.html(frame.notice(sentence, head=view.texts["progress.stale_head"]))
 
 
@@ -123,27 +121,26 @@ def _beside(
     )
 
 
-def _ledger_now(view: View, years: list[dict[str, Any]]) -> None:
-    """Where the ledger has moved on since the published run: the totals that differ."""
+def _ledger_now(view: View, years: list[dict[str, Any]]) -> str:
+    """Where the ledger has moved on since the published run: the totals that differ; "" for none."""
     context = web_context()
     if not has_ledger(context):
-        return
+        return ""
     with open_ledger(context) as store:
         head = store.head().hash
-    now = _ledger_totals(head, str(context.region_folder))
+    now = _ledger_totals((head, str(context.region_folder)))
     moved = [
         view.text("progress.ledger_year", year=_short(view, fy), now=now[fy], published=year["total"])
         for year in years
         if (fy := int(year["fiscal_year"])) in now and year["total"] is not None and now[fy] != year["total"]
     ]
-    if moved:
-        sentence = view.text("progress.ledger_moved", years=view.texts["value.comma"].join(moved))
-        st.html(frame.notice(sentence, head=view.texts["progress.ledger_head"], kind="plain"))
+    return view.text("progress.ledger_moved", years=view.texts["value.comma"].join(moved)) if moved else ""
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
-def _ledger_totals(head: str, region: str) -> dict[int, int]:
-    """The count from the ledger itself, by fiscal year; counted once for each state of the ledger."""
+def _ledger_totals(cache_key: tuple[str, str]) -> dict[int, int]:
+    """The count from the ledger itself, by fiscal year; ``cache_key`` (the ledger's head, the region's folder) alone
+    decides when it is counted anew."""
     result = figures.count_series(web_context())
     return {year.fiscal_year: year.total for year in result.years if year.total is not None}
 
@@ -220,11 +217,27 @@ def _parts(view: View, year: dict[str, Any]) -> str:
     return view.texts["value.comma"].join(parts)
 
 
-def _point(view: View, year: dict[str, Any], cells: Cells) -> SeriesPoint:
+def _chart(view: View, points: dict[int, ChartYear], axis: str) -> str:
+    texts = view.texts
+    actual, target, forecast = (texts[f"chart.{name}"] for name in ("actual", "target", "forecast"))
+    told = []
+    for fy, point in points.items():
+        values = ((actual, point.actual), (target, point.target), (forecast, point.forecast))
+        words = [texts("chart.value", name=name, value=f"{v:,g}") for name, v in values if v is not None]
+        if words:
+            told.append(texts("chart.year", year=_short(view, fy), values=texts["value.comma"].join(words)))
+    return cumulative_chart(
+        list(points.values()),
+        words=ChartWords(forecast=forecast, axis=axis, key=(actual, target, forecast)),
+        alt=texts("chart.alt", axis=axis, years=texts["value.semicolon"].join(told)),
+    )
+
+
+def _point(view: View, year: dict[str, Any], cells: Cells) -> ChartYear:
     fy = int(year["fiscal_year"])
     cell = cells.get(fy, {})
     ahead = bool(year["forecast_site_ids"]) or year["state"] == "not-begun"
-    return SeriesPoint(
+    return ChartYear(
         label=frame.year_lines(view, fy),
         actual=printed_actual(year, cells.get(fy)),
         target=cell.get("target"),
@@ -258,12 +271,7 @@ def _rule(view: View, count: dict[str, Any], unit: str) -> str:
             source=opening["source"],
             day=opening["decided_on"] or "—",
         )
-    rule = str(count["rule"][view.lang])
-    sentences = (
-        [part for part in rule.replace("。", "。\n").split("\n") if part.strip()]
-        if view.lang == "ja"
-        else [rule]
-    )
+    sentences = rule_sentences(str(count["rule"][view.lang]))
     words = "".join(f"<li>{esc(sentence)}</li>" for sentence in sentences)
     return f'<div class="rule"><h3>{esc(view.texts["rule.title"])}</h3><ul>{words}<li>{esc(start)}</li></ul></div>'
 

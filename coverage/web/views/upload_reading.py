@@ -9,6 +9,7 @@ import streamlit as st
 
 from coverage.errors import CoverageGapError
 from coverage.report.escape import esc
+from coverage.services.corrections import told_by_line
 from coverage.services.import_answers import (
     ZONES,
     Question,
@@ -182,9 +183,11 @@ def remarks(view: View, report: Report) -> None:
         with st.expander(
             view.text(f"upload.{which}", n=f"{len(found):,}"), expanded=which == "errors" and len(found) <= 10
         ):
-            items = "".join(
-                f"<li>{esc(r.en if view.lang == 'en' else r.ja)}</li>" for r in found[:REMARKS_SHOWN]
+            told = (
+                told_by_line(r.en if view.lang == "en" else r.ja, report.understood, r.row)
+                for r in found[:REMARKS_SHOWN]
             )
+            items = "".join(f"<li>{esc(sentence)}</li>" for sentence in told)
             st.html(f'<ul class="remarks">{items}</ul>')
             if len(found) > REMARKS_SHOWN:
                 st.caption(view.text("upload.more", n=f"{len(found) - REMARKS_SHOWN:,}"))

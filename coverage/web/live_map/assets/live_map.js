@@ -200,6 +200,13 @@ async function build(place, data, wanted) {
     node('h3', { text: words.say('sources') }), node('ul', { class: 'sources' }, [...doc.credits, ...doc.model].map((text) => node('li', { text }))),
   ]);
 
+  /* By status, so that the number in service is the one of the table below. */
+  function siteCounts(counts) {
+    const told = Object.entries(counts).filter(([name, n]) => n || name === 'on')
+      .map(([name, n]) => `${words.say(`status.${name}`)} ${words.say('unit.sites', { n: words.whole(n) })}`);
+    return told.join('・');
+  }
+
   function headline() {
     const v = lead.valuesOf(doc.regionCode) || {};
     const all = doc.places[doc.regionCode].by.any[lead.state.year];
@@ -211,7 +218,7 @@ async function build(place, data, wanted) {
       computable ? figure(words.say('headline.unserved') + suffix, words.people(v.unserved), 'main') : figure(words.say('headline.unserved'), words.say('not_computable.full'), 'warn'),
       computable ? figure(words.say('headline.coverage'), words.percent(v.coverage))
         : figure(words.say('headline.register'), `${words.say('unit.districts', { n: all.registered })}・${words.people(all.register_people)}`),
-      figure(words.say('headline.sites'), words.say('unit.sites', { n: words.whole(lead.shownSites()) })),
+      figure(words.say('headline.sites'), siteCounts(lead.shownSites())),
     ]);
   }
 

@@ -154,7 +154,12 @@ export function mapView(element, base, doc, outlines, sites, hooks) {
     state,
     operatorOf,
     valuesOf,
-    shownSites: () => sites.sites.filter(siteStyle).length,
+    /* How many are drawn by status: those in service are the ones that the table of municipalities counts. */
+    shownSites: () => {
+      const counts = { on: 0, planned: 0, off: 0 };
+      for (const style of sites.sites.map(siteStyle)) if (style) counts[style.filling] += 1;
+      return counts;
+    },
     redraw,
     resized: () => map.invalidateSize({ animate: false }),
     whole: () => map.fitBounds(doc.view, { ...EASE, padding: [6, 6] }),

@@ -1,0 +1,40 @@
+"""Who looks at a page is said on it."""
+
+from __future__ import annotations
+
+import pytest
+
+from coverage.services.access import ANONYMOUS, Principal, Role, guest
+from coverage.web.frame import View, who_line
+from coverage.web.wording import web_texts
+
+
+def _view(principal: Principal, lang: str = "ja") -> View:
+    return View(lang, web_texts(lang), principal)
+
+
+def test_name_and_role_are_said_in_the_fields_words() -> None:
+    assert ">sato（管理者）<" in who_line(_view(Principal("sato", Role.ADMIN)), "local")
+    assert ">sato（計画担当）<" in who_line(_view(Principal("sato", Role.PLANNER)), "proxy-header")
+    assert ">sato (Planner)<" in who_line(_view(Principal("sato", Role.PLANNER), "en"), "basic-file")
+    assert ">yamada（閲覧）<" in who_line(_view(guest("yamada")), "oidc")
+
+
+@pytest.mark.parametrize(("lang", "words"), [("ja", "閲覧のみ"), ("en", "View only")])
+def test_a_nameless_visitor_is_told_that_one_may_only_look(lang: str, words: str) -> None:
+    line = who_line(_view(ANONYMOUS, lang), "none-readonly")
+    assert f">{words}<" in line
+    assert "anonymous" not in line
+
+
+def test_a_hostile_name_is_text() -> None:
+    line = who_line(_view(Principal('"><img src=x onerror=alert(1)>', Role.ADMIN)), "proxy-header")
+    assert "<img" not in line
+    assert line.count('"') == 4
+
+
+@pytest.mark.parametrize("auth", ["local", "none-readonly", "proxy-header", "basic-file"])
+def test_the_way_out_is_offered_where_a_provider_let_in(auth: str) -> None:
+    view = _view(Principal("sato", Role.ADMIN))
+    assert '<a class="logout" href="/auth/logout"' in who_line(view, "oidc")
+    assert "logout" not in who_line(view, auth)
