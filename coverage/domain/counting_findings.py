@@ -344,8 +344,8 @@ _FINDINGS: Final[dict[str, tuple[int, Severity, str, str]]] = {
     ),
     "written": (
         9, "footnote",
-        "{note_ja}（{author}、{day}記録）",
-        "{note_en} ({author}, recorded {day})",
+        "{note_ja}",
+        "{note_en}",
     ),
 }  # fmt: skip
 
@@ -408,13 +408,17 @@ def finding(
 
 def written(note: Footnote) -> Finding:
     """A footnote that a person wrote, with who and when; in Japanese where nobody wrote it in English."""
+    ja, en = [note.author], [note.author]
+    if note.recorded_at is not None:
+        day = tokyo_date(note.recorded_at)
+        ja.append(f"{day_text(day, DatePrecision.DAY, 'ja')}記録")
+        en.append(f"recorded {day_text(day, DatePrecision.DAY, 'en')}")
+    by_ja, by_en = "、".join(filter(None, ja)), ", ".join(filter(None, en))
     return finding(
         "written",
         fiscal_year=note.fiscal_year,
-        day=tokyo_date(note.recorded_at) if note.recorded_at is not None else None,
-        note_ja=note.ja,
-        note_en=note.en or note.ja,
-        author=note.author or "—",
+        note_ja=note.ja + (f"（{by_ja}）" if by_ja else ""),
+        note_en=(note.en or note.ja) + (f" ({by_en})" if by_en else ""),
     )
 
 

@@ -8,11 +8,12 @@ from datetime import date
 import pytest
 
 from coverage.errors import ConflictError, InputError, NotFoundError, PermissionDeniedError
+from coverage.runs.digest import run_digest
 from coverage.services import books, footnotes, journal
 from coverage.services.access import ANONYMOUS, Principal, Role
 from coverage.services.context import AppContext
 from coverage.services.figures import count_lines, count_series, indicator_figures, indicator_lines
-from coverage.services.ledger import load_tables_into_store
+from coverage.services.ledger import load_tables_into_store, region_of
 from coverage.services.stores import open_context_store
 from coverage.store.events import Kind
 from coverage.store.protocol import EditConflictError
@@ -188,3 +189,34 @@ def test_the_count_the_sheet_and_a_publication_say_it_after_what_they_found(plac
     seen = count_series(context, as_of=key.changed_at.isoformat())
     assert [n.ja for n in seen.year(2016).footnotes] == [note.ja]
     assert not [n for n in count_series(context).year(2016).footnotes if n.code == "written"]
+
+
+def test_a_run_of_the_ledger_gets_another_name_by_a_footnote_and_by_nothing_else(place):
+    context, _ = place
+
+    def named():
+        source = region_of(context)
+        return run_digest(source.region, extra={"ledger": source.head})
+
+    before = named()
+    assert named() == before
+    _add(place)
+    assert named() != before
+
+
+def test_a_region_of_tables_has_its_footnotes_in_a_table_and_is_the_same_without(tiny, tmp_path):
+    tiny.write_tiny_region(tmp_path / "region")
+
+    def region():
+        return AppContext(tmp_path / "region", tmp_path / "runs").region
+
+    before = run_digest(region())
+    table = tmp_path / "region" / "towers" / "footnotes.csv"
+    table.write_text(
+        "footnote_id,indicator,fiscal_year,ja,author\nN1,40604,H28,統合により1基減,会計\n", encoding="utf-8"
+    )
+    assert run_digest(region()) != before
+    (note,) = count_series(AppContext(tmp_path / "region", tmp_path / "runs")).year(2016).footnotes
+    assert (note.ja, note.en) == ("統合により1基減（会計）", "統合により1基減 (会計)")
+    table.unlink()
+    assert run_digest(region()) == before
