@@ -56,6 +56,13 @@ async ([tags, foreign]) => {
 """
 
 
+STATE: Final = """
+() => [document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'running',
+       (document.querySelector('[data-testid=stMain]') || document.documentElement).scrollHeight]
+"""
+"""Whether Streamlit still runs the page, and how high all of it is."""
+
+
 def violations(watched: Watched) -> list[dict[str, Any]]:
     """Every violation of the page that is shown, ours and Streamlit's.
 
@@ -63,11 +70,19 @@ def violations(watched: Watched) -> list[dict[str, Any]]:
     """
     size = watched.page.viewport_size
     assert size is not None
-    height = watched.page.evaluate(
-        "(document.querySelector('[data-testid=stMain]') || document.documentElement).scrollHeight"
-    )
-    watched.page.set_viewport_size({"width": size["width"], "height": min(int(height) + 8, 9000)})
-    watched.page.wait_for_timeout(500)
+    still, height = 0, size["height"]
+    for _ in range(60):
+        running, needed = watched.page.evaluate(STATE)
+        # A page that still draws itself grows below the window again.
+        grown = needed > height and height < 9000
+        still = 0 if running or grown else still + 1
+        if still == 2:
+            break
+        if grown:
+            height = min(int(needed) + 8, 9000)
+            watched.page.set_viewport_size({"width": size["width"], "height": height})
+        watched.page.wait_for_timeout(300)
+    assert still == 2, "the page does not come to rest"
     watched.page.evaluate(AXE)
     found: list[dict[str, Any]] = watched.page.evaluate(RUN, [TAGS, list(FOREIGN)])
     return found
