@@ -23,6 +23,7 @@ from coverage.services.stores import open_context_store
 from .conftest import Watched, served
 
 ADMIN = Principal("用意", Role.ADMIN)
+FOOTNOTE = "統合により1基減 <img src=x onerror=alert(1)>"
 
 
 @dataclass
@@ -92,8 +93,18 @@ def test_an_actual_is_entered_computed_compared_published_and_printed(
     page.wait_for_selector("text=公開中の計算は古くなっています")
     watched.screenshot("publish-out-of-date-1366", whole=True)
 
+    page.get_by_text("脚注を書く（管理者）").click()
+    _choose(page, "脚注を付ける指標", "40604 携帯電話不通話地域の整備数（累計）")
+    _choose(page, "脚注を付ける年度", "平成29年度")
+    page.get_by_label("脚注の文（日本語、一行）").fill(FOOTNOTE)
+    page.get_by_label("脚注の文（日本語、一行）").press("Tab")
+    expect(page.get_by_role("button", name="脚注を記録する")).to_be_enabled(timeout=30_000)
+    page.get_by_role("button", name="脚注を記録する").click()
+    page.wait_for_selector("text=脚注を付けました", timeout=60_000)
+    watched.screenshot("publish-footnote-1366", whole=True)
+
     page.goto(f"{place.base}/manage?section=runs")
-    page.wait_for_selector("text=台帳が 1 回変更されました", timeout=60_000)
+    page.wait_for_selector("text=台帳が 2 回変更されました", timeout=60_000)
     page.get_by_role("button", name="計算する", exact=True).click()
     # Behind the page: a reload, and another visitor, see the same job.
     expect(page.get_by_test_id("stProgress").or_(page.get_by_text("計算が終わりました")).first).to_be_visible(
@@ -116,6 +127,7 @@ def test_an_actual_is_entered_computed_compared_published_and_printed(
     page.wait_for_selector(".foot", timeout=60_000)
     said = _main(page)
     assert "決定した実績値 75基（出典：議会提出資料）" in said
+    assert FOOTNOTE in said
     assert "公開中の計算は古く" not in said
     watched.screenshot("publish-progress-1366", whole=True)
     after = page.request.get(f"{place.base}/api/v1/report.pdf").body()
@@ -126,6 +138,8 @@ def test_an_actual_is_entered_computed_compared_published_and_printed(
     printed = report_content(run, run.latest_fy, report_texts("ja"), breaks=[1, 10, 50, 200, 1000])
     assert any("75基" in row for row in printed["indicators"]["rows"])
     assert any("決定した実績値 75基" in note for note in printed["count"]["notes"])
+    assert any(FOOTNOTE in note for note in printed["count"]["notes"])
+    assert FOOTNOTE in printed["indicators"]["notes"][-1]
     with open_context_store(place.context) as store:
         kept = store.publications(subject="run")[0]
         assert (kept.run_id, kept.values["actual/40604/2017"]) == (run.run_id, 75)

@@ -121,7 +121,7 @@ def _add(view: View, context: AppContext, store: Store, indicator: str | None) -
     with left:
         code = indicator or str(
             st.selectbox(
-                texts["column.indicator"],
+                texts["footnotes.indicator"],
                 footnotes.indicators_of(context, sheet),
                 format_func=lambda c: f"{c} {names.get(c, '')}".rstrip(),
                 key="footnote-indicator",
@@ -130,14 +130,14 @@ def _add(view: View, context: AppContext, store: Store, indicator: str | None) -
     with right:
         fy = int(
             st.selectbox(
-                texts["column.fiscal_year"],
+                texts["footnotes.year"],
                 footnotes.years_of(context, sheet, code),
                 format_func=lambda y: frame.year_label(view, y),
                 key=f"footnote-year-{code}",
             )
         )
     ja, en, reason = _fields(view, _slot("add"), "", "", texts["footnotes.note"])
-    if st.button(texts["books.record"], type="primary", key="footnote-add", disabled=not ja.strip()):
+    if st.button(texts["footnotes.record"], type="primary", key="footnote-add", disabled=not ja.strip()):
         _record(
             view,
             lambda: footnotes.add(
@@ -156,7 +156,7 @@ def _correct(view: View, store: Store, standing: list[ListedFootnote]) -> None:
     seen = _seen(slot, chosen.version)
     ja, en, reason = _fields(view, slot, chosen.note.ja, chosen.note.en, view.texts["books.reason"])
     ready = bool(ja.strip() and reason.strip())
-    if st.button(view.texts["books.record"], type="primary", key="footnote-correct", disabled=not ready):
+    if st.button(view.texts["footnotes.record"], type="primary", key="footnote-correct", disabled=not ready):
         _record(
             view,
             lambda: footnotes.correct(
