@@ -40,7 +40,22 @@ LEFT JOIN LATERAL (
   FROM coverage_gap.site_operator_current
   WHERE site_id = s.site_id AND in_service_date <= (now() AT TIME ZONE 'Asia/Tokyo')::date
 ) o ON TRUE
-WHERE s.status IN ('供用中', '停止', '廃止');
+CROSS JOIN LATERAL (
+  -- Entered as 供用中 ahead of its first day a site is a plan still; ended without any day it was one that was given up.
+  SELECT
+    count(in_service_date) AS dated,
+    min(CASE date_precision
+      WHEN 'month' THEN date_trunc('month', in_service_date::timestamp)
+      WHEN 'fiscal_year' THEN date_trunc('year', in_service_date::timestamp - interval '3 months') + interval '3 months'
+      WHEN 'year' THEN date_trunc('year', in_service_date::timestamp)
+      ELSE in_service_date::timestamp
+    END) AS first_possible
+  FROM coverage_gap.site_operator_current
+  WHERE site_id = s.site_id
+) d
+WHERE
+  (s.status = '供用中' OR (s.status IN ('停止', '廃止') AND d.dated > 0))
+  AND (d.dated = 0 OR d.first_possible <= now() AT TIME ZONE 'Asia/Tokyo');
 
 GRANT USAGE ON SCHEMA gap_public TO gap_reader;
 GRANT SELECT ON gap_public.districts, gap_public.sites TO gap_reader;

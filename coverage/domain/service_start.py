@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
 from coverage.domain.fiscal import fiscal_year, last_possible_day
-from coverage.domain.known_ledger import EVER_IN_SERVICE
-from coverage.domain.ledger import DatePrecision, Site, SiteOperator, Status
+from coverage.domain.known_ledger import EVER_IN_SERVICE, known_ledger
+from coverage.domain.ledger import DatePrecision, Ledger, Site, SiteOperator, Status
 
 
 class StartState(StrEnum):
@@ -39,18 +39,82 @@ class ServiceStart:
     @property
     def first_possible_day(self) -> date | None:
         """The first day that the precision allows."""
-        if self.day is None:
-            return None
-        if self.precision is DatePrecision.MONTH:
-            return self.day.replace(day=1)
-        if self.precision is DatePrecision.FISCAL_YEAR:
-            return date(fiscal_year(self.day), 4, 1)
-        return self.day
+        return None if self.day is None else _first_possible_day(self.day, self.precision)
 
 
 def has_been_in_service(site: Site) -> bool:
     """Whether the life-cycle has reached 供用中 (停止 and 廃止 come after it)."""
     return site.status in EVER_IN_SERVICE
+
+
+def is_public(status: Status, *, dated: bool) -> bool:
+    """Whether everybody may see a site: one that is in service or was. ``dated``: it has a service date.
+
+    An ended one without any service date is an operator's plan that was given up. Sites of a ledger that went through
+    :func:`until_service` only: there 供用中 means that the day has come.
+    """
+    return status is Status.IN_SERVICE or (status in EVER_IN_SERVICE and dated)
+
+
+def awaited(ledger: Ledger, today: date) -> dict[str, date]:
+    """Sites entered as 供用中 (or ended) ahead of their time: every service date lies after ``today``; id → first date.
+
+    A date known to the month or the year lies ahead when its first day does. A site without any date is believed.
+    """
+    known = known_ledger(ledger)
+    found: dict[str, date] = {}
+    for site_id, site in known.sites.items():
+        days = [
+            _first_possible_day(row.in_service_date, row.date_precision)
+            for row in known.operators.get(site_id, ())
+            if row.in_service_date is not None
+        ]
+        if has_been_in_service(site) and days and min(days) > today:
+            found[site_id] = min(days)
+    return found
+
+
+def until_service(ledger: Ledger, site_ids: Collection[str]) -> Ledger:
+    """The ledger with the :func:`awaited` sites as what they are today: under construction, to start in their year.
+
+    One that ended before it began was given up: it loses the date. So neither is on the air, counted or public.
+    """
+    if not site_ids:
+        return ledger
+    dates: dict[str, date] = {}
+    for row in ledger.site_operators:
+        if row.site_id in site_ids and row.in_service_date is not None:
+            dates[row.site_id] = min(dates.get(row.site_id, row.in_service_date), row.in_service_date)
+
+    def today_of(site: Site) -> Site:
+        if site.site_id not in site_ids or site.status is not Status.IN_SERVICE:
+            return site
+        year = fiscal_year(dates[site.site_id]) if site.planned_fy is None else site.planned_fy
+        return replace(site, status=Status.UNDER_CONSTRUCTION, planned_fy=year)
+
+    ended = {
+        s.site_id
+        for s in ledger.sites
+        if s.site_id in site_ids and has_been_in_service(s) and s.status is not Status.IN_SERVICE
+    }
+    return replace(
+        ledger,
+        sites=tuple(today_of(site) for site in ledger.sites),
+        site_operators=tuple(
+            replace(row, in_service_date=None) if row.site_id in ended else row
+            for row in ledger.site_operators
+        ),
+    )
+
+
+def _first_possible_day(day: date, precision: DatePrecision) -> date:
+    if precision is DatePrecision.MONTH:
+        return day.replace(day=1)
+    if precision is DatePrecision.FISCAL_YEAR:
+        return date(fiscal_year(day), 4, 1)
+    if precision is DatePrecision.YEAR:
+        return date(day.year, 1, 1)
+    return day
 
 
 def service_start(

@@ -16,6 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from coverage.domain.fiscal import fiscal_year, label, last_day, short_label
 from coverage.domain.ledger import Status
+from coverage.domain.service_start import is_public
 from coverage.gaps.classes import OUTSIDE_CLASS
 from coverage.report.pictures import (
     YearStack,
@@ -78,7 +79,11 @@ class MapData:
     relief: bytes
 
 
-def map_data(run: RunResult, lang: str, *, plans: bool, signal: bool = True) -> MapData:
+Plans = bool | frozenset[str]
+"""Whose sites not yet in service are shown: nobody's (False), everybody's (True), or those of municipalities (codes)."""
+
+
+def map_data(run: RunResult, lang: str, *, plans: Plans, signal: bool = True) -> MapData:
     """Collect everything the map of ``run`` shows, in ``lang`` ("ja" or "en").
 
     ``plans``: with the sites that have not been in service yet. They are the operators' plans and not public.
@@ -104,7 +109,7 @@ def map_data(run: RunResult, lang: str, *, plans: bool, signal: bool = True) -> 
             short_label(fy) if texts.lang == "ja" else f"FY{fy % 100:02d}" for fy in run.fiscal_years
         ],
         "estimated": bool(meta["estimated"]),
-        "plans": plans,
+        "plans": bool(plans),
         "computable": meta["computable"],
         "reason": meta["computable_reason"][texts.lang],
         "operators": _operators(meta["operators"], texts.lang),
@@ -330,11 +335,17 @@ def relief_picture(run: RunResult) -> bytes:
     )
 
 
-def site_records(run: RunResult, lang: str, *, plans: bool) -> list[dict[str, Any]]:
+def site_records(run: RunResult, lang: str, *, plans: Plans) -> list[dict[str, Any]]:
     """One record a site as the map shows it; without ``plans`` only what is public."""
     return [
-        site for site in _sites(run, report_texts(lang), plans=plans) if plans or site["phase"] != "planned"
+        site
+        for site in _sites(run, report_texts(lang), plans=plans)
+        if site["phase"] != "planned" or _in(plans, site["code"])
     ]
+
+
+def _in(plans: Plans, code: str) -> bool:
+    return plans if isinstance(plans, bool) else code in plans
 
 
 def _stacks(run: RunResult) -> dict[str, Any]:
@@ -424,7 +435,7 @@ def _text(value: Any) -> str:
     return "" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value)
 
 
-def _sites(run: RunResult, texts: Texts, *, plans: bool) -> list[dict[str, Any]]:
+def _sites(run: RunResult, texts: Texts, *, plans: Plans) -> list[dict[str, Any]]:
     """One record per physical site with its operators, the years that each is on the air, and the counting verdict.
 
     ``on`` is a bit mask over the run's years: bit 0 is the first year. Without ``plans`` an operator who has yet to start
@@ -444,7 +455,7 @@ def _sites(run: RunResult, texts: Texts, *, plans: bool) -> list[dict[str, Any]]
             # Several bands or sectors of one operator are one entry.
             continue
         since = _day(record["in_service_date"])
-        if not plans and (since is None or since > horizon):
+        if (since is None or since > horizon) and not _in(plans, site["code"]):
             continue
         site["operators"].append(
             {
@@ -458,12 +469,11 @@ def _sites(run: RunResult, texts: Texts, *, plans: bool) -> list[dict[str, Any]]
 
 
 def public_site_ids(run: RunResult) -> frozenset[str]:
-    """Sites that are in service or were: an ended one without any service date is an operator's plan that was given up."""
+    """Sites that everybody may see (:func:`coverage.domain.service_start.is_public`)."""
     return frozenset(
         str(record["site_id"])
         for record in run.sites.to_dict("records")
-        if (status := Status(str(record["status"]))) is Status.IN_SERVICE
-        or (status in _ENDED and _day(record["in_service_date"]) is not None)
+        if is_public(Status(str(record["status"])), dated=_day(record["in_service_date"]) is not None)
     )
 
 

@@ -24,7 +24,7 @@ from folium.template import Template
 from folium.utilities import JsCode
 
 from coverage.report.escape import esc, script_json
-from coverage.report.map_data import MapData, MapLayer, map_data
+from coverage.report.map_data import MapData, MapLayer, Plans, map_data
 from coverage.report.pictures import data_uri
 from coverage.report.vendored import InlineCode, embed_assets
 from coverage.report.wording import Texts, report_texts
@@ -165,7 +165,7 @@ class _Document(Figure):
         self.header._children.clear()
 
 
-def build_map_page(run: RunResult, *, lang: str = "ja", plans: bool = False) -> str:
+def build_map_page(run: RunResult, *, lang: str = "ja", plans: Plans = False) -> str:
     """The page of ``run`` in ``lang`` ("ja" or "en") as HTML text. The same run gives the same text.
 
     ``plans``: with sites not yet in service, for those who may see them.

@@ -17,6 +17,7 @@ from shapely.geometry import Point, shape
 from shapely.geometry.base import BaseGeometry
 
 from coverage.domain import fiscal
+from coverage.domain.known_ledger import EVER_IN_SERVICE
 from coverage.domain.ledger import Status
 from coverage.report.fields import fields
 from coverage.runs.geojson import feature
@@ -26,12 +27,6 @@ from coverage.runs.tables import rounded
 
 REGION: Final = "region"
 PLANNED: Final = "planned_site"
-_BEFORE_SERVICE: Final = {
-    Status.CANDIDATE.value,
-    Status.PLANNED.value,
-    Status.GRANT_DECIDED.value,
-    Status.UNDER_CONSTRUCTION.value,
-}
 
 
 @dataclass(frozen=True)
@@ -144,7 +139,7 @@ def planned_features(run: RunResult, codes: frozenset[str]) -> Iterator[dict[str
     found: dict[str, tuple[dict[str, Any], list[str]]] = {}
     for record in run.sites.to_dict("records") if codes else ():
         code = _text(record["municipality_code"])
-        waits = record["status"] in _BEFORE_SERVICE
+        waits = record["status"] not in EVER_IN_SERVICE
         yet_to_start = _text(record["operator"]) and not _text(record["in_service_date"])
         ended = record["status"] in {Status.SUSPENDED.value, Status.CLOSED.value}
         if code not in codes or ended or not (waits or yet_to_start):

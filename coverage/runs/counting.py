@@ -20,9 +20,10 @@ from coverage.domain.indicators import (
     indicator_table,
     parse_indicator_set,
 )
-from coverage.domain.known_ledger import EVER_IN_SERVICE, KnownLedger, known_ledger
+from coverage.domain.known_ledger import KnownLedger, known_ledger
 from coverage.domain.ledger import District, Ledger, Site
 from coverage.domain.region import RegionConfig, RegionData
+from coverage.domain.service_start import is_public
 from coverage.gaps.districts import DistrictPrediction, district_pixels
 from coverage.gaps.overlay import Overlay
 from coverage.runs.cellset import CellSet
@@ -219,7 +220,8 @@ class CountTables:
         serving: dict[str, set[str]] = {}
         for site_id, links in self._known.links.items():
             site = self._known.sites.get(site_id)
-            if site is None or site.status not in EVER_IN_SERVICE:
+            dated = any(row.in_service_date is not None for row in self._known.operators.get(site_id, ()))
+            if site is None or not is_public(site.status, dated=dated):
                 # This table is public, operators' plans are not.
                 continue
             for link in links:

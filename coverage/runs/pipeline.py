@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -66,16 +67,19 @@ def execute(
     finishers: Sequence[Finisher] = (),
     extra_inputs: Mapping[str, str] | None = None,
     history: Ledger | None = None,
+    awaited: Mapping[str, date] | None = None,
     force: bool = False,
 ) -> RunResult:
     """Compute a region, or find the finished run of the same digest.
 
     ``radio`` makes the footprints (:mod:`coverage.runs.radio`); ``finishers`` add files made from the run (the map
     page) before it is sealed; ``history``: the ledger in all its versions, which the count needs to know what was known
-    when a year was published (default: the region's own ledger). Raises :class:`RegionError` where the layers do not fit together,
+    when a year was published (default: the region's own ledger); ``awaited``: sites that the ledger takes as under
+    construction because their first service date had not come (:func:`coverage.domain.service_start.awaited`). Raises :class:`RegionError` where the layers do not fit together,
     :class:`StorageError` where the folder cannot be written; then nothing is left behind.
     """
-    digest = run_digest(data, extra=dict(extra_inputs or {}))
+    early = {site_id: day.isoformat() for site_id, day in sorted((awaited or {}).items())}
+    digest = run_digest(data, extra={**(extra_inputs or {}), **({"awaited": json.dumps(early)} if early else {})})
     run_id = digest[:RUN_ID_DIGITS]
     if not force and (runs_folder / run_id / "run.json").is_file():
         existing = RunResult.open(runs_folder / run_id)
@@ -102,6 +106,8 @@ def execute(
         progress(0.9, "表と GeoJSON / tables and GeoJSON")
         _write_tables(builder, years)
         meta = _meta(builder, digest, run_id)
+        if early:
+            meta["awaited"] = early
         (folder / "run.json").write_text(
             json.dumps(meta, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n",
             encoding="utf-8",

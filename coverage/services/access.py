@@ -7,7 +7,8 @@ municipality  the same, and for its own JIS codes: downloads with planned sites,
 planner       uploads, edits planned sites and scenarios, computes, submits, withdraws and undoes own imports
 admin         all of that, and accepts, publishes, keeps the journal of the count, users, settings, audit, backup
 
-Planned sites of operators are confidential: a site is public only once it has been in service.
+Planned sites of operators are confidential: a site is public only once it has been in service. A ledger that calls a
+site 供用中 ahead of its first service date does not make it public (:mod:`coverage.services.ledger`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from coverage.domain.ledger import Site, Status
 from coverage.errors import PermissionDeniedError
 from coverage.store.canonical import one_line
 from coverage.store.protocol import Actor
@@ -245,34 +245,20 @@ def authorise(principal: Principal, action: Action, resource: Resource) -> None:
     )
 
 
-def site_resource(site: Site) -> Resource:
-    """A site as an object of authorisation: confidential until it has been in service."""
-    return Resource(
-        Object.SITE if site.status in _EVER_IN_SERVICE else Object.PLANNED_SITE,
-        municipality_code=site.municipality_code,
-    )
-
-
 def import_resource(record: ImportRecord) -> Resource:
     """An upload as an object of authorisation."""
     return Resource(Object.IMPORT, owner=record.submitted_by)
 
 
-def authorise_site_edit(principal: Principal, before: Site | None, after: Site) -> None:
-    """A direct edit must be allowed for what the site was and for what it becomes.
-
-    So a planner cannot put a planned site into service past the administrator's acceptance.
-    """
-    for site in (before, after):
-        if site is not None:
-            authorise(principal, Action.EDIT, site_resource(site))
-
-
-def visible_sites(
-    principal: Principal, sites: Iterable[Site], *, action: Action = Action.VIEW
-) -> tuple[Site, ...]:
-    """The sites that ``principal`` may see (or, with ``action``, download); used by pages, maps and downloads."""
-    return tuple(site for site in sites if allowed(principal, action, site_resource(site)))
+def plans_of(
+    principal: Principal, codes: Iterable[str], *, action: Action = Action.VIEW
+) -> frozenset[str]:
+    """Those of the municipalities ``codes`` whose planned sites ``principal`` may see (or, with ``action``, download)."""
+    return frozenset(
+        code
+        for code in codes
+        if allowed(principal, action, Resource(Object.PLANNED_SITE, municipality_code=code))
+    )
 
 
 def principal_of_user(user: User | None, *, user_id: str) -> Principal | None:
@@ -288,8 +274,6 @@ def principal_of_token(token: ReadToken) -> Principal:
         f"token:{token.token_id}", Role(token.role), frozenset(token.municipality_codes), read_only=True
     )
 
-
-_EVER_IN_SERVICE = frozenset({Status.IN_SERVICE, Status.SUSPENDED, Status.CLOSED})
 
 _ACTION_JA = {
     Action.VIEW: "閲覧",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -25,6 +25,7 @@ from coverage.runs.geojson import collection, feature
 from coverage.services.access import Action, Object, Principal, Resource, Role, allowed, authorise
 from coverage.services.challenge_entry import ANSWER_LIMIT, NOTE_LIMIT, clean_text, parse_point
 from coverage.services.context import AppContext
+from coverage.services.ledger import today
 from coverage.services.stores import open_context_store
 from coverage.store.canonical import one_line
 from coverage.store.events import Kind, join_key
@@ -400,11 +401,6 @@ def districts_to_choose(context: AppContext, store: Store, *, principal: Princip
         )
     ]
     return tuple(sorted(may, key=lambda d: (d.municipality_code, d.name, d.district_id)))
-
-
-def today() -> date:
-    """The calendar day in Japan."""
-    return tokyo_date(datetime.now(UTC))
 
 
 def _held(store: Store, challenge_id: str) -> Versioned:

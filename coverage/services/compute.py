@@ -80,6 +80,7 @@ def _compute(context: AppContext, *, force: bool, workers: int, progress: Progre
         finishers=[write_map_files],
         extra_inputs={"ledger": source.head} if source.head else None,
         history=source.history,
+        awaited=source.awaited,
         force=force,
     )
 

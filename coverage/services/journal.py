@@ -13,9 +13,11 @@ from coverage.domain.counting import count
 from coverage.domain.indicators import IndicatorSet, indicator_table
 from coverage.domain.ledger import Ledger
 from coverage.domain.region import CountingConfig
+from coverage.domain.service_start import awaited, until_service
 from coverage.errors import ConflictError
 from coverage.services.access import Action, Object, Principal, Resource, authorise
 from coverage.services.context import AppContext
+from coverage.services.ledger import today
 from coverage.store.events import Kind
 from coverage.store.protocol import PublicationCheck, Receipt, Store
 
@@ -78,7 +80,9 @@ def publish_count(
     authorise(principal, Action.PUBLISH, Resource(Object.PUBLICATION))
     rule = context.config.counting
     years = [fy for fy in context.config.fiscal_years if fy <= last_fy]
-    result = count(store.ledger(versions=True), rule=rule, fiscal_years=years or [last_fy])
+    ledger = store.ledger(versions=True)
+    early = awaited(ledger, today())
+    result = count(until_service(ledger, early), rule=rule, fiscal_years=years or [last_fy])
     final = result.year(last_fy) if last_fy in years else None
     if final is None or final.total is None:
         raise ConflictError(
@@ -98,6 +102,7 @@ def publish_count(
         parameters={
             "counting": rule.model_dump(mode="json"),
             "fiscal_years": [y.fiscal_year for y in result.years],
+            **({"awaited": sorted(early)} if early else {}),
         },
         freeze={last_fy: final.total},
     )
@@ -112,6 +117,8 @@ def verify_publication(store: Store, publication_id: str, *, principal: Principa
 
 
 def _recompute(ledger: Ledger, publication: Publication) -> dict[str, Any]:
+    # On the day of the run these had not begun, whatever day it is now.
+    ledger = until_service(ledger, publication.parameters.get("awaited", ()))
     rule = CountingConfig.model_validate(publication.parameters["counting"])
     years = [int(fy) for fy in publication.parameters["fiscal_years"]]
     values: dict[str, Any] = dict(count_values(ledger, rule, years, publication.valid_on)) if years else {}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
+from coverage.domain.fiscal import tokyo_date
 from coverage.domain.region import LayerRecord
+from coverage.domain.service_start import awaited, until_service
 from coverage.services.access import Action, Object, Principal, Resource, authorise
 from coverage.services.context import AppContext
 from coverage.services.stores import open_context_store
@@ -24,11 +28,19 @@ class LedgerSource:
     """A region with its ledger, and which state of the ledger it is ("" for the CSV tables, whose digests say it).
 
     ``history``: the ledger in all its recorded versions, for the count; None where the tables hold it themselves.
+    ``awaited``: sites that the ledger calls 供用中 ahead of their first service date, with that date; region and history
+    hold them as under construction, because a plan that is entered early is a plan still.
     """
 
     region: RegionData
     head: str = ""
     history: Ledger | None = None
+    awaited: Mapping[str, date] = field(default_factory=dict)
+
+
+def today() -> date:
+    """The day in Japan."""
+    return tokyo_date(datetime.now(UTC))
 
 
 def ledger_of(context: AppContext) -> RegionData:
@@ -39,16 +51,19 @@ def ledger_of(context: AppContext) -> RegionData:
     named = context.config.layers
     if context.store_url is None:
         wanted = [n for n in (*_LEDGER_LAYERS, "indicators") if getattr(named, n) is not None]
-        return _load(context, wanted)
+        tables = _load(context, wanted)
+        return _of_today(tables, awaited(tables.ledger, today()))
     region = _load(context, ["indicators"] if named.indicators is not None else [])
     with open_context_store(context) as store:
-        return replace(region, config=context.config, ledger=store.ledger(versions=True))
+        ledger = store.ledger(versions=True)
+    return replace(_of_today(region, awaited(ledger, today()), ledger), config=context.config)
 
 
 def region_of(context: AppContext) -> LedgerSource:
     """The region with every layer, for a run. With a store its CSV tables are left unread."""
     if context.store_url is None:
-        return LedgerSource(context.region)
+        early = awaited(context.region.ledger, today())
+        return LedgerSource(_of_today(context.region, early), awaited=early)
     named = context.config.layers
     wanted = [n for n in _OTHER_LAYERS if getattr(named, n) is not None]
     region = _load(context, [*wanted, "published_coverage", "antennas"])
@@ -64,11 +79,18 @@ def region_of(context: AppContext) -> LedgerSource:
         credit=named.sites.credit,
     )
     mergers = {**region.config.municipality_mergers, **ledger.municipality_mergers}
+    early = awaited(ledger, today())
+    ledger = until_service(replace(ledger, municipality_mergers=mergers), early)
     return LedgerSource(
-        replace(region, config=context.config, ledger=replace(ledger, municipality_mergers=mergers), layers=(*region.layers, record)),
+        replace(region, config=context.config, ledger=ledger, layers=(*region.layers, record)),
         head.hash,
-        replace(history, municipality_mergers=mergers),
+        until_service(replace(history, municipality_mergers=mergers), early),
+        early,
     )
+
+
+def _of_today(region: RegionData, early: Collection[str], ledger: Ledger | None = None) -> RegionData:
+    return replace(region, ledger=until_service(region.ledger if ledger is None else ledger, early))
 
 
 def load_tables_into_store(context: AppContext, principal: Principal) -> Receipt:

@@ -14,7 +14,7 @@ from coverage.errors import NotFoundError
 from coverage.report.place import REGION, Place, geojson_bytes, municipalities_with_plans
 from coverage.report.wording import DEFAULT_LANGUAGE
 from coverage.runs.result import RunResult
-from coverage.services.access import Action, Object, Principal, Resource, allowed, authorise
+from coverage.services.access import Action, Object, Principal, Resource, allowed, authorise, plans_of
 from coverage.services.kept_files import kept_in_memory, kept_on_disk
 
 FORMATS: Final = ("geojson", "csv", "csv-metadata.json", "xlsx", "gpkg", "pdf")
@@ -71,13 +71,18 @@ def plan_codes(run: RunResult, code: str, principal: Principal) -> frozenset[str
     if code != REGION:
         authorise(principal, Action.DOWNLOAD, Resource(Object.PLANNED_SITE, municipality_code=code))
         return frozenset({code})
-    known = municipalities_with_plans(run) | set(run.municipality_codes())
-    own = frozenset(
-        c for c in known if allowed(principal, Action.DOWNLOAD, Resource(Object.PLANNED_SITE, municipality_code=c))
-    )  # fmt: skip
+    own = shown_plans(run, principal, action=Action.DOWNLOAD)
     if not own:
         authorise(principal, Action.DOWNLOAD, Resource(Object.PLANNED_SITE))
     return own
+
+
+def shown_plans(run: RunResult, principal: Principal, *, action: Action = Action.VIEW) -> frozenset[str]:
+    """Municipalities whose planned sites ``principal`` may see in ``run`` (or, with ``action``, download).
+
+    Asked by files, maps and searches alike: who may see which plans is decided here and nowhere else.
+    """
+    return plans_of(principal, municipalities_with_plans(run) | set(run.municipality_codes()), action=action)
 
 
 def may_have_plans(principal: Principal, code: str) -> bool:

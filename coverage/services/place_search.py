@@ -14,8 +14,9 @@ from coverage.domain import mesh
 from coverage.errors import InputError
 from coverage.report.map_data import site_records
 from coverage.runs.result import RunResult
-from coverage.services.access import Action, Object, Principal, Resource, allowed, authorise
+from coverage.services.access import Action, Object, Principal, Resource, authorise
 from coverage.services.context import AppContext
+from coverage.services.place_files import shown_plans
 from coverage.services.run_layers import settlements_of
 from coverage.uploads.positions import judge_position, read_angle, tokyo_to_lonlat
 
@@ -116,11 +117,7 @@ def _names(
         more = places.get(town.municipality_code, "")
         # A town is found by 「町名」 and by 「市町名＋町名」.
         yield _Named("town", f"{town.lat},{town.lon}", town.name, more, town.lat, town.lon, folded(town.name))
-    for site in _sites(run.folder, stamp, lang, plans):
-        if site["phase"] == "planned":
-            plan = Resource(Object.PLANNED_SITE, municipality_code=site["code"])
-            if not allowed(principal, Action.VIEW, plan):
-                continue
+    for site in _sites(run.folder, stamp, lang, shown_plans(run, principal) if plans else frozenset()):
         more = f"{places.get(site['code'], '')} {site['status']}".strip()
         name = f"{folded(site['name'])}{folded(site['id'])}"
         yield _Named("site", site["id"], site["name"] or site["id"], more, site["at"][0], site["at"][1], name)
@@ -155,8 +152,8 @@ def _run_names(folder: Path, _changed: int) -> tuple[_Named, ...]:
     return tuple(out)
 
 
-@lru_cache(maxsize=8)
-def _sites(folder: Path, _changed: int, lang: str, plans: bool) -> list[dict[str, Any]]:
+@lru_cache(maxsize=32)
+def _sites(folder: Path, _changed: int, lang: str, plans: frozenset[str]) -> list[dict[str, Any]]:
     return site_records(RunResult.open(folder), lang, plans=plans)
 
 

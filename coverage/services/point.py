@@ -22,6 +22,7 @@ from coverage.domain.fiscal import last_day, last_possible_day
 from coverage.domain.ledger import DatePrecision, Site, SiteOperator, Status
 from coverage.domain.projection import lonlat_to_plane
 from coverage.domain.region import OperatorConfig, RadioConfig
+from coverage.domain.service_start import has_been_in_service
 from coverage.errors import CoverageGapError, InputError, NotFoundError
 from coverage.radio.antenna import Pattern
 from coverage.radio.footprint import Cell, cells_of, reception_loss_db
@@ -52,7 +53,6 @@ MOST_OTHERS: Final = 6
 """Further sites whose level at the point is computed, the strongest in free space first."""
 MESHES: Final = (8, 9, 10, 11)
 _METRES_PER_DEGREE: Final = 111_320.0
-_BEFORE_SERVICE = {Status.CANDIDATE, Status.PLANNED, Status.GRANT_DECIDED, Status.UNDER_CONSTRUCTION}
 
 
 @dataclass(frozen=True)
@@ -297,7 +297,7 @@ def _rows(
             if last_possible_day(since, row.operator.date_precision) <= last_day(fy):
                 rows.append((row, False))
             continue
-        waits = row.site.status in _BEFORE_SERVICE or (
+        waits = not has_been_in_service(row.site) or (
             row.site.status is Status.IN_SERVICE and (since is None or since > last_day(run.latest_fy))
         )
         plan = Resource(Object.PLANNED_SITE, municipality_code=row.site.municipality_code)

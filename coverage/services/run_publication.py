@@ -47,6 +47,8 @@ def keep_publication(
     rule = CountingConfig.model_validate(run.meta["parameters"]["counting"])
     years = [int(year["fiscal_year"]) for year in run.count["years"] if year["total"] is not None]
     parameters: dict[str, Any] = {"counting": rule.model_dump(mode="json"), "fiscal_years": years}
+    if "awaited" in run.meta:
+        parameters["awaited"] = sorted(run.meta["awaited"])
     values: dict[str, Any] = {
         f"count/{y['fiscal_year']}": y["total"] for y in run.count["years"] if y["total"] is not None
     }

@@ -6,7 +6,6 @@ Addresses below ``/api/v1`` are in :mod:`coverage.web.download_routes`. None hol
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.exceptions import HTTPException
@@ -16,12 +15,10 @@ from starlette.routing import Route
 
 from coverage import __version__
 from coverage.errors import CoverageGapError, NotFoundError
-from coverage.report.map_files import map_file
 from coverage.report.wording import language
-from coverage.services import compute, downloads
-from coverage.services.access import Object
+from coverage.services import compute, downloads, map_pages
 from coverage.web import challenge_routes, download_routes
-from coverage.web.answers import bytes_answer, may, run_asked_for
+from coverage.web.answers import bytes_answer, run_asked_for, who
 from coverage.web.app_context import web_context
 from coverage.web.documents import Documents, error_page
 from coverage.web.login import FrontDoor
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from coverage.runs.result import RunResult
 
 
 def healthz(request: Request) -> Response:
@@ -50,15 +46,13 @@ def healthz(request: Request) -> Response:
 def map_page(request: Request) -> Response:
     """A run's map page under its own policy: scripts by hash, no network, no origin.
 
-    ``?plans=1``: with sites that are not in service yet, for those who may see them.
+    ``?plans=1``: with sites that are not in service yet, as far as the one who asks may see them.
     """
-    from coverage.report.map_page import build_map_page, content_security_policy
+    from coverage.report.map_page import content_security_policy
 
     run = run_asked_for(request, str(request.path_params["run"]))
     lang = language(request.query_params.get("lang"))
-    plans = request.query_params.get("plans") == "1" and may(request, Object.PLANNED_SITE)
-    path = map_file(run, lang=lang, plans=plans)
-    page = path.read_text(encoding="utf-8") if path.is_file() else _built(build_map_page, run, lang, plans)
+    page = map_pages.map_page(run, lang, who(request), plans=request.query_params.get("plans") == "1")
     digest = hashlib.sha256(page.encode("utf-8")).hexdigest()
     response = bytes_answer(
         request,
@@ -81,12 +75,6 @@ def _policy(digest: str, page: str, policy_of: Callable[[str], str]) -> str:
             _policies.clear()
         _policies[digest] = policy_of(page)
     return _policies[digest]
-
-
-@lru_cache(maxsize=4)
-def _built(build: Callable[..., str], run: RunResult, lang: str, plans: bool) -> str:
-    """A page for a run that was written without its map files."""
-    return build(run, lang=lang, plans=plans)
 
 
 def unknown_api(request: Request) -> Response:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from shapely.geometry import Point, box
 
-from coverage.domain.ledger import District, Ledger, Site, SiteOperator, Status
+from coverage.domain.fiscal import last_possible_day
+from coverage.domain.ledger import DatePrecision, District, Ledger, Site, SiteOperator, Status
 from coverage.store.locate import open_store
 from coverage.store.protocol import Actor
 
@@ -33,14 +34,34 @@ def _run_script(url: str) -> None:
 def offered(postgis_url: str) -> str:
     """A ledger with sites of every status and two districts, the views made; the address as the reading role."""
     today = date.today()
-    days = {"alpha": today - timedelta(days=400), "beta": None, "gamma": today + timedelta(days=40)}
+    before, ahead = today - timedelta(days=400), today + timedelta(days=400)
+    days = {"alpha": before, "beta": None, "gamma": today + timedelta(days=40)}
+    day, month, fiscal, year = DatePrecision
+    further = (
+        ("S5", "alpha", before, day),
+        ("awaited-day", "alpha", today + timedelta(days=2), day),
+        ("awaited-day", "beta", None, day),
+        ("awaited-month", "alpha", ahead, month),
+        ("awaited-fiscal-year", "alpha", ahead, fiscal),
+        ("awaited-year", "alpha", date(today.year + 1, 12, 31), year),
+        # What has begun may have brought the day already.
+        ("month", "alpha", last_possible_day(today, month), month),
+        ("fiscal-year", "alpha", last_possible_day(today, fiscal), fiscal),
+        ("year", "alpha", last_possible_day(today, year), year),
+    )
+    early = dict.fromkeys(row[0] for row in further if row[0] != "S5")
     shapes = (Point(136.5, 34.7), box(136.5, 34.7, 136.51, 34.71))
     ledger = Ledger(
         sites=tuple(
             Site(f"S{i}", f"局{i}", "24201", 34.7, 136.5 + i / 100, status, height_m=30.0)
             for i, status in enumerate(Status)
+        )
+        + tuple(
+            Site(f"{name}", "局", "24201", 34.8, 136.5 + i / 100, Status.IN_SERVICE)
+            for i, name in enumerate([*early, "undated"])
         ),
-        site_operators=tuple(SiteOperator("S4", operator, day) for operator, day in days.items()),
+        site_operators=tuple(SiteOperator("S4", operator, on) for operator, on in days.items())
+        + tuple(SiteOperator(*row) for row in further),
         districts=tuple(District(f"D{i}", "24201", f"地区{i}", shape) for i, shape in enumerate(shapes)),
     )
     with open_store(postgis_url) as store:
@@ -59,8 +80,14 @@ def _rows(url: str, sql: str) -> list[Any]:
 def test_only_sites_that_have_been_in_service_are_offered_with_operators_that_have_started(
     offered: str,
 ) -> None:
-    found = _rows(offered, "SELECT site_id, status, operators FROM sites ORDER BY site_id")
-    assert found == [("S4", "供用中", "alpha"), ("S5", "停止", None), ("S6", "廃止", None)]
+    found = _rows(offered, "SELECT site_id, status, operators FROM sites WHERE site_id LIKE 'S%' ORDER BY site_id")
+    # S6 is 廃止 without ever having had a service date: a plan that was given up.
+    assert found == [("S4", "供用中", "alpha"), ("S5", "停止", "alpha")]
+
+
+def test_a_site_entered_ahead_of_its_day_is_not_offered(offered: str) -> None:
+    found = _rows(offered, "SELECT site_id FROM sites WHERE site_id NOT LIKE 'S%' ORDER BY site_id")
+    assert {row[0] for row in found} == {"month", "fiscal-year", "year", "undated"}
 
 
 def test_both_views_have_a_geometry_in_wgs_84_that_a_server_finds_by_itself(offered: str) -> None:
@@ -105,7 +132,7 @@ def test_the_reading_role_can_do_nothing_else(offered: str, sql: str) -> None:
 
 def test_the_script_may_be_run_again(offered: str) -> None:
     _run_script(offered.replace("//gap_reader@", "//ledger@"))
-    assert len(_rows(offered, "SELECT 1 FROM sites")) == 3
+    assert len(_rows(offered, "SELECT 1 FROM sites")) == 6
 
 
 def test_a_database_without_a_ledger_is_said_to_be_so(postgis_url: str) -> None:

@@ -30,7 +30,7 @@ from starlette.routing import Route
 
 from coverage.domain.ledger import Ledger, Site, Status
 from coverage.runs.folder import write_checksums
-from coverage.services.access import Action, visible_sites
+from coverage.services.access import Action, plans_of
 from coverage.store.locate import open_store
 from coverage.store.protocol import Actor
 from coverage.web import visitors
@@ -175,10 +175,12 @@ def tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str
 
 
 def _planned_sites(request: Request) -> Response:
-    """What the one who asks may download of the ledger's sites: asked of the same functions as every use case."""
+    """What the one who asks may download of the ledger's planned sites: asked of the function that every use case asks."""
     principal = request.scope["state"]["principal"]
     with open_ledger(web_context()) as store:
-        sites = visible_sites(principal, store.ledger().sites, action=Action.DOWNLOAD)
+        every = store.ledger().sites
+    codes = plans_of(principal, {site.municipality_code for site in every}, action=Action.DOWNLOAD)
+    sites = [site for site in every if site.municipality_code in codes]
     return JSONResponse(
         {
             "user": principal.user_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import sqlite3
 import zlib
 from collections.abc import Iterator
@@ -16,7 +17,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from coverage.report.map_data import site_records
+from coverage.report.map_files import write_map_files
+from coverage.runs.result import RunResult
 from coverage.services import place_files
+from coverage.services.access import Action, Principal, Role
 from coverage.store.locate import open_store
 from coverage.store.protocol import Actor
 from coverage.web import visitors
@@ -223,3 +228,46 @@ def test_where_summaries_are_not_public_nothing_may_be_shared(
     monkeypatch.setenv("COVERAGE_GAP_PUBLIC_SUMMARIES", "no")
     answer = client.get("/api/v1/municipalities.geojson", headers=headers["viewer"])
     assert answer.headers["cache-control"] == "private, no-cache"
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("written", [True, False], ids=["run with its map files", "run without"])
+def test_the_map_page_shows_each_reader_the_planned_sites_of_its_own(
+    client: TestClient,
+    headers: dict[str, dict[str, str]],
+    runs: Path,
+    synthetic: ModuleType,
+    reader: str,
+    written: bool,
+) -> None:
+    run = RunResult.open(runs / synthetic.RUN_ID)
+    if written:
+        write_map_files(run)
+    else:
+        shutil.rmtree(run.folder / "map", ignore_errors=True)
+    expected = _allowed(reader, "region") or set()
+    for lang in ("ja", "en"):
+        page = client.get(f"/map/{run.run_id}.html?plans=1&lang={lang}", headers=headers[reader])
+        assert page.status_code == 200
+        assert {name for name in EVERYWHERE if f'"{name}"' in page.text} == expected
+        if reader != "nobody":
+            assert page.headers["cache-control"] == "private, no-cache"
+    public = client.get(f"/map/{run.run_id}.html", headers=headers[reader])
+    assert not [name for name in EVERYWHERE if f'"{name}"' in public.text]
+
+
+def test_planned_sites_are_shown_to_those_who_may_see_them_only(runs: Path, synthetic: ModuleType) -> None:
+    """Files, maps and searches of a run all ask for the same municipalities."""
+    run = RunResult.open(runs / synthetic.RUN_ID)
+    public = {str(s["id"]) for s in site_records(run, "ja", plans=False)}
+    assert public
+    assert not public & EVERYWHERE
+    for role, codes, expected in (
+        (Role.VIEWER, frozenset[str](), set[str]()),
+        (Role.MUNICIPALITY, frozenset({OWN}), PLANNED[OWN]),
+        (Role.PLANNER, frozenset[str](), EVERYWHERE),
+        (Role.ADMIN, frozenset[str](), EVERYWHERE),
+    ):
+        for action in (Action.VIEW, Action.DOWNLOAD):
+            shown = place_files.shown_plans(run, Principal("x", role, codes), action=action)
+            assert {str(s["id"]) for s in site_records(run, "ja", plans=shown)} == public | expected

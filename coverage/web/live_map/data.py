@@ -27,10 +27,11 @@ from coverage.report.map_data import MapData, map_data, relief_picture, signal_s
 from coverage.report.pictures import Frame, grid_of, mercator_frame
 from coverage.report.still_sheet import still_sheet
 from coverage.runs.result import ANY_OPERATOR, RunResult
-from coverage.services.access import Action, Object, Principal, Resource, allowed
+from coverage.services.access import Principal
 from coverage.services.challenges import OpenChallenge
 from coverage.services.context import AppContext
 from coverage.services.kept_files import kept_on_disk
+from coverage.services.place_files import shown_plans
 from coverage.services.run_layers import People, people_of_run
 from coverage.services.side_by_side import plan_pixels
 from coverage.web.wording import web_texts
@@ -95,32 +96,21 @@ def layers_document(run: RunResult, lang: str) -> dict[str, Any]:
 
 def sites_document(run: RunResult, lang: str, principal: Principal, *, plans: bool) -> dict[str, Any]:
     """Sites as ``principal`` may see them. ``plans``: with those not in service yet, as far as the role goes."""
-    public = _site_records(run.folder, _stamp(run), lang, False)
-    shown = public
-    if plans:
-        by_id = {site["id"]: site for site in public}
-        shown = []
-        for site in _site_records(run.folder, _stamp(run), lang, True):
-            plan = Resource(Object.PLANNED_SITE, municipality_code=site["code"])
-            own = site if allowed(principal, Action.VIEW, plan) else by_id.get(site["id"])
-            if own is not None:
-                shown.append(own)
+    codes = shown_plans(run, principal) if plans else frozenset()
+    shown = _site_records(run.folder, _stamp(run), lang, codes)
     verdicts: dict[str, int] = {}
     sites = [{**site, "verdict": verdicts.setdefault(site["verdict"], len(verdicts))} for site in shown]
     return {"sites": sites, "verdicts": list(verdicts)}
 
 
-@lru_cache(maxsize=8)
-def _site_records(folder: Path, _changed: int, lang: str, plans: bool) -> list[dict[str, Any]]:
+@lru_cache(maxsize=32)
+def _site_records(folder: Path, _changed: int, lang: str, plans: frozenset[str]) -> list[dict[str, Any]]:
     return site_records(RunResult.open(folder), lang, plans=plans)
 
 
 def may_see_plans(run: RunResult, principal: Principal) -> bool:
     """Whether ``principal`` may see planned sites of at least one municipality."""
-    return any(
-        allowed(principal, Action.VIEW, Resource(Object.PLANNED_SITE, municipality_code=code))
-        for code in (None, *run.municipality_codes())
-    )
+    return bool(shown_plans(run, principal))
 
 
 def relief(run: RunResult) -> bytes:

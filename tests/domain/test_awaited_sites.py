@@ -1,0 +1,101 @@
+"""A site that is entered as 供用中 ahead of its day is a plan until that day."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from coverage.domain.counting import count
+from coverage.domain.ledger import (
+    DatePrecision,
+    Funding,
+    Ledger,
+    OpeningBalance,
+    Purpose,
+    Site,
+    SiteOperator,
+    Status,
+)
+from coverage.domain.region import CountingConfig
+from coverage.domain.service_start import awaited, is_public, until_service
+
+TODAY = date(2026, 11, 23)
+
+
+def _ledger(
+    *rows: tuple[date | None, DatePrecision],
+    status: Status = Status.IN_SERVICE,
+    planned_fy: int | None = None,
+) -> Ledger:
+    site = Site(
+        "S-1", "九鬼", "24209", 34.0, 136.2, status,
+        funding=Funding.NATIONAL_SUBSIDY, purpose=Purpose.RESIDENTIAL, planned_fy=planned_fy,
+    )  # fmt: skip
+    operators = tuple(
+        SiteOperator("S-1", f"op{i}", day, precision) for i, (day, precision) in enumerate(rows)
+    )
+    return Ledger(
+        sites=(site,), site_operators=operators, opening_balances=(OpeningBalance(2015, 70, "見本"),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("day", "precision", "first"),
+    [
+        (TODAY, DatePrecision.DAY, None),
+        (date(2026, 11, 24), DatePrecision.DAY, date(2026, 11, 24)),
+        # A month, fiscal year or year that has begun may have brought the day already.
+        (date(2026, 11, 30), DatePrecision.MONTH, None),
+        (date(2026, 12, 31), DatePrecision.MONTH, date(2026, 12, 1)),
+        (date(2027, 3, 31), DatePrecision.FISCAL_YEAR, None),
+        (date(2028, 3, 31), DatePrecision.FISCAL_YEAR, date(2027, 4, 1)),
+        (date(2026, 12, 31), DatePrecision.YEAR, None),
+        (date(2027, 12, 31), DatePrecision.YEAR, date(2027, 1, 1)),
+    ],
+)
+def test_a_site_is_awaited_when_its_first_possible_day_lies_ahead(
+    day: date, precision: DatePrecision, first: date | None
+) -> None:
+    assert awaited(_ledger((day, precision)), TODAY) == ({} if first is None else {"S-1": first})
+
+
+def test_the_first_operator_decides_and_a_site_without_a_date_is_believed() -> None:
+    ahead, past = (date(2027, 1, 1), DatePrecision.DAY), (date(2020, 1, 1), DatePrecision.DAY)
+    assert awaited(_ledger(ahead, past), TODAY) == {}
+    assert awaited(_ledger(ahead, (None, DatePrecision.DAY)), TODAY) == {"S-1": date(2027, 1, 1)}
+    assert awaited(_ledger((None, DatePrecision.DAY)), TODAY) == {}
+    assert awaited(_ledger(), TODAY) == {}
+    assert awaited(_ledger(ahead, status=Status.PLANNED), TODAY) == {}
+
+
+@pytest.mark.parametrize(("planned_fy", "expected"), [(None, 2026), (2027, 2027)])
+def test_until_then_it_is_under_construction_and_counted_nowhere(
+    planned_fy: int | None, expected: int
+) -> None:
+    ledger = _ledger((date(2027, 1, 1), DatePrecision.DAY), planned_fy=planned_fy)
+    today = until_service(ledger, awaited(ledger, TODAY))
+    assert (today.sites[0].status, today.sites[0].planned_fy) == (Status.UNDER_CONSTRUCTION, expected)
+    assert today.site_operators == ledger.site_operators
+    assert not is_public(today.sites[0].status, dated=True)
+    result = count(today, rule=CountingConfig(), fiscal_years=[2026])
+    assert result.year(2026).total == 70
+    assert "status-went-back" not in {f.code for f in result.findings}
+    later = awaited(ledger, date(2027, 1, 1))
+    assert until_service(ledger, later) is ledger
+
+
+@pytest.mark.parametrize("status", [Status.SUSPENDED, Status.CLOSED])
+def test_a_site_that_ended_before_it_began_was_given_up(status: Status) -> None:
+    ledger = _ledger((date(2027, 1, 1), DatePrecision.DAY), status=status)
+    today = until_service(ledger, awaited(ledger, TODAY))
+    assert today.sites == ledger.sites
+    assert [row.in_service_date for row in today.site_operators] == [None]
+    assert not is_public(status, dated=False)
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_everybody_may_see_what_is_in_service_or_was(status: Status) -> None:
+    ever = status in (Status.IN_SERVICE, Status.SUSPENDED, Status.CLOSED)
+    assert is_public(status, dated=True) is ever
+    assert is_public(status, dated=False) is (status is Status.IN_SERVICE)

@@ -1,0 +1,102 @@
+"""A site whose service day is still to come is nobody's but those who may see plans, though the ledger calls it 供用中."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coverage.report.map_data import public_site_ids, site_records
+from coverage.services import compute, figures, journal, ledger
+from coverage.services.access import ANONYMOUS, Principal, Role
+from coverage.services.context import AppContext
+from coverage.services.map_pages import map_page
+from coverage.services.place_files import place_file
+from coverage.services.place_search import find_places
+from coverage.services.run_publication import RUN_SUBJECT
+from coverage.services.stores import open_context_store
+
+ADMIN = Principal("kanri", Role.ADMIN)
+OWN = Principal("shi", Role.MUNICIPALITY, frozenset({"99301"}))
+OTHER = Principal("shi2", Role.MUNICIPALITY, frozenset({"99201"}))
+BEFORE, ON = date(2017, 3, 30), date(2017, 3, 31)
+"""T2 (谷局) starts on 31 March 2017: within the fiscal year whose end the run looks at."""
+
+
+@pytest.fixture(params=["store", "tables"])
+def place(request: pytest.FixtureRequest, tiny: Any, tmp_path: Path) -> AppContext:
+    region = tiny.write_tiny_region(tmp_path / "region")
+    store = str(tmp_path / "ledger.sqlite") if request.param == "store" else None
+    context = AppContext(region, tmp_path / "runs", store_url=store)
+    if store is not None:
+        ledger.load_tables_into_store(context, ADMIN)
+    return context
+
+
+def _run_on(context: AppContext, day: date, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(ledger, "today", lambda: day)
+    return compute.publish_run(context, compute.compute_run(context, workers=1).run_id, principal=ADMIN)
+
+
+def test_before_its_day_it_is_a_plan_everywhere_and_on_its_day_it_is_public(
+    place: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = _run_on(place, BEFORE, monkeypatch)
+    assert run.meta["awaited"] == {"T2": "2017-03-31"}
+    public = list((run.folder / "geojson").rglob("*.geojson")) + [
+        run.folder / "tables" / f"{name}.csv"
+        for name in ("districts", "municipalities", "indicators", "operators")
+    ]
+    assert not [p for p in public if "T2" in p.read_text(encoding="utf-8-sig")]
+    assert public_site_ids(run) == {"T1"}
+    for principal, sees in ((ANONYMOUS, False), (OTHER, False), (OWN, True), (ADMIN, True)):
+        assert ('"T2"' in map_page(run, "ja", principal, plans=True)) is sees
+        assert (find_places(place, run, "谷局", principal=principal, plans=True)["total"] == 1) is sees
+    assert '"T2"' not in map_page(run, "ja", ADMIN)
+    document = json.loads(place_file(run, "99301", "geojson", principal=OWN, plans=True).content)
+    plans = {
+        f["properties"]["site_id"]: f["properties"]
+        for f in document["features"]
+        if f["properties"]["kind"] == "planned_site"
+    }
+    assert set(plans) == {"T2", "T3"}
+    assert (plans["T2"]["status"], plans["T2"]["planned_fy"]) == ("工事中", 2016)
+    totals = {y["fiscal_year"]: y["total"] for y in run.count["years"]}
+    assert totals[2016] == 70
+    assert figures.count_series(place, fiscal_years="2016..2016").year(2016).total == 70
+
+    later = _run_on(place, ON, monkeypatch)
+    assert later.run_id != run.run_id
+    assert "awaited" not in later.meta
+    assert public_site_ids(later) == {"T1", "T2"}
+    assert "T2" in {s["id"] for s in site_records(later, "ja", plans=False)}
+    assert {y["fiscal_year"]: y["total"] for y in later.count["years"]}[2016] == 71
+    assert figures.count_series(place, fiscal_years="2016..2016").year(2016).total == 71
+    if place.store_url is None:
+        # A day on which nothing begins makes no other run. (A ledger moved on: the publication is written in it.)
+        assert _run_on(place, date(2017, 4, 10), monkeypatch).run_id == later.run_id
+    else:
+        with open_context_store(place) as store:
+            first, second = reversed(store.publications(subject=RUN_SUBJECT))
+            assert (first.values["count/2016"], second.values["count/2016"]) == (70, 71)
+            for kept in (first, second):
+                assert journal.verify_publication(store, kept.publication_id, principal=ADMIN).ok
+
+
+def test_a_year_is_not_published_with_a_site_that_is_still_to_come(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = AppContext(
+        tiny.write_tiny_region(tmp_path / "region"),
+        tmp_path / "runs",
+        store_url=str(tmp_path / "ledger.sqlite"),
+    )
+    ledger.load_tables_into_store(context, ADMIN)
+    monkeypatch.setattr(journal, "today", lambda: BEFORE)
+    with open_context_store(context) as store:
+        kept = journal.publish_count(context, store, last_fy=2016, published_on=BEFORE, principal=ADMIN)
+        assert kept.values["count/2016"] == 70
+        assert journal.verify_publication(store, kept.publication.publication_id, principal=ADMIN).ok
