@@ -204,9 +204,26 @@ def _further(plan: dict[str, Any]) -> list[str]:
     doubt = plan.get("uncertainty")
     if doubt:
         own = doubt["plan"]
-        lines.append(f"不確かさ（{doubt['draws']} 回）: P10 {own['p10']:,.0f}、P50 {own['p50']:,.0f}、P90 {own['p90']:,.0f}")
+        mean = f"平均 {doubt['mean']:,.1f}、" if "mean" in doubt else ""
+        lines.append(f"不確かさ（{doubt['draws']} 回）: {mean}P10 {own['p10']:,.0f}、P50 {own['p50']:,.0f}、P90 {own['p90']:,.0f}")
+        lines += _on_average(doubt)
         lines.append("どの試行でもほぼ選ばれる箇所: " + ("、".join(s["name"] for s in doubt["robust"]) or "なし"))
     return lines
+
+
+def _on_average(doubt: dict[str, Any]) -> list[str]:
+    """The plan that serves most on average over the draws; plans of earlier versions have none."""
+    other = doubt.get("on_average")
+    if other is None:
+        return []
+    if other["same"]:
+        return ["平均で最も多くに届く計画: この計画と同じ"]
+    names, gained, given_up = ("、".join(s["name"] for s in other[part]) or "—" for part in ("sites", "gained", "given_up"))
+    return [
+        f"平均で最も多くに届く計画: {names}（{given_up} の代わりに {gained}）",
+        f"  平均 {other['mean']:,.1f}（この計画 {doubt['mean']:,.1f}）、P10 {other['p10']:,.0f}、P50 {other['p50']:,.0f}、"
+        f"P90 {other['p90']:,.0f}、県 {other['cost']['prefecture_yen']:,} 円（計 {other['cost']['total_yen']:,} 円）",
+    ]
 
 
 def _years(text: str | None) -> tuple[tuple[int, int], ...]:

@@ -6,7 +6,7 @@ not in the solver's scaled units.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,7 +18,16 @@ from coverage.plan.feasibility import Choice
 from coverage.plan.instance import Instance
 from coverage.plan.pareto import budget_front, pareto_front
 from coverage.plan.solve import PlanResult
-from coverage.plan.uncertainty import Percentiles, draw_reach, plan_over_draws
+from coverage.plan.uncertainty import (
+    AveragePlan,
+    Percentiles,
+    Reach,
+    draw_reach,
+    percentiles,
+    plan_on_average,
+    plan_over_draws,
+)
+from coverage.plan.verify import served_value
 from coverage.services.plan_ground import Ground, PlanRequest, error_sigmas_db
 
 FURTHER_SITES = 10
@@ -193,17 +202,19 @@ def _uncertainty(
     site, link, threshold = error_sigmas_db(ground.data, request)
     indptr, indices, margin = _links_of_demand(ground)
     plan: Iterable[Choice] = result.plan
-    found = plan_over_draws(
-        result.instance,
-        plan,
-        draw_reach(
+
+    def reaches() -> Iterator[Reach]:
+        return draw_reach(
             indptr, indices, margin, draws=request.draws, seed=request.seed,
             site_sigma_db=site, link_sigma_db=link, threshold_sigma_db=threshold,
-        ),
-        time_limit=min(10.0, request.time_limit_s),
-        seed=request.seed,
-        progress=done,
-    )  # fmt: skip
+        )  # fmt: skip
+
+    found = plan_over_draws(
+        result.instance, plan, reaches(), time_limit=min(10.0, request.time_limit_s), seed=request.seed, progress=done
+    )
+    average = plan_on_average(
+        result.instance, plan, reaches, time_limit=min(LONGEST_S, request.time_limit_s), gap=request.gap, seed=request.seed
+    )
     scale = result.instance.weight_scale
     often = [j for j in np.argsort(-found.frequency, kind="stable").tolist() if found.frequency[j] >= 0.5]
     shown = sorted({*often[: 2 * FURTHER_SITES], *result.sites}, key=lambda j: (-found.frequency[j], j))
@@ -215,11 +226,36 @@ def _uncertainty(
         "plan": _percentiles(found.plan, scale),
         "best": _percentiles(found.best, scale),
         "regret": _percentiles(found.regret, scale),
+        "mean": round(float(average.given.mean()) / scale, 3),
+        "on_average": _on_average(ground, result, average),
         "largest_gap": found.largest_gap,
         "robust": [_named(ground, j) for j in found.robust_sites],
         "frequency": [
             {**_named(ground, j), "share": round(float(found.frequency[j]), 4), "in_plan": j in result.sites} for j in shown
         ],
+    }
+
+
+def _on_average(ground: Ground, result: PlanResult, average: AveragePlan) -> dict[str, Any]:
+    """The plan that serves most on average over the draws, beside the plan itself.
+
+    ``median_world``: what it serves where the model has no error, in which nothing serves more than the plan itself.
+    """
+    scale, instance = result.instance.weight_scale, result.instance
+    plan = list(average.plan)
+    sites, own = {j for j, _ in plan}, set(result.sites)
+    return {
+        "same": sorted(plan) == sorted(result.plan),
+        "mean": round(float(average.values.mean()) / scale, 3),
+        **_percentiles(percentiles(average.values.tolist()), scale),
+        "median_world": round(served_value(instance, plan) / scale, 3),
+        "draws_sought": average.sought,
+        "bound": round(average.bound / scale, 3),
+        "gap": average.gap,
+        "cost": ground.cost(plan),
+        "sites": [_named(ground, j) | {"fiscal_year": ground.years[year or 0]} for j, year in plan],
+        "gained": [_named(ground, j) for j in sorted(sites - own)],
+        "given_up": [_named(ground, j) for j in sorted(own - sites)],
     }
 
 

@@ -59,6 +59,34 @@ def test_draws_give_a_range_around_the_plan_and_the_same_seed_the_same_range(mak
     assert strict["plan"]["p10"] < strict["plan"]["p90"], "near the edge the model's error decides who is served"
 
 
+def test_the_plan_that_serves_most_on_average_stands_beside_the_plan(make, command):
+    # 65 dB above the edge: nearly every link hangs by the model's error.
+    request = ("--sites", "1", "--budget", "10000000", "--draws", "20", "--seed", "5", "--alternatives", "0", "--margin", "65")
+    plan = make(*request)
+    doubt = plan["uncertainty"]
+    other = doubt["on_average"]
+    assert other["mean"] >= doubt["mean"]
+    assert other["p10"] <= other["p50"] <= other["p90"]
+    assert other["bound"] == pytest.approx(other["mean"], abs=0.01)
+    assert other["gap"] == pytest.approx(0, abs=1e-6)
+    assert other["draws_sought"] == 20
+    assert other["median_world"] <= plan["value"] + 0.01
+    own, theirs = ({s["candidate_id"] for s in p["sites"]} for p in (plan, other))
+    assert {s["candidate_id"] for s in other["gained"]} == theirs - own
+    assert {s["candidate_id"] for s in other["given_up"]} == own - theirs
+    assert other["same"] == (own == theirs)
+    assert other["cost"]["prefecture_yen"] <= 10_000_000
+    said = command("plan", "show", plan["plan_id"]).out
+    assert f"平均 {doubt['mean']:,.1f}" in said
+    if other["same"]:
+        assert "この計画と同じ" in said
+    else:
+        assert f"平均 {other['mean']:,.1f}（この計画 {doubt['mean']:,.1f}）" in said
+        assert other["sites"][0]["name"] in said
+    calm = make("--sites", "1", "--budget", "10000000", "--draws", "3", "--alternatives", "0", "--threshold-error", "0")["uncertainty"]
+    assert calm["on_average"]["mean"] >= calm["mean"]
+
+
 def test_a_front_of_two_objectives_has_no_dominated_point(make):
     front = make("--sites", "1", "--budget", "10000000", "--pareto", "households")["pareto"]
     assert (front["first"], front["second"]) == ("people", "households")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,14 @@ from coverage.plan.feasibility import Choice, broken_constraint
 from coverage.plan.instance import Instance, make_instance
 from coverage.plan.pareto import budget_front, pareto_front
 from coverage.plan.solve import solve
-from coverage.plan.uncertainty import draw_reach, expected_instance, percentiles, plan_over_draws
+from coverage.plan.uncertainty import (
+    Reach,
+    draw_reach,
+    expected_instance,
+    percentiles,
+    plan_on_average,
+    plan_over_draws,
+)
 from coverage.plan.verify import served_value, verify
 
 
@@ -277,6 +285,80 @@ def test_the_expected_plan_serves_most_on_average() -> None:
     assert result.value == max(totals.values())
     with pytest.raises(InputError, match="no draws"):
         expected_instance(instance, [])
+
+
+def _means(instance: Instance, reaches: list[Reach], number: int) -> dict[tuple[int, ...], float]:
+    """Mean served over draws of every set of ``number`` sites, by counting."""
+    out = {}
+    for sites in itertools.combinations(range(instance.n_sites), number):
+        served = [
+            int(instance.w[np.unique(np.concatenate([idx[ptr[s] : ptr[s + 1]] for s in sites]))].sum()) for ptr, idx in reaches
+        ]
+        out[sites] = sum(served) / len(served)
+    return out
+
+
+def test_a_sure_small_village_is_served_more_on_average_than_a_doubtful_large_one() -> None:
+    # Site 0 reaches 10 people on the very edge (one draw in two), site 1 reaches 9 far above it.
+    instance = make_instance(weights=[10, 9], indptr=[0, 1, 2], indices=[0, 1], p=1)
+    margin = np.array([0.0, 60.0])
+
+    def reaches() -> Iterator[Reach]:
+        return draw_reach(instance.indptr, instance.indices, margin, draws=100, seed=4, site_sigma_db=8.0)
+
+    plan = list(solve(instance).plan)
+    assert [site for site, _ in plan] == [0], "without error the larger village is the better choice"
+    found = plan_on_average(instance, plan, reaches)
+    assert [site for site, _ in found.plan] == [1]
+    assert found.values.tolist() == [9] * 100
+    assert set(found.given.tolist()) == {0, 10}
+    assert 3.5 < found.given.mean() < 6.5
+    assert (found.sought, found.bound, found.gap) == (100, 9.0, 0.0)
+
+
+def test_the_plan_on_average_is_the_best_mean_of_all_and_is_judged_in_every_draw() -> None:
+    instance = two_weights(8, p=2)
+    reaches = list(
+        draw_reach(instance.indptr, instance.indices, margins(instance, 4), draws=12, seed=5, link_sigma_db=5.0)
+    )
+    plan: list[Choice] = list(solve(instance).plan)
+    found = plan_on_average(instance, plan, lambda: iter(reaches))
+    means = _means(instance, reaches, 2)
+    assert found.values.mean() == pytest.approx(max(means.values()))
+    assert found.given.mean() == pytest.approx(means[tuple(sorted(s for s, _ in plan))])
+    assert found.bound == pytest.approx(max(means.values())), "the bound is proven on instances of this size"
+    for number, (indptr, indices) in enumerate(reaches):
+        world = make_instance(weights=instance.w, indptr=indptr, indices=indices, costs=instance.costs, p=2)
+        assert found.values[number] == served_value(world, list(found.plan))
+    judged = plan_over_draws(instance, plan, reaches)
+    assert percentiles(found.given.tolist()) == judged.plan
+
+
+def test_with_too_many_links_it_is_sought_over_the_first_draws_and_judged_in_all() -> None:
+    instance = two_weights(8, p=2)
+    reaches = list(
+        draw_reach(instance.indptr, instance.indices, margins(instance, 4), draws=12, seed=5, link_sigma_db=5.0)
+    )
+    few = sum(len(indices) for _, indices in reaches[:3])
+    found = plan_on_average(instance, [(0, 0), (1, 0)], lambda: iter(reaches), most_links=few)
+    assert found.sought == 3
+    assert len(found.values) == 12
+    assert found.bound == pytest.approx(max(_means(instance, reaches[:3], 2).values()))
+    assert plan_on_average(instance, [(0, 0)], lambda: iter(reaches), most_links=0).sought == 1
+
+
+def test_where_nothing_serves_more_on_average_the_given_plan_stays() -> None:
+    instance = two_weights(8, p=2)
+    reaches = [(instance.indptr, instance.indices)] * 3
+    plan: list[Choice] = list(solve(instance).plan)
+    found = plan_on_average(instance, plan, lambda: iter(reaches))
+    assert list(found.plan) == plan
+    assert found.values.tolist() == found.given.tolist() == [served_value(instance, plan)] * 3
+    with pytest.raises(InputError, match="no draws"):
+        plan_on_average(instance, plan, lambda: iter([]))
+    with pytest.raises(InputError) as caught:
+        plan_on_average(two_weights(1, goal="min-cost", target=1), [], lambda: iter([]))
+    assert caught.value.code == "plan-uncertainty-variant"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -224,6 +225,8 @@ def test_every_page_says_it_before_its_figures(
     made: Made, monkeypatch: pytest.MonkeyPatch, line: str, lang: str, shown: bool
 ) -> None:
     context, run = made(line)
+    # The page becomes __main__, which pools of later tests would run again in their workers.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     publish_run(context, run.run_id, by="test")
     monkeypatch.setenv("COVERAGE_GAP_RUNS", str(context.runs_folder))
     monkeypatch.setenv("COVERAGE_GAP_REGION", str(context.region_folder))

@@ -268,12 +268,51 @@ def _doubt(view: View, document: Mapping[str, Any]) -> None:
             [[texts[label], *(f"{doubt[kind][p]:,.0f}" for p in ("p10", "p50", "p90"))] for kind, label in kinds.items()],
             caption=texts["planning.doubt_caption"],
         )
+        _on_average(view, doubt)
         st.caption(view.text("planning.robust", names=_joined(view, [s["name"] for s in doubt["robust"]])))
         frame.sheet(
             [Column(texts["column.name"]), Column(texts["planning.share"], number=True), Column(texts["planning.in_plan"])],
             [[s["name"], f"{100 * s['share']:.0f} %", "○" if s["in_plan"] else ""] for s in doubt["frequency"]],
             caption=texts["planning.frequency_caption"],
         )
+
+
+def _on_average(view: View, doubt: Mapping[str, Any]) -> None:
+    """The plan that serves most on average over the draws beside this one; plans of earlier versions have none."""
+    other = doubt.get("on_average")
+    if other is None:
+        return
+    texts = view.texts
+    if other["same"]:
+        st.caption(texts["planning.average_same"])
+        return
+    shown = ("mean", "p10", "p50", "p90")
+    frame.sheet(
+        [
+            Column(texts["column.item"]),
+            Column(texts["planning.average_mean"], number=True),
+            *(Column(p.upper(), number=True) for p in shown[1:]),
+            Column(texts["planning.average_sites"]),
+        ],
+        [
+            [texts["planning.doubt_plan"], *(f"{({**doubt['plan'], 'mean': doubt['mean']})[p]:,.1f}" for p in shown), ""],
+            [
+                texts["planning.average_plan"],
+                *(f"{other[p]:,.1f}" for p in shown),
+                _joined(view, [s["name"] for s in other["sites"]]),
+            ],
+        ],
+        caption=texts["planning.average_caption"],
+    )
+    st.caption(
+        view.text(
+            "planning.average_trade",
+            gained=_joined(view, [s["name"] for s in other["gained"]]),
+            given_up=_joined(view, [s["name"] for s in other["given_up"]]),
+            cost=f"{other['cost']['prefecture_yen']:,}",
+            median=f"{other['median_world']:,.0f}",
+        )
+    )
 
 
 def _made_of(view: View, document: Mapping[str, Any]) -> None:
