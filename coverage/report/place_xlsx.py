@@ -19,7 +19,7 @@ from coverage.report.workbook import PERCENT, WHOLE, add_sheet, put_table, witho
 
 _FORMATS: Final = {"persons": WHOLE, "households": WHOLE, "1": PERCENT, "km2": "#,##0.0", "deg": "0.000000"}
 _SHEETS: Final = ("no_signal_area", "district", "site", PLANNED)
-_STATEMENTS: Final = ("unserved_", "coverage_")
+_STATEMENTS: Final = ("unserved_", "coverage_", "headline_people")
 """Figures that are none where the gaps are not computable."""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from coverage.domain.money import default_rules_text
+from coverage.errors import InputError
 from coverage.plan.solve import Progress as SolveProgress
 from coverage.plan.solve import solve
 from coverage.readers.subsidy_rules import read_subsidy_rules
@@ -27,7 +28,7 @@ from coverage.services.plan_ground import Progress, instance_of, prepare
 from coverage.services.plan_request import PlanRequest
 
 __all__ = [
-    "PLANS", "PlanRequest", "candidates_of", "list_plans", "make_plan", "open_plan", "plan_run", "subsidy_rules_text",
+    "PLANS", "PlanRequest", "candidates_of", "list_plans", "make_plan", "open_plan", "plan_run", "subsidy_rule_names", "subsidy_rules_text",
     "verify_plan",
 ]  # fmt: skip
 
@@ -68,6 +69,15 @@ def make_plan(
 def subsidy_rules_text(context: AppContext, *, shipped: bool = False) -> str:
     """The table of subsidy rules that plans of the region use, or the one that ships. InputError where it is broken."""
     return default_rules_text() if shipped else read_subsidy_rules(context.region_folder).text
+
+
+def subsidy_rule_names(context: AppContext, lang: str) -> dict[str, str]:
+    """The rules' names by their ids, as the region's table has them; none where the table cannot be read any more."""
+    try:
+        table = read_subsidy_rules(context.region_folder).rules
+    except InputError:
+        return {}
+    return {rule.id: rule.name.en if lang == "en" else rule.name.ja for rule in table.rules}
 
 
 def plan_run(context: AppContext, document: Mapping[str, Any]) -> RunResult:

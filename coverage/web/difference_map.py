@@ -17,6 +17,7 @@ from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 
 from coverage.report.escape import esc
+from coverage.report.label_places import Box, Places, Segment, Spot, around, beside, text_width
 from coverage.report.wording import Texts
 from coverage.runs.result import RunResult
 from coverage.services.import_preview import Place
@@ -24,6 +25,10 @@ from coverage.services.import_preview import Place
 WIDTH: Final = 560
 NAMED: Final = 12
 """Places with their name written; with more, the picture would be words only."""
+_NAME, _PLACE, _BAR = 15.0, 14.0, 13.0
+"""Font sizes of what changes, of municipalities and of the bar of length."""
+_LONGEST: Final = WIDTH * 0.6
+"""A name that is longer is cut; the table of records beside the picture has it whole."""
 _STATES: Final = ("new", "moved", "removed", "changed")
 _METRES: Final = 111_320.0
 _STYLE: Final = (
@@ -73,14 +78,19 @@ def difference_map(run: RunResult, places: Sequence[Place], texts: Texts) -> str
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {frame.height}" width="{WIDTH}" height="{frame.height}">'
         f"<style>{_STYLE}</style>",
         f'<rect width="{WIDTH}" height="{frame.height}" fill="#f2f6f9"/>',
-        *_land(run, frame),
     ]
+    land, middles = _land(run, frame)
+    out += land
+    words = Places(
+        Box(3, 3, WIDTH - 3, frame.height - 3), taken=_signs(places, frame), lines=_moves(places, frame)
+    )
+    bar = _bar(frame, words)
+    # What changes is named first; municipalities, which only help to find one's way, where there is room left.
+    names = [_name(place, frame, words) for place in places] if len(places) <= NAMED else []
+    out += [_municipality(name, at, words) for name, at in middles]
     for place in sorted(places, key=lambda p: _STATES.index(p.state), reverse=True):
         out.append(_mark(place, frame))
-    if len(places) <= NAMED:
-        out += [_name(place, frame) for place in places]
-    out.append(_bar(frame))
-    out.append("</svg>")
+    out += [*names, bar, "</svg>"]
     legend = "".join(
         f"<li>{_picture(_sign(state), 22, 14)}{esc(texts(f'diffmap.{state}', n=n))}</li>"
         for state, n in counts.items()
@@ -112,10 +122,11 @@ def _frame(points: Sequence[tuple[float, float]]) -> _Frame:
     return _Frame(middle[1] - half_lon, middle[0] - half_lat, middle[1] + half_lon, middle[0] + half_lat)
 
 
-def _land(run: RunResult, frame: _Frame) -> list[str]:
+def _land(run: RunResult, frame: _Frame) -> tuple[list[str], list[tuple[str, tuple[float, float]]]]:
+    """Outlines of the municipalities, and of each its name with a point of the part that is seen (pixels)."""
     window = box(frame.west, frame.south, frame.east, frame.north)
     fine = (frame.east - frame.west) / 600
-    out = []
+    out, middles = [], []
     for name, outline in _outlines(str(run.folder), run):
         if not outline.intersects(window):
             continue
@@ -127,14 +138,13 @@ def _land(run: RunResult, frame: _Frame) -> list[str]:
             out.append(f'<polygon points="{path}" fill="#fff" stroke="#9aa7b2" stroke-width="1"/>')
         middle = seen.intersection(window).representative_point() if not seen.is_empty else None
         if middle is not None and not middle.is_empty:
-            x, y = frame.at(middle.y, middle.x)
-            out.append(f'<text x="{x}" y="{y}" class="place" text-anchor="middle">{esc(name)}</text>')
-    return out
+            middles.append((name, frame.at(middle.y, middle.x)))
+    return out, middles
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _outlines(folder: str, _run: RunResult) -> list[tuple[str, BaseGeometry]]:
-    """Names and shapes of the municipalities of a run."""
+def _outlines(cache_key: str, _run: RunResult) -> list[tuple[str, BaseGeometry]]:
+    """Names and shapes of the municipalities of a run; ``cache_key`` is its folder, since Streamlit passes over ``_run``."""
     return [
         (str(f["properties"]["name"]), shape(f["geometry"]))
         for f in _run.geojson("municipalities")["features"]
@@ -180,22 +190,71 @@ def _sign(state: str) -> str:
     return _at(11, 7, state)
 
 
-def _name(place: Place, frame: _Frame) -> str:
+def _signs(places: Sequence[Place], frame: _Frame) -> list[Box]:
+    """The ground that signs take."""
+    points = [
+        at for p in places for at in ((p.before, p.after) if p.state == "moved" else (p.after or p.before,))
+    ]
+    return [around(*frame.at(*at), 7.0) for at in points if at is not None]
+
+
+def _moves(places: Sequence[Place], frame: _Frame) -> list[Segment]:
+    return [
+        (*frame.at(*p.before), *frame.at(*p.after))
+        for p in places
+        if p.state == "moved" and p.before is not None and p.after is not None
+    ]
+
+
+def _fitting(name: str, size: float) -> str:
+    """The name, cut to what a picture of this width can hold."""
+    if text_width(name, size) <= _LONGEST:
+        return name
+    while name and text_width(name + "…", size) > _LONGEST:
+        name = name[:-1]
+    return name + "…"
+
+
+def _name(place: Place, frame: _Frame, words: Places) -> str:
+    """The name beside its sign, "" where there is no room without standing on another one."""
     at = place.after or place.before
     assert at is not None
     x, y = frame.at(*at)
-    side, shift = ("end", -9) if x > WIDTH * 0.7 else ("start", 9)
-    return f'<text x="{x + shift}" y="{y - 5}" class="name" text-anchor="{side}">{esc(place.name)}</text>'
+    level = y + _NAME * 0.34
+    near: list[Spot] = [
+        (x + 9, y - 5, "start"),
+        (x - 9, y - 5, "end"),
+        (x + 10, level, "start"),
+        (x - 10, level, "end"),
+    ]
+    near += [(x + 9, y + 16, "start"), (x - 9, y + 16, "end"), *beside(x, y, 7, _NAME)]
+    return _word(_fitting(place.name, _NAME), _NAME, "name", near, words)
 
 
-def _bar(frame: _Frame) -> str:
-    """A bar of a round length, about a fifth of the width."""
+def _municipality(name: str, at: tuple[float, float], words: Places) -> str:
+    x, y = at
+    spots: list[Spot] = [(x, y + dy, "middle") for dy in (5, -14, 24, -33, 43)]
+    spots += [(x, y + 5, "start"), (x, y + 5, "end"), (x + 12, y + 24, "start"), (x - 12, y - 14, "end")]
+    return _word(_fitting(name, _PLACE), _PLACE, "place", spots, words)
+
+
+def _word(text: str, size: float, kind: str, spots: Sequence[Spot], words: Places) -> str:
+    spot = words.find(text, size, spots)
+    if spot is None:
+        return ""
+    x, y, anchor = spot
+    return f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}" text-anchor="{anchor}">{esc(text)}</text>'
+
+
+def _bar(frame: _Frame, words: Places) -> str:
+    """A bar of a round length, about a fifth of the width, at the lower left; no other word stands on it."""
     metres = (frame.east - frame.west) * frame.shrink * _METRES / 5
     step = 10 ** math.floor(math.log10(metres))
     length = next(step * k for k in (5, 2, 1) if step * k <= metres)
     pixels = length / _METRES * frame.scale
     y = frame.height - 14
     told = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
+    words.taken.append(Box(8, y - 9, 20 + pixels + text_width(told, _BAR), y + 8))
     return (
         f'<path d="M12,{y}h{pixels:.1f}" stroke="#1d2a35" stroke-width="3"/>'
         f'<text x="{16 + pixels:.1f}" y="{y + 4}" class="bar">{esc(told)}</text>'

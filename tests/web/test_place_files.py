@@ -246,7 +246,10 @@ def test_where_gaps_are_no_statement_no_format_states_them(tmp_path: Path, synth
     assert [k["sign"] for k in content["legend"]] == ["district", "site"]
     assert any("算定不可" in n for n in content["notices"])
     book = openpyxl.load_workbook(io.BytesIO(place_xlsx(Place(run, "99201", 2018))))
-    assert "算定不可" in list(book["年度別の集計"].values)[1]
+    head, first = list(book["年度別の集計"].values)[:2]
+    figures = dict(zip(head, first, strict=True))
+    assert figures["公表できる不感人口"] == "算定不可"
+    assert figures["不感人口（面積按分）"] == "算定不可"
     rows = _rows(place_csv(Place(run, "99201", 2018)))
     assert {r["computable"] for r in rows if r["kind"] in {"municipality", "no_signal_area"}} == {"false"}
 

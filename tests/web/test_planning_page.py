@@ -88,6 +88,7 @@ def test_from_a_budget_to_planned_sites_in_the_ledger(place: Path) -> None:
     assert "計画ができました" in words
     assert test.number_input(key="plan-budget").value == 10_000, "what was filled in stays"
     assert "どの計画でも 11 を超えられません" in words
+    assert "による補助率（" in words, "the subsidy rule by its name"
     assert "不感地域" in words
     assert "平成30年度" in words
     assert len(test.get("vega_lite_chart") or test.get("arrow_vega_lite_chart")) == 2, "the map and the front of cost"

@@ -117,7 +117,9 @@ def _as_sent(view: View, record: ImportRecord) -> None:
     told = []
     answers = [name for name in record.mapping if name not in ("corrected_rows", "revises")]
     if answers:
-        told.append(view.text("approvals.answered", names=view.texts["value.comma"].join(answers)))
+        # A mapping may hold more than the page asks for; what has no word is left to the file of answers.
+        named = [word for word in (view.texts.get(f"question.{name}_label") for name in answers) if word]
+        told.append(view.text("approvals.answered", names=view.texts["value.comma"].join(named or answers)))
     if record.mapping.get("corrected_rows"):
         told.append(view.text("approvals.corrected", n=len(record.mapping["corrected_rows"])))
     if told:
