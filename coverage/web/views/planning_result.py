@@ -10,6 +10,7 @@ import streamlit as st
 
 from coverage.report.escape import esc
 from coverage.report.plan_picture import BEFORE_AFTER
+from coverage.report.wording import report_texts
 from coverage.runs.result import RunResult
 from coverage.services import plan_exports, planning
 from coverage.services.context import AppContext
@@ -61,7 +62,7 @@ def plan(view: View, context: AppContext, run: RunResult, document: Mapping[str,
     )
     _sites(view, document)
     _map(view, context, run, document)
-    _money(view, document)
+    _money(view, context, document)
     _indicator(view, document)
     _decided(view, document)
     _front(view, context, document)
@@ -124,7 +125,7 @@ def legend(lead: str, names: Sequence[str], colours: Sequence[str], km2: Sequenc
     st.html(f'<p class="caption plan-legend">{esc(lead)} {" ".join(parts)}</p>')
 
 
-def _money(view: View, document: Mapping[str, Any]) -> None:
+def _money(view: View, context: AppContext, document: Mapping[str, Any]) -> None:
     names = [view.texts[name] for name in PAYERS.values()]
     frame.sheet(
         [Column(n, number=True) for n in names],
@@ -133,7 +134,8 @@ def _money(view: View, document: Mapping[str, Any]) -> None:
     )
     rules = document.get("inputs", {}).get("subsidy_rules")
     if rules:
-        words = _joined(view, [f"{frame.year_label(view, int(year))} {rule}" for year, rule in rules["by_year"].items()])
+        names_of = planning.subsidy_rule_names(context, view.lang)
+        words = _joined(view, [f"{frame.year_label(view, int(year))} {names_of.get(rule, rule)}" for year, rule in rules["by_year"].items()])
         source = view.texts["planning.rule_shipped"] if rules["source"] == "packaged" else rules["source"]
         st.caption(view.text("planning.rule", rules=words, source=source))
 
@@ -163,14 +165,14 @@ def _decided(view: View, document: Mapping[str, Any]) -> None:
     if not rows:
         return
     titles = ("column.name", "planning.status", "column.municipality", "column.fiscal_year", "planning.people")
-    none = view.texts["value.none"]
+    none, statuses = view.texts["value.none"], report_texts(view.lang)
     with st.expander(view.text("planning.decided_title", n=len(rows))):
         frame.sheet(
             [Column(view.texts[t], number=t == "planning.people") for t in titles],
             [
                 [
                     s["name"] + (f" ({view.texts['planning.estimated']})" if s["estimated"] else ""),
-                    s["status"],
+                    statuses.get(f"site_status.{s['status']}", s["status"]),
                     s["municipality"],
                     none if s["planned_fy"] is None else frame.year_label(view, s["planned_fy"]),
                     f"{s['people']:,.0f}" if s["reach_known"] else view.texts["planning.reach_unknown"],
