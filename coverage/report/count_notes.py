@@ -26,15 +26,18 @@ class CountNotes:
 
 def count_notes(run: RunResult, texts: Texts) -> CountNotes:
     """What a reader has to know about single years: frozen values, late entries, restatements, sites allocated to the
-    opening balance, and decided actuals that differ from the ledger's count. The same sentence has one number."""
+    opening balance, decided actuals that differ from the ledger's count, and last what people wrote. The same sentence
+    has one number."""
     cells = indicator_cells(run)
     numbers: dict[str, int] = {}
     marks: dict[int, tuple[int, ...]] = {}
     for year in run.count["years"]:
         fy = int(year["fiscal_year"])
-        said = [str(note[texts.lang]) for note in year["footnotes"]]
+        by_hand = [note for note in year["footnotes"] if note.get("code") == "written"]
+        said = [str(note[texts.lang]) for note in year["footnotes"] if note not in by_hand]
         said += _allocated(run, fy, texts)
         said += _decided(cells.get(fy), fy, texts)
+        said += [str(note[texts.lang]) for note in by_hand]
         marks[fy] = tuple(numbers.setdefault(sentence, len(numbers) + 1) for sentence in said)
     return CountNotes(marks, tuple(numbers))
 

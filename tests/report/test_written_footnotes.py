@@ -29,7 +29,7 @@ def _noted(synthetic: ModuleType, folder: Path, said: dict[str, str]) -> RunResu
         content = json.loads(file.read_text(encoding="utf-8"))
         if name == "count":
             year = next(y for y in content["years"] if y["fiscal_year"] == 2017)
-            year["footnotes"] = [*year["footnotes"], COMPUTED, said]
+            year["footnotes"] = [*year["footnotes"], {"code": "written", **said}, COMPUTED]
         else:
             for code in ("40604", "40602"):
                 row = next(r for r in content["table"]["rows"] if r["code"] == code)
