@@ -51,13 +51,6 @@ _BARE_HEISEI_FROM = 20
 """In a file, 「30年度」 is 平成; below 20 it could be 令和 as well and is refused."""
 
 
-class ServiceDate(NamedTuple):
-    """The last day that the stated precision allows, and the precision."""
-
-    day: date
-    precision: DatePrecision
-
-
 @dataclass(frozen=True, slots=True)
 class ReadDate:
     """A date as read from text. ``notes`` names each conversion: "era-converted", "era-assumed-heisei"."""
@@ -180,12 +173,6 @@ def parse_western_fiscal_year(text: str | int) -> int:
             f"Give the fiscal year '{shown}' as four western digits (2016 is 平成28年度).",
         )
     return int(shown)
-
-
-def parse_service_date(value: str | date, *, bare_year: DatePrecision = DatePrecision.YEAR) -> ServiceDate:
-    """As :func:`read_date`, without the notes."""
-    read = read_date(value, bare_year=bare_year)
-    return ServiceDate(read.day, read.precision)
 
 
 def read_date(value: str | date, *, bare_year: DatePrecision = DatePrecision.YEAR) -> ReadDate:

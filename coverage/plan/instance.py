@@ -99,9 +99,6 @@ class Instance:
     def site_id(self, site: int) -> str:
         return self.site_ids[site] if self.site_ids is not None else str(site)
 
-    def demand_id(self, row: int) -> str:
-        return self.demand_ids[row] if self.demand_ids is not None else str(row)
-
     def served(self, sites: Sequence[int] | IntArray) -> NDArray[np.bool_]:
         """Which demand points at least one of ``sites`` reaches, bool (m,)."""
         mask = np.zeros(self.n_demand, dtype=np.bool_)

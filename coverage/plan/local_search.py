@@ -101,12 +101,6 @@ class Annealing:
         self.best_value = int(self._numbers[1])
         return self.best_value > before
 
-    def restart(self, columns: NDArray[np.int64]) -> None:
-        """Go on from other columns, remembering the best plan and the step count."""
-        step, best = int(self._numbers[2]), self.best_value
-        self._load(columns)
-        self._numbers[1], self._numbers[2] = best, step
-
     @property
     def steps_done(self) -> int:
         """Proposals made so far."""

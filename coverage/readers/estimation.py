@@ -78,18 +78,6 @@ class Estimate:
     notes: tuple[tuple[str, str], ...] = ()
 
 
-def estimate_mesh(
-    census: Census,
-    towns: Sequence[Settlement],
-    did: Sequence[DenseDistrict],
-    municipalities: Sequence[Municipality],
-    *,
-    digits: int = 10,
-) -> PopulationMesh:
-    """The mesh of :func:`estimate`."""
-    return estimate(census, towns, did, municipalities, digits=digits).mesh
-
-
 def estimate(
     census: Census,
     towns: Sequence[Settlement],

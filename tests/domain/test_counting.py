@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from coverage.domain.counting import Verdict, check_allocation, count
-from coverage.domain.fiscal import fiscal_year, parse_service_date
+from coverage.domain.fiscal import fiscal_year, read_date
 from coverage.domain.ledger import (
     Allocation,
     DatePrecision,
@@ -190,7 +190,7 @@ def test_a_year_that_has_not_ended_is_provisional_and_one_not_begun_has_no_value
     ],
 )
 def test_service_on_31_march_counts_in_the_closing_fiscal_year(make: Any, instant: str, year: int) -> None:
-    day = parse_service_date(instant).day
+    day = read_date(instant).day
     assert fiscal_year(datetime.fromisoformat(instant)) == year
     result = make.count(make.opening(), make.district(), make.built("A-1", day))
     assert result.verdicts["A-1"].fiscal_year == year
@@ -211,8 +211,8 @@ def test_two_operators_on_one_mast_in_different_years_count_once_by_the_first(ma
     ],
 )  # fmt: skip
 def test_dates_as_staff_write_them_count_in_their_fiscal_year(make: Any, text: str, year: int) -> None:
-    day, precision = parse_service_date(text)
-    result = make.count(make.opening(), make.district(), make.built("A-1", day, precision=precision))
+    read = read_date(text)
+    result = make.count(make.opening(), make.district(), make.built("A-1", read.day, precision=read.precision))
     assert result.verdicts["A-1"].fiscal_year == year
     assert result.year(2019).total == 71
 

@@ -15,7 +15,7 @@ from coverage.domain.places import Municipality, Settlement
 from coverage.errors import InputError, RegionError
 from coverage.readers.boundaries import read_boundaries
 from coverage.readers.census import Census, CensusArea, DenseDistrict, read_census, read_dense_districts
-from coverage.readers.estimation import KERNEL_RADIUS_M, Estimate, estimate, estimate_mesh
+from coverage.readers.estimation import KERNEL_RADIUS_M, Estimate, estimate
 from coverage.readers.places import read_settlements
 from coverage.readers.population import read_population
 
@@ -208,8 +208,8 @@ def test_nobody_lives_in_an_area_of_nobody() -> None:
 
 
 def test_the_mesh_does_not_depend_on_the_order_of_its_inputs() -> None:
-    once = estimate_mesh(CENSUS, TOWNS, DID, [TOWN, NEXT])
-    turned = estimate_mesh(CENSUS, TOWNS[::-1], DID, [NEXT, TOWN])
+    once = estimate(CENSUS, TOWNS, DID, [TOWN, NEXT]).mesh
+    turned = estimate(CENSUS, TOWNS[::-1], DID, [NEXT, TOWN]).mesh
     for name in ("mesh_code", "municipality_code", "population", "households"):
         assert np.array_equal(getattr(once, name), getattr(turned, name)), name
 
