@@ -30,7 +30,7 @@ from coverage.report.pictures import (
     year_stack,
 )
 from coverage.report.wording import Texts, layer_name, report_texts
-from coverage.runs.reception import reception_said
+from coverage.runs.reception import conditions_said
 from coverage.runs.result import ANY_OPERATOR, RunResult
 
 RAMP: Final = ("#fffdf5", "#fee6b8", "#fdc777", "#f3953c", "#d2601a", "#9a3412")
@@ -535,7 +535,6 @@ def _model(meta: dict[str, Any], texts: Texts, smallest: float) -> list[str]:
     ]
     if smallest > 0.0:
         lines.append(texts("map.areas_from", n=math.floor(smallest)))
-    if reception_said(meta, texts.lang):
-        lines.append(reception_said(meta, texts.lang))
+    lines += conditions_said(meta, texts.lang)
     lines.append(texts("map.run", run=meta["run_id"]))
     return lines

@@ -28,7 +28,7 @@ from coverage.report.map_data import MapData, MapLayer, Plans, map_data
 from coverage.report.pictures import data_uri
 from coverage.report.vendored import InlineCode, embed_assets
 from coverage.report.wording import Texts, report_texts
-from coverage.runs.reception import reception_said
+from coverage.runs.reception import conditions_said
 from coverage.runs.result import RunResult
 
 _ASSETS: Final = Path(__file__).resolve().parent / "assets"
@@ -132,7 +132,7 @@ class _Frame(MacroElement):
         )
         said = (
             "" if data.page["computable"]["any"] else data.page["reason"],
-            reception_said(run.meta, texts.lang),
+            *conditions_said(run.meta, texts.lang),
         )
         self.banner = esc(" ".join(sentence for sentence in said if sentence))
         self.words = {

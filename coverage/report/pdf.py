@@ -29,7 +29,7 @@ from coverage.report.map_data import RAMP, map_data
 from coverage.report.pictures import grid_of, mercator_frame
 from coverage.report.static_map import still_map
 from coverage.report.wording import Texts, layer_name, report_texts
-from coverage.runs.reception import reception_said
+from coverage.runs.reception import conditions_said
 from coverage.runs.result import RunResult
 
 FONTS: Final = Path(__file__).resolve().parent / "vendor" / "biz-udpgothic-0.4.2"
@@ -86,8 +86,7 @@ def report_content(run: RunResult, fy: int, texts: Texts, *, breaks: list[int]) 
         notices.append(str(meta["region"][f"notice_{lang}"]))
     if not run.is_computable():
         notices.append(str(meta["computable_reason"][lang]))
-    if reception_said(meta, lang):
-        notices.append(reception_said(meta, lang))
+    notices += conditions_said(meta, lang)
     if meta["estimated"]:
         notices.append(texts["report.estimated"])
     sheet = run.indicators["sheet"]

@@ -21,7 +21,7 @@ from coverage.domain.known_ledger import EVER_IN_SERVICE
 from coverage.domain.ledger import Status
 from coverage.report.fields import fields
 from coverage.runs.geojson import feature
-from coverage.runs.reception import reception_said
+from coverage.runs.reception import conditions_said
 from coverage.runs.result import RunResult
 from coverage.runs.tables import rounded
 
@@ -121,7 +121,7 @@ class Place:
         said = [str(meta["region"][f"notice_{lang}"])] if meta["region"]["fictional"] else []
         if not self.run.is_computable():
             said.append(str(meta["computable_reason"][lang]))
-        return [s for s in (*said, reception_said(meta, lang)) if s]
+        return [s for s in (*said, *conditions_said(meta, lang)) if s]
 
     @property
     def dated(self) -> tuple[int, int, int]:

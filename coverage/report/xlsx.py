@@ -13,7 +13,7 @@ from coverage.domain import fiscal
 from coverage.report.count_notes import cell_remarks, count_notes, indicator_cells
 from coverage.report.wording import Texts, layer_name, report_texts
 from coverage.report.workbook import PERCENT, WHOLE, add_sheet, put_table, without_clock
-from coverage.runs.reception import reception_said
+from coverage.runs.reception import conditions_said
 from coverage.runs.result import RunResult
 
 
@@ -128,8 +128,7 @@ def _municipalities(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
     ]
     head = [texts[f"xlsx.column.{n}"] for n in ("year", "code", "municipality", *(name for name, _ in shown))]
     notes = [] if computable else [str(run.meta["computable_reason"][texts.lang])]
-    if reception_said(run.meta, texts.lang):
-        notes.append(reception_said(run.meta, texts.lang))
+    notes += conditions_said(run.meta, texts.lang)
     put_table(sheet, head, rows, [None, None, None, *(form for _, form in shown)], notes)
 
 
@@ -200,8 +199,7 @@ def _sources(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
     ]
     if run.meta["region"]["fictional"]:
         notes.append(str(run.meta["region"][f"notice_{texts.lang}"]))
-    if reception_said(run.meta, texts.lang):
-        notes.append(reception_said(run.meta, texts.lang))
+    notes += conditions_said(run.meta, texts.lang)
     if run.meta["estimated"]:
         notes.append(texts["report.estimated"])
     put_table(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from coverage.domain.region import RegionData
+from coverage.runs.published_areas import published_card
 
 
 def model_card(data: RegionData, radio_card: Mapping[str, Any]) -> dict[str, Any]:
@@ -14,6 +15,7 @@ def model_card(data: RegionData, radio_card: Mapping[str, Any]) -> dict[str, Any
     ``radio_card`` comes from the radio engine and names its model, version and the defaults it used.
     """
     terrain, radio = data.terrain, data.config.radio
+    published = published_card(data.layers, data.config.operators)
     step = terrain.source_step_m
     return {
         "terrain": {
@@ -45,5 +47,6 @@ def model_card(data: RegionData, radio_card: Mapping[str, Any]) -> dict[str, Any
         "population_estimated": data.population.estimated,
         "census_year": data.population.census_year,
         "published_coverage": sorted(p.operator for p in data.published_coverage),
+        **({} if published is None else {"published_areas": published}),
         **radio_card,
     }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 from typing import Any
 
 from coverage.domain import fiscal
-from coverage.domain.ledger import Status
+from coverage.domain.ledger import SiteOperator, Status
 from coverage.domain.region import RegionData
 from coverage.radio.antenna import patterns_of
 from coverage.radio.footprint import Cell, cells_of, defaults_summary
@@ -60,11 +60,12 @@ def radio_engine(
 
 def _cells(data: RegionData) -> tuple[list[Cell], dict[str, Any]]:
     """Cells of every site that is on the air in some year of the run or may be one day, and the model card's part."""
-    wanted = {
-        (site.site_id, row.operator)
-        for fy in data.config.fiscal_years
-        for site, row in on_air_rows(data.ledger, fiscal.last_day(fy))
+    years = data.config.fiscal_years
+    on_air = {
+        fy: {id(row): (site.site_id, row.operator) for site, row in on_air_rows(data.ledger, fiscal.last_day(fy))}
+        for fy in years
     }
+    wanted = {key for of_year in on_air.values() for key in of_year.values()}
     future = {site.site_id for site in data.ledger.sites if site.status in _FUTURE}
     rows = [
         row
@@ -81,13 +82,21 @@ def _cells(data: RegionData) -> tuple[list[Cell], dict[str, Any]]:
     card = {
         "model": _MODEL_NAMES[data.config.radio.model],
         "model_id": data.config.radio.model,
-        "cells": len(cells),
+        **_counted(rows, on_air[years[-1]], {i for fy in years for i in on_air[fy]}),
         "defaults_used": defaults_summary(defaults),
     }
     said = reception_card(data.config.radio, cells)
     if said is not None:
         card["reception"] = said
     return cells, card
+
+
+def _counted(rows: Iterable[SiteOperator], now: Container[int], ever: Container[int]) -> dict[str, int]:
+    """How many cells were computed: on the air at the end of the last year, in earlier years only, and not yet."""
+    counted = {"cells": 0, "cells_earlier": 0, "cells_planned": 0}
+    for row in rows:
+        counted["cells" if id(row) in now else "cells_earlier" if id(row) in ever else "cells_planned"] += 1
+    return counted
 
 
 _MODEL_NAMES = {

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from coverage.domain.region import RadioConfig
 from coverage.radio.footprint import Cell, reception_loss_db
+from coverage.runs.published_areas import published_said
 
 MOST_LOSSES: Final = 6
 """Frequencies that the sentence names one by one; above it, the least and the largest loss."""
@@ -63,7 +64,10 @@ def reception_said(meta: Mapping[str, Any], lang: str) -> str:
 
 
 def notice_of(meta: Mapping[str, Any], lang: str) -> str:
-    """What files made of the run carry as their notice: the region's own, and that it is not of outdoors."""
-    return " ".join(
-        said for said in (str(meta["region"][f"notice_{lang}"]), reception_said(meta, lang)) if said
-    )
+    """What files made of the run carry as their notice: the region's own, and :func:`conditions_said`."""
+    return " ".join(said for said in (str(meta["region"][f"notice_{lang}"]), *conditions_said(meta, lang)) if said)
+
+
+def conditions_said(meta: Mapping[str, Any], lang: str) -> list[str]:
+    """What is to be read with every figure of the run: that it is not of outdoors, and whose published areas it holds."""
+    return [said for said in (reception_said(meta, lang), published_said(meta, lang)) if said]

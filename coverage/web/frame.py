@@ -20,6 +20,7 @@ from coverage.domain import fiscal
 from coverage.errors import CoverageGapError, NotFoundError
 from coverage.report.escape import esc
 from coverage.report.wording import LANGUAGES, Texts, language
+from coverage.runs.published_areas import published_said
 from coverage.runs.reception import reception_said
 from coverage.runs.result import RunResult
 from coverage.services import compute
@@ -330,6 +331,8 @@ def _notices(view: View, run: RunResult) -> None:
         notices.append(notice(str(run.meta["computable_reason"][view.lang]), kind="grave"))
     if not_outdoors := reception_said(run.meta, view.lang):
         notices.append(notice(not_outdoors, head=view.texts["notice.not_outdoors"]))
+    if areas := published_said(run.meta, view.lang):
+        notices.append(notice(areas, kind="plain"))
     if run.meta["estimated"]:
         notices.append(
             notice(view.texts["notice.estimated"], head=view.texts["notice.estimated_head"], kind="plain")
