@@ -130,7 +130,8 @@ def test_the_page_shows_both_plans_beside_each_other(
             [*(e.proto.body for e in page.get("html")), *(str(e.value) for e in page.get("caption"))]
         )
 
-    text = shown({"uncertainty": doubt})
+    text = shown({"uncertainty": doubt, "sites": [{"name": "岬の局"}]})
+    assert "岬の局" in text, "the plan's own sites stand beside its figures"
     for word in (*words, f"{doubt['mean']:,.1f}"):
         assert word in text
     same = shown({"uncertainty": {**doubt, "on_average": {**doubt["on_average"], "same": True}}})

@@ -270,7 +270,7 @@ def _doubt(view: View, document: Mapping[str, Any]) -> None:
             [[texts[label], *(f"{doubt[kind][p]:,.0f}" for p in ("p10", "p50", "p90"))] for kind, label in kinds.items()],
             caption=texts["planning.doubt_caption"],
         )
-        _on_average(view, doubt)
+        _on_average(view, doubt, [s["name"] for s in document.get("sites", ())])
         st.caption(view.text("planning.robust", names=_joined(view, [s["name"] for s in doubt["robust"]])))
         frame.sheet(
             [Column(texts["column.name"]), Column(texts["planning.share"], number=True), Column(texts["planning.in_plan"])],
@@ -279,8 +279,9 @@ def _doubt(view: View, document: Mapping[str, Any]) -> None:
         )
 
 
-def _on_average(view: View, doubt: Mapping[str, Any]) -> None:
-    """The plan that serves most on average over the draws beside this one; plans of earlier versions have none."""
+def _on_average(view: View, doubt: Mapping[str, Any], own: Sequence[str]) -> None:
+    """The plan that serves most on average over the draws beside this one, whose sites are ``own``; plans of earlier
+    versions have none."""
     other = doubt.get("on_average")
     if other is None:
         return
@@ -297,7 +298,11 @@ def _on_average(view: View, doubt: Mapping[str, Any]) -> None:
             Column(texts["planning.average_sites"]),
         ],
         [
-            [texts["planning.doubt_plan"], *(f"{({**doubt['plan'], 'mean': doubt['mean']})[p]:,.1f}" for p in shown), ""],
+            [
+                texts["planning.doubt_plan"],
+                *(f"{({**doubt['plan'], 'mean': doubt['mean']})[p]:,.1f}" for p in shown),
+                _joined(view, own),
+            ],
             [
                 texts["planning.average_plan"],
                 *(f"{other[p]:,.1f}" for p in shown),
