@@ -39,7 +39,8 @@ import sys
 from pathlib import Path
 from coverage.services.context import AppContext
 from coverage.web.server import serve
-serve(AppContext(Path(sys.argv[1]), Path(sys.argv[2])), port=int(sys.argv[3]))
+region, runs, store, port = sys.argv[1:]
+serve(AppContext(Path(region), Path(runs), store_url=store or None), port=int(port))
 """
 
 
@@ -75,23 +76,40 @@ def runs_folder(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory)
     return runs
 
 
-@contextmanager
-def served(runs: Path, *, region: Path | None = None, home: Path | None = None) -> Iterator[str]:
-    """A server for a folder of runs, on loopback, stopped by its own process id at the end.
-
-    ``region``: the region's folder; ``home``: the folder that it works in, where its ledger begins.
-    """
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def served(
+    runs: Path,
+    *,
+    region: Path | None = None,
+    home: Path | None = None,
+    store: Path | None = None,
+    port: int | None = None,
+    expected: str = "",
+    **settings: str,
+) -> Iterator[str]:
+    """A server for a folder of runs, on loopback, stopped by its own process id at the end.
+
+    ``region``: the region's folder; ``home``: the folder that it works in, where its ledger begins unless ``store``
+    names one; ``expected``: what the log says beside the only trace that it may hold; ``settings``: of the environment,
+    COVERAGE_GAP_AUTH and the like.
+    """
+    port = port or free_port()
     log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  (closed below, after the server)
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(region or runs), str(runs), str(port)],
+        [sys.executable, "-c", SERVE, str(region or runs), str(runs), str(store or ""), str(port)],
         stdout=log,
         stderr=subprocess.STDOUT,
         cwd=home or PROJECT,
         env={k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_GAP_")}
-        | {"PYTHONPATH": str(PROJECT)},
+        | {"PYTHONPATH": str(PROJECT)}
+        | settings,
     )
     try:
         base = f"http://127.0.0.1:{port}"
@@ -99,7 +117,7 @@ def served(runs: Path, *, region: Path | None = None, home: Path | None = None) 
         yield base
         log.seek(0)
         words = log.read()
-        assert "Traceback" not in words, words
+        assert "Traceback" not in words or (expected and expected in words), words
     finally:
         process.terminate()
         try:

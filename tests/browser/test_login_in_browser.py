@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,16 +13,9 @@ from coverage.services.passwords import set_password
 from coverage.store.locate import open_store
 from coverage.store.protocol import Actor
 
-PROJECT = Path(__file__).resolve().parents[2]
-GOOD = "kumano kodo 2017"
+from .conftest import served
 
-SERVE = """
-import sys
-from pathlib import Path
-from coverage.services.context import AppContext
-from coverage.web.server import serve
-serve(AppContext(Path(sys.argv[1]), Path(sys.argv[1]), store_url=sys.argv[2]), port=int(sys.argv[3]))
-"""
+GOOD = "kumano kodo 2017"
 
 
 @pytest.fixture(scope="module")
@@ -45,34 +31,11 @@ def office(runs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with open_store(str(folder / "ledger.sqlite")) as store:
         store.set_user("keikaku", role="planner", by=by, expected_version=0)
         store.set_user("etsuran", role="viewer", by=by, expected_version=0)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_GAP_")} | {
-        "COVERAGE_GAP_AUTH": "basic-file",
-        "COVERAGE_GAP_BASIC_FILE": str(folder / "users.txt"),
-        "PYTHONPATH": str(PROJECT),
-    }
-    arguments = [str(runs_folder), str(folder / "ledger.sqlite"), str(port)]
-    process = subprocess.Popen([sys.executable, "-c", SERVE, *arguments], cwd=folder, env=environment)
-    try:
-        deadline = time.monotonic() + 40
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).close()
-                break
-            except (urllib.error.URLError, ConnectionError, TimeoutError):
-                assert process.poll() is None, "the server ended"
-                assert time.monotonic() < deadline, "the server does not answer"
-                time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(10)
+    with served(
+        runs_folder, home=folder, store=folder / "ledger.sqlite",
+        COVERAGE_GAP_AUTH="basic-file", COVERAGE_GAP_BASIC_FILE=str(folder / "users.txt"),
+    ) as base:  # fmt: skip
+        yield base
 
 
 @pytest.mark.parametrize(("user_id", "staff"), [("keikaku", True), ("etsuran", False)])

@@ -4,13 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,15 +15,7 @@ from playwright.sync_api import Browser
 from coverage.store.locate import open_store
 from coverage.store.protocol import Actor
 
-PROJECT = Path(__file__).resolve().parents[2]
-
-SERVE = """
-import sys
-from pathlib import Path
-from coverage.services.context import AppContext
-from coverage.web.server import serve
-serve(AppContext(Path(sys.argv[1]), Path(sys.argv[1]), store_url=sys.argv[2]), port=int(sys.argv[3]))
-"""
+from .conftest import PROJECT, free_port, served
 
 
 @dataclass
@@ -57,9 +42,7 @@ def office(runs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("oidc")
     with open_store(str(folder / "ledger.sqlite")) as store:
         store.set_user("keikaku", role="planner", by=Actor("kanri", "admin"), expected_version=0)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     with providers.provider() as provider:
         entries = {
             "server_metadata_url": provider.metadata_url,
@@ -73,31 +56,11 @@ def office(runs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
             "".join(f"{name} = {json.dumps(value)}\n" for name, value in entries.items()), encoding="utf-8"
         )
         file.chmod(0o600)
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_GAP_")} | {
-            "COVERAGE_GAP_AUTH": "oidc",
-            "COVERAGE_GAP_OIDC_FILE": str(file),
-            "PYTHONPATH": str(PROJECT),
-        }
-        arguments = [str(runs_folder), str(folder / "ledger.sqlite"), str(port)]
-        process = subprocess.Popen([sys.executable, "-c", SERVE, *arguments], cwd=folder, env=environment)
-        try:
-            deadline = time.monotonic() + 40
-            while True:
-                try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).close()
-                    break
-                except (urllib.error.URLError, ConnectionError, TimeoutError):
-                    assert process.poll() is None, "the server ended"
-                    assert time.monotonic() < deadline, "the server does not answer"
-                    time.sleep(0.2)
-            yield Office(f"http://127.0.0.1:{port}", provider)
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(10)
+        with served(
+            runs_folder, home=folder, store=folder / "ledger.sqlite", port=port,
+            expected="a login at the identity provider failed", COVERAGE_GAP_AUTH="oidc", COVERAGE_GAP_OIDC_FILE=str(file),
+        ) as base:  # fmt: skip
+            yield Office(base, provider)
 
 
 def test_a_page_is_reached_by_way_of_the_provider_and_left_by_logging_out(
