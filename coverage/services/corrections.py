@@ -68,9 +68,34 @@ def with_corrections(
     """
     if not edits:
         return report
+    again = read_corrections(
+        edits, kind=kind, principal=principal, answers=answers, checks=checks, limits=limits
+    )
+    return join_corrections(report, edits, again, kind=kind)
+
+
+def read_corrections(
+    edits: Edits,
+    *,
+    kind: str,
+    principal: Principal,
+    answers: Mapping[str, Any] | None = None,
+    checks: RegionChecks | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Report | None:
+    """What the reader says of the edited rows alone; None where all of them were emptied."""
+    numbers = _numbers(edits)
+    return _read(edits, numbers, kind, principal, answers, checks, limits) if numbers else None
+
+
+def _numbers(edits: Edits) -> list[int]:
     # The reader passes over empty rows: one that was emptied is out of the list, and must not shift the others' numbers.
-    numbers = sorted(n for n in edits if any(text.strip() for text in edits[n].values()))
-    again = _read(edits, numbers, kind, principal, answers, checks, limits) if numbers else None
+    return sorted(n for n in edits if any(text.strip() for text in edits[n].values()))
+
+
+def join_corrections(report: Report, edits: Edits, again: Report | None, *, kind: str) -> Report:
+    """The report of the whole file with what :func:`read_corrections` said in the place of the edited rows."""
+    numbers = _numbers(edits)
     rows = {int(row["row"]): row for row in report.rows if int(row["row"]) not in edits}
     errors = [e for e in report.errors if e.row is None or e.row not in edits]
     warnings = [w for w in report.warnings if w.row is None or w.row not in edits]

@@ -7,11 +7,9 @@ acceptance brings about cannot differ.
 from __future__ import annotations
 
 import dataclasses
-import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -23,8 +21,9 @@ from coverage.domain.ledger import Ledger
 from coverage.services.access import Action, Object, Principal, Resource, authorise
 from coverage.services.context import AppContext
 from coverage.services.long_work import collector_rests
+from coverage.store.copying import copy_ledger
 from coverage.store.events import Change
-from coverage.store.locate import Location, open_store
+from coverage.store.locate import open_store
 from coverage.store.protocol import Comparison, Store
 
 _LEDGER_KINDS: Final = frozenset({"site", "site_operator", "site_district", "district"})
@@ -35,6 +34,8 @@ KEPT: Final = 5000
 """Differences that a preview remembers to show; all of them are counted."""
 DRAWN: Final = 2000
 """Places that a preview remembers for its map."""
+NAMED: Final = 500
+"""Verdicts that a preview remembers of each year's movement, and of what does not count; all of them are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Movement:
     """A fiscal year whose count moves. ``own``: the year's own increase moves, not only what earlier years add to it.
 
     ``by_municipality``: (code, before, after) of the year's own counted masts where they differ. ``gained`` and ``lost``
-    are the verdicts of the masts that newly count in it, or no longer do, with their reasons.
+    are the verdicts of the masts that newly count in it, or no longer do, with their reasons: the first of each, and
+    ``further`` is how many more there are.
     """
 
     fiscal_year: int
@@ -66,57 +68,83 @@ class Movement:
     by_municipality: tuple[tuple[str, int, int], ...] = ()
     gained: tuple[SiteVerdict, ...] = ()
     lost: tuple[SiteVerdict, ...] = ()
+    further: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class YearTotal:
+    """A fiscal year of a series: the value to print, None where there is none."""
+
+    fiscal_year: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A count's years, without the verdicts that it is made of."""
+
+    years: tuple[YearTotal, ...]
 
 
 @dataclass(frozen=True)
 class Preview:
-    """``sites``: the sites that the upload speaks of. ``shared``: of them, how many operators stand on one mast."""
+    """What an upload does, as far as it is shown: a list of 200,000 sites has as many verdicts, and a page that remembers
+    them all fills the server.
+
+    ``left_out``: how many sites of the upload do not count; the first of them have their verdicts here. ``shared``: of
+    the sites named here, how many operators stand on one mast; ``names``: site_id → name.
+    """
 
     comparison: Comparison
-    before: CountResult
-    after: CountResult
-    sites: frozenset[str] = frozenset()
+    before: Series
+    after: Series
+    moved: tuple[Movement, ...] = ()
+    first_left_out: tuple[SiteVerdict, ...] = ()
+    left_out: int = 0
     shared: Mapping[str, int] = field(default_factory=dict)
     places: tuple[Place, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
-    """site_id → name."""
 
     def movements(self) -> list[Movement]:
         """Every fiscal year whose count moves, in order."""
-        found = []
-        previous: tuple[CountYear | None, CountYear | None] = (None, None)
-        for old, new in zip(self.before.years, self.after.years, strict=True):
-            own_old, own_new = _own(old, previous[0]), _own(new, previous[1])
-            ids = ({*old.new_site_ids, *old.late_site_ids}, {*new.new_site_ids, *new.late_site_ids})
-            gained, lost = sorted(ids[1] - ids[0]), sorted(ids[0] - ids[1])
-            codes = sorted(code for code in own_old | own_new if own_old.get(code, 0) != own_new.get(code, 0))
-            change = new.increase - old.increase
-            if (
-                change
-                or gained
-                or lost
-                or old.total != new.total
-                or old.cumulative_increase != new.cumulative_increase
-            ):
-                found.append(
-                    Movement(
-                        fiscal_year=old.fiscal_year,
-                        before=old.total,
-                        after=new.total,
-                        increase=change,
-                        own=bool(change or gained or lost or codes),
-                        by_municipality=tuple((c, own_old.get(c, 0), own_new.get(c, 0)) for c in codes),
-                        gained=tuple(self.after.verdicts[s] for s in gained if s in self.after.verdicts),
-                        lost=tuple(self.after.verdicts[s] for s in lost if s in self.after.verdicts),
-                    )
-                )
-            previous = (old, new)
-        return found
+        return list(self.moved)
 
     def not_counted(self) -> list[SiteVerdict]:
-        """Sites of the upload that do not count, each with its reason."""
-        verdicts = self.after.verdicts
-        return [verdicts[s] for s in sorted(self.sites) if s in verdicts and not verdicts[s].counted]
+        """Sites of the upload that do not count, each with its reason: the first of ``left_out``."""
+        return list(self.first_left_out)
+
+
+def _movements(before: CountResult, after: CountResult) -> tuple[Movement, ...]:
+    found = []
+    previous: tuple[CountYear | None, CountYear | None] = (None, None)
+    for old, new in zip(before.years, after.years, strict=True):
+        own_old, own_new = _own(old, previous[0]), _own(new, previous[1])
+        ids = ({*old.new_site_ids, *old.late_site_ids}, {*new.new_site_ids, *new.late_site_ids})
+        gained, lost = sorted(ids[1] - ids[0]), sorted(ids[0] - ids[1])
+        codes = sorted(code for code in own_old | own_new if own_old.get(code, 0) != own_new.get(code, 0))
+        change = new.increase - old.increase
+        if (
+            change
+            or gained
+            or lost
+            or old.total != new.total
+            or old.cumulative_increase != new.cumulative_increase
+        ):
+            found.append(
+                Movement(
+                    fiscal_year=old.fiscal_year,
+                    before=old.total,
+                    after=new.total,
+                    increase=change,
+                    own=bool(change or gained or lost or codes),
+                    by_municipality=tuple((c, own_old.get(c, 0), own_new.get(c, 0)) for c in codes),
+                    gained=tuple(after.verdicts[s] for s in gained[:NAMED] if s in after.verdicts),
+                    lost=tuple(after.verdicts[s] for s in lost[:NAMED] if s in after.verdicts),
+                    further=max(0, len(gained) - NAMED) + max(0, len(lost) - NAMED),
+                )
+            )
+        previous = (old, new)
+    return tuple(found)
 
 
 def _own(year: CountYear, previous: CountYear | None) -> dict[str, int]:
@@ -139,53 +167,53 @@ def preview(context: AppContext, store: Store, changes: Sequence[Change], *, pri
 def _preview(context: AppContext, store: Store, changes: Sequence[Change]) -> Preview:
     rule, years = context.config.counting, list(context.config.fiscal_years)
     mergers = context.config.municipality_mergers
-    comparison, old, new = _trial(context, store, changes)
+    comparison, old, new = _trial(store, changes)
     counted = new is not None
     old = _merged(old, mergers)
     new = old if new is None else _merged(new, mergers)
     before = count(old, rule=rule, fiscal_years=years)
     after = count(new, rule=rule, fiscal_years=years) if counted else before
-    named = frozenset(str(c.values["site_id"]) for c in changes if "site_id" in c.values)
+    uploaded = sorted({str(c.values["site_id"]) for c in changes if "site_id" in c.values})
+    moved = _movements(before, after)
+    left_out = [s for s in uploaded if s in after.verdicts and not after.verdicts[s].counted]
+    first = tuple(after.verdicts[s] for s in left_out[:NAMED])
+    named = {v.site_id for v in first} | {v.site_id for m in moved for v in (*m.gained, *m.lost)}
     operators: dict[str, set[str]] = {}
     for row in new.site_operators:
         if row.site_id in named:
             operators.setdefault(row.site_id, set()).add(row.operator)
     return Preview(
         comparison.first(KEPT),
-        before,
-        after,
-        sites=named,
+        _series(before),
+        _series(after),
+        moved=moved,
+        first_left_out=first,
+        left_out=len(left_out),
         shared={site_id: len(found) for site_id, found in operators.items() if len(found) > 1},
         places=_places(old, new, comparison) if counted else (),
         names={s.site_id: s.name for s in new.sites if s.site_id in named},
     )
 
 
-def _trial(
-    context: AppContext, store: Store, changes: Sequence[Change]
-) -> tuple[Comparison, Ledger, Ledger | None]:
+def _series(result: CountResult) -> Series:
+    return Series(tuple(YearTotal(year.fiscal_year, year.total) for year in result.years))
+
+
+def _trial(store: Store, changes: Sequence[Change]) -> tuple[Comparison, Ledger, Ledger | None]:
     """The difference, the ledger as it is and as it would be (None where the count cannot move).
 
-    The store's own trial holds the pen while it writes: a long list is tried on a copy of the file instead, so that nobody
-    waits for a preview. (A PostgreSQL server is not copied; its trial is a transaction.)
+    The store's own trial holds the pen while it writes: a long list is tried on a copy of the ledger instead, of a file or
+    of a database server alike, so that nobody waits for a preview and no transaction of a server stays open for it.
     """
-    file = None if context.store_url is None else Location.parse(context.store_url).path
     counts = any(change.kind.value in _LEDGER_KINDS for change in changes)
     if not counts or len(changes) <= TRIED_IN_PLACE:
         comparison = store.compare(changes)
         moves = any(d.state != "unchanged" and d.kind.value in _LEDGER_KINDS for d in comparison.differences)
         old = store.ledger(versions=True)
         return comparison, old, store.ledger_with(changes, versions=True) if moves else None
-    if file is None:
-        comparison, new = store.trial(changes, versions=True)
-        return comparison, store.ledger(versions=True), new
     with tempfile.TemporaryDirectory(prefix="coverage-gap-trial-", ignore_cleanup_errors=True) as folder:
         copy = Path(folder) / "ledger.sqlite"
-        with (
-            closing(sqlite3.connect(f"{Path(file).resolve().as_uri()}?mode=ro", uri=True)) as source,
-            closing(sqlite3.connect(copy)) as target,
-        ):
-            source.backup(target)
+        copy_ledger(store, copy)
         with open_store(str(copy)) as own:
             comparison, new = own.trial(changes, versions=True)
             return comparison, own.ledger(versions=True), new

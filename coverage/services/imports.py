@@ -122,14 +122,17 @@ def check_upload(
     checks: RegionChecks | None = None,
     limits: Limits = DEFAULT_LIMITS,
     cancelled: Callable[[], bool] | None = None,
+    rows_in_memory: int | None = None,
+    keep: Callable[[], Path] | None = None,
 ) -> Report:
-    """The report on a file; nothing is stored. ``cancelled`` ends the reading. Raises PermissionDeniedError for who may not upload."""
+    """The report on a file; nothing is stored. ``cancelled`` ends the reading; ``rows_in_memory`` and ``keep`` as for
+    :func:`coverage.uploads.sandbox.check_file`. Raises PermissionDeniedError for who may not upload."""
     authorise(principal, Action.UPLOAD, Resource(Object.IMPORT))
     given = checks or RegionChecks()
     wkb = None if given.outline is None else shapely.to_wkb(given.outline, hex=True)
     return check_file(
         path, kind=kind, client_name=client_name, answers=answers, operators=given.operators, region_wkb=wkb,
-        limits=limits, cancelled=cancelled,
+        limits=limits, cancelled=cancelled, rows_in_memory=rows_in_memory, keep=keep,
     )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """Checking an upload beside the page: read in the child process, compared with the ledger, counted, and cancelled at a word.
 
 A page starts a check, looks at it and shows what it found; its own thread never reads a file. Two checks run at once on a
-server (each child may take 1.5 GiB), others wait their turn. What a check found lives in the memory of the session that
-asked for it, and is forgotten with it.
+server (each child may take 1.5 GiB), others wait their turn. A long list is compared, handed in and accepted by a process
+(services/upload_process.py): the server never holds its rows. What a check found lives as long as the session that asked
+for it, and is forgotten with it.
 """
 
 from __future__ import annotations
@@ -11,36 +12,39 @@ import logging
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from coverage.errors import CoverageGapError, StorageError
-from coverage.services.access import Action, Object, Principal, Resource, authorise
+from coverage.services import upload_process
+from coverage.services.access import Action, Object, Principal, Resource, authorise, import_resource
 from coverage.services.context import AppContext
-from coverage.services.corrections import Edits, with_corrections
+from coverage.services.corrections import Edits, join_corrections, read_corrections
 from coverage.services.import_answers import suggested_answers
 from coverage.services.import_preview import Preview, preview
 from coverage.services.imports import (
+    ImportReceipt,
     RegionChecks,
     Report,
-    Store,
-    changes_of,
+    accept_import,
     check_upload,
+    hand_in,
     region_checks,
+    undo_import,
 )
 from coverage.services.ledger_checks import against_ledger
-from coverage.services.long_work import collector_rests
 from coverage.services.stores import open_context_store
+from coverage.services.upload_process import WorkFolder
 from coverage.store.events import Change
 from coverage.store.records import ImportRecord
+from coverage.uploads.stored_rows import StoredRows
 
 Phase = Literal["waiting", "reading", "correcting", "comparing", "done", "failed", "cancelled"]
 AT_ONCE: Final = 2
-KEPT_CHANGES: Final = 20_000
-"""Changes that a check keeps until they are handed in."""
 _turns: Final = threading.BoundedSemaphore(AT_ONCE)
 _LOG: Final = logging.getLogger(__name__)
 
@@ -68,9 +72,12 @@ class Check:
     report: Report | None = None
     read: Report | None = None
     """The report on the file alone, before corrections and before the ledger was asked."""
-    changes: tuple[Change, ...] | None = ()
-    """What the good rows state; None where there are so many that :func:`changes_to_hand_in` makes them again."""
+    changes: tuple[Change, ...] = ()
+    """What the good rows state; of a list that was compared in a process they are made again to be handed in."""
     difference: Preview | None = None
+    beside: bool = False
+    """Whether a process compares it; ``fraction`` (0 to 1) is how far that is."""
+    fraction: float = 0.0
     head: str = ""
     """Head of the audit chain that the difference was made against."""
     problem: CoverageGapError | None = None
@@ -113,14 +120,123 @@ def start_check(
     return check
 
 
-def changes_to_hand_in(context: AppContext, store: Store, check: Check) -> tuple[Change, ...]:
-    """What the good rows of a check that is done state about ``store``."""
-    if check.changes is not None:
-        return check.changes
+def hand_in_checked(
+    context: AppContext,
+    check: Check,
+    *,
+    principal: Principal,
+    answers: Mapping[str, Any],
+    accept: bool = False,
+    key: str | None = None,
+) -> ImportReceipt:
+    """Hand in what a check that is done found good, as :func:`coverage.services.imports.hand_in` does; a list that was
+    compared in a process is handed in by one."""
     assert check.report is not None
-    known, locate = store.ledger(), _checks(context).locate
-    with collector_rests(len(check.report.rows)):
-        return tuple(changes_of(check.request.kind, check.report, locate=locate, known=known))
+    asked = check.request
+    if check.beside:
+        authorise(principal, Action.SUBMIT, Resource(Object.IMPORT))
+        if accept:
+            authorise(principal, Action.ACCEPT, Resource(Object.IMPORT))
+        return upload_process.hand_in(
+            context, check.report, asked.content, kind=asked.kind, principal=principal, answers=answers, accept=accept,
+            key=key or uuid.uuid4().hex,
+        )  # fmt: skip
+    with (
+        open_context_store(context) as store,
+        tempfile.TemporaryDirectory(prefix="coverage-gap-upload-", ignore_cleanup_errors=True) as folder,
+    ):
+        path = Path(folder) / "upload"
+        path.write_bytes(asked.content)
+        return hand_in(
+            store, path, check.report, check.changes, kind=asked.kind, principal=principal, answers=answers, accept=accept,
+            key=key,
+        )  # fmt: skip
+
+
+@dataclass
+class StagedDifference:
+    """The difference of an upload that waits, made beside the page."""
+
+    import_id: str
+    difference: Preview | None = None
+    problem: CoverageGapError | None = None
+    _cancel: threading.Event = field(default_factory=threading.Event, repr=False)
+    _ended: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it ended within ``seconds``."""
+        return self._ended.wait(seconds)
+
+    def cancel(self) -> None:
+        """End it; nobody waits for it any more."""
+        self._cancel.set()
+
+    def result(self) -> Preview:
+        """The difference; raises what went wrong."""
+        if self.difference is None:
+            raise self.problem or StorageError(
+                "upload-check-cancelled", "照らし合わせを中止しました。", "The comparison was cancelled."
+            )
+        return self.difference
+
+
+def start_difference(context: AppContext, record: ImportRecord, *, principal: Principal) -> StagedDifference:
+    """Begin to make the difference of a staged upload against the ledger as it is now.
+
+    Raises PermissionDeniedError for who may not look at uploads.
+    """
+    authorise(principal, Action.VIEW, Resource(Object.IMPORT))
+    made = StagedDifference(record.import_id)
+    threading.Thread(
+        target=_staged, args=(made, context, record, principal), name="upload-difference", daemon=True
+    ).start()
+    return made
+
+
+def _staged(made: StagedDifference, context: AppContext, record: ImportRecord, principal: Principal) -> None:
+    def work() -> None:
+        with open_context_store(context) as store:
+            if not upload_process.is_heavy(store, rows_of(record)):
+                changes = store.import_changes(record.import_id)
+                made.difference = preview(context, store, changes, principal=principal)
+                return
+        made.difference = upload_process.staged_difference(
+            context, record.import_id, principal=principal, cancelled=made._cancel.is_set
+        )
+
+    try:
+        made.problem = _in_turn(made._cancel, work)
+    finally:
+        made._ended.set()
+
+
+def rows_of(record: ImportRecord) -> int:
+    """The records that an upload states, as its difference counted them when it was handed in."""
+    return sum(int(n) for states in record.result.values() for n in states.values())
+
+
+def accept_staged(
+    context: AppContext, record: ImportRecord, *, principal: Principal, overwrite: bool = False
+) -> ImportReceipt:
+    """Accept a staged upload; a long one in a process, while the server serves others. Returns after the commit."""
+    authorise(principal, Action.ACCEPT, Resource(Object.IMPORT))
+    if rows_of(record) > upload_process.LONG_ROWS:
+        return upload_process.accept(context, record.import_id, principal=principal, overwrite=overwrite)
+    with open_context_store(context) as store:
+        return accept_import(store, record.import_id, principal=principal, overwrite=overwrite)
+
+
+def undo_accepted(
+    context: AppContext, record: ImportRecord, *, principal: Principal, reason: str, overwrite: bool = False
+) -> ImportReceipt:
+    """Take an accepted upload back as a whole; as :func:`accept_staged`."""
+    authorise(principal, Action.UNDO, import_resource(record))
+    if rows_of(record) > upload_process.LONG_ROWS:
+        return upload_process.undo(
+            context, record.import_id, principal=principal, reason=reason, overwrite=overwrite
+        )
+    with open_context_store(context) as store:
+        return undo_import(store, record.import_id, principal=principal, reason=reason, overwrite=overwrite)
 
 
 def _same_reading(earlier: Check, request: Request) -> bool:
@@ -134,68 +250,121 @@ def _same_reading(earlier: Check, request: Request) -> bool:
 
 def _run(check: Check, context: AppContext, principal: Principal, held: Report | None) -> None:
     try:
+        check.problem = _in_turn(check._cancel, lambda: _check(check, context, principal, held))
+        if check.problem is not None:
+            check.phase = "failed"
+        elif check._cancel.is_set():
+            check.phase = "cancelled"
+    finally:
+        check._ended.set()
+
+
+def _in_turn(cancel: threading.Event, work: Callable[[], None]) -> CoverageGapError | None:
+    """Do ``work`` when it is its turn, unless it is cancelled before; what went wrong."""
+    try:
         while not _turns.acquire(timeout=0.2):
-            if check._cancel.is_set():
-                check.phase = "cancelled"
-                return
+            if cancel.is_set():
+                return None
         try:
-            _check(check, context, principal, held)
+            work()
         finally:
             _turns.release()
     except CoverageGapError as problem:
-        check.problem, check.phase = problem, "failed"
+        return problem
     except Exception:
         _LOG.exception("upload check failed")
-        check.phase = "failed"
-        check.problem = StorageError(
+        return StorageError(
             "upload-check-failed",
             "ファイルを調べている間に問題が起きました。もう一度試し、続くときは管理者に知らせてください。",
             "Something went wrong while the file was checked; try again, and tell an administrator if it persists.",
         )
-    finally:
-        check._ended.set()
+    return None
 
 
 def _check(check: Check, context: AppContext, principal: Principal, held: Report | None) -> None:
     asked = check.request
     check.phase = "reading"
-    checks = _checks(context)
-    report = held
-    if report is None:
-        with tempfile.TemporaryDirectory(prefix="coverage-gap-upload-", ignore_cleanup_errors=True) as folder:
-            path = Path(folder) / "upload"
-            path.write_bytes(asked.content)
-            report = check_upload(
-                path, kind=asked.kind, principal=principal, client_name=asked.name, answers=asked.answers, checks=checks,
-                cancelled=check._cancel.is_set,
-            )  # fmt: skip
+    checks = checks_of(context)
+    report = _read(check, context, principal, checks) if held is None else held
     check.read = report
-    if asked.edits:
-        check.phase = "correcting"
-        report = with_corrections(
-            report, asked.edits, kind=asked.kind, principal=principal, answers=asked.answers, checks=checks
-        )
     if check._cancel.is_set():
-        check.phase = "cancelled"
         return
-    check.phase = "comparing"
     with open_context_store(context) as store:
         if not asked.answers:
             check.suggested, check.suggested_by = suggested_answers(
                 store.imports(), asked.kind, report.understood.get("layout")
             )
-        with collector_rests(len(report.rows)):
-            check.report, changes = against_ledger(store, asked.kind, report, locate=checks.locate)
-            if check.report.verdict != "reject" and not check._cancel.is_set():
-                check.head = store.head().hash
-                check.difference = preview(context, store, changes, principal=principal)
-                # What a long list states would fill the memory until it is handed in; then it is made again.
-                check.changes = changes if len(changes) <= KEPT_CHANGES else None
-            del changes
-    check.phase = "cancelled" if check._cancel.is_set() else "done"
+        check.beside = report.verdict != "reject" and upload_process.is_heavy(store, len(report.rows))
+    again = None
+    if asked.edits:
+        check.phase = "correcting"
+        again = read_corrections(
+            asked.edits, kind=asked.kind, principal=principal, answers=asked.answers, checks=checks
+        )
+    if check._cancel.is_set():
+        return
+    check.phase = "comparing"
+    if check.beside:
+        _compare_beside(check, context, principal, report, again)
+    else:
+        _compare(check, context, principal, report, again)
+    if not check._cancel.is_set():
+        check.phase = "done"
 
 
-def _checks(context: AppContext) -> RegionChecks:
+def _read(check: Check, context: AppContext, principal: Principal, checks: RegionChecks) -> Report:
+    """The report on the file alone. The rows of a long list stay in a folder that lives as long as they are wanted."""
+    asked, folders = check.request, []
+
+    def keep() -> Path:
+        folders.append(WorkFolder(context))
+        return folders[0].path / upload_process.READ_RAW
+
+    with tempfile.TemporaryDirectory(prefix="coverage-gap-upload-", ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / "upload"
+        path.write_bytes(asked.content)
+        report = check_upload(
+            path, kind=asked.kind, principal=principal, client_name=asked.name, answers=asked.answers, checks=checks,
+            cancelled=check._cancel.is_set, rows_in_memory=upload_process.LONG_ROWS, keep=keep,
+        )  # fmt: skip
+    if isinstance(report.rows, StoredRows):
+        report.rows.holder = folders[0]
+    return report
+
+
+def _compare(
+    check: Check, context: AppContext, principal: Principal, report: Report, again: Report | None
+) -> None:
+    """Hold a short list against the ledger, here."""
+    asked = check.request
+    if asked.edits:
+        report = join_corrections(report, asked.edits, again, kind=asked.kind)
+    with open_context_store(context) as store:
+        check.report, changes = against_ledger(store, asked.kind, report, locate=checks_of(context).locate)
+        if check.report.verdict != "reject" and not check._cancel.is_set():
+            check.head = store.head().hash
+            check.difference = preview(context, store, changes, principal=principal)
+            check.changes = changes
+
+
+def _compare_beside(
+    check: Check, context: AppContext, principal: Principal, report: Report, again: Report | None
+) -> None:
+    """Hold a long list against the ledger, in a process."""
+
+    def progress(fraction: float) -> None:
+        check.fraction = fraction
+
+    found = upload_process.check(
+        context, WorkFolder(context), report, kind=check.request.kind, principal=principal, edits=check.request.edits,
+        again=again, cancelled=check._cancel.is_set, progress=progress,
+    )  # fmt: skip
+    if found is not None:
+        check.report, check.difference, check.head = found.report, found.difference, found.head
+
+
+def checks_of(context: AppContext) -> RegionChecks:
+    """What the region adds to the checks of a file, read once until its definition changes."""
     stamp = (context.region_folder / "region.toml").stat().st_mtime_ns
     return _region_checks(context.region_folder.resolve(), context.layers_root, stamp)
 

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-ROWS_A_LINE = 500
 _FORBIDDEN = (
     "socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname", "subprocess.Popen",
     "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "ftplib.connect", "urllib.Request", "webbrowser.open",
@@ -124,11 +123,9 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
 def write_report(report: dict[str, Any], stream: TextIO) -> None:
     """The report by lines: all but its rows, then the rows in parts. So the parent, which serves other people at the same
     time, never has to swallow 100 MB of JSON at one bite (the interpreter is not shared during one)."""
-    head = {**report, "rows": []}
-    stream.write(json.dumps(head, ensure_ascii=False, allow_nan=False) + "\n")
-    rows = report["rows"]
-    for first in range(0, len(rows), ROWS_A_LINE):
-        stream.write(json.dumps(rows[first : first + ROWS_A_LINE], ensure_ascii=False, allow_nan=False) + "\n")
+    from coverage.uploads.stored_rows import lines_of
+
+    stream.writelines(lines_of({**report, "rows": [], "count": len(report["rows"])}, report["rows"]))
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,10 +16,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from coverage.errors import CoverageGapError
+from coverage.errors import CoverageGapError, StorageError
 from coverage.uploads.limits import DEFAULT_LIMITS, Limits
 from coverage.uploads.quarantine import quarantine
 from coverage.uploads.report import Report, rejection
+from coverage.uploads.stored_rows import StoredRows, read_report
 
 _LARGEST_REPORT = 512 * 1024 * 1024
 _KEPT = ("PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "LANG", "LC_ALL", "PROJ_DATA", "PROJ_LIB")
@@ -34,13 +36,16 @@ def check_file(
     region_wkb: str | None = None,
     limits: Limits = DEFAULT_LIMITS,
     cancelled: Callable[[], bool] | None = None,
+    rows_in_memory: int | None = None,
+    keep: Callable[[], Path] | None = None,
 ) -> Report:
     """The report on one upload; never raises for what the file holds.
 
     ``kind``: "sites" or another table of product rule §2. ``client_name``: the name it came with (a label only).
     ``answers``: what a person was asked (axes, datum, crs, sheet, layer, columns). ``operators``: name → id.
     ``region_wkb``: outline for the region check in hexadecimal WKB, None to skip it. ``cancelled`` is asked ten times a
-    second; where it says yes the child is ended and the report is the rejection "reading-cancelled".
+    second; where it says yes the child is ended and the report is the rejection "reading-cancelled". ``keep`` names a file:
+    the rows of a report with more than ``rows_in_memory`` of them stay there (:class:`StoredRows`).
     Raises StorageError where this machine has no room, InputError where ``path`` cannot be read.
     """
     try:
@@ -55,7 +60,7 @@ def check_file(
                 "operators": None if operators is None else dict(operators),
                 "region": region_wkb,
             }
-            report = _run_child(job, limits, cancelled)
+            report = _run_child(job, limits, cancelled, rows_in_memory, keep)
             report.understood |= {"file": held.label, "sha256": held.sha256, "bytes": held.size}
             return report
     except CoverageGapError as error:
@@ -64,7 +69,13 @@ def check_file(
         return rejection(error.code, error.ja, error.en)
 
 
-def _run_child(job: dict[str, Any], limits: Limits, cancelled: Callable[[], bool] | None = None) -> Report:
+def _run_child(
+    job: dict[str, Any],
+    limits: Limits,
+    cancelled: Callable[[], bool] | None = None,
+    rows_in_memory: int | None = None,
+    keep: Callable[[], Path] | None = None,
+) -> Report:
     with tempfile.TemporaryDirectory(prefix="coverage-gap-job-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         out = folder / "report.json"
@@ -97,19 +108,26 @@ def _run_child(job: dict[str, Any], limits: Limits, cancelled: Callable[[], bool
         if child.returncode != 0 or not out.is_file() or out.stat().st_size > _LARGEST_REPORT:
             return _died()
         try:
-            return _read_report(out)
+            report = read_report(out, at_most=rows_in_memory if keep is not None else None)
         except (ValueError, KeyError, TypeError, AttributeError):
             # Whoever took the child over writes what they like; here it is a report or it is nothing.
             return _died()
+        if isinstance(report.rows, StoredRows) and keep is not None:
+            report.rows.path = _kept(out, keep)
+        return report
 
 
-def _read_report(out: Path) -> Report:
-    """What the child wrote, line by line. Raises ValueError, KeyError, TypeError or AttributeError where it is no report."""
-    with out.open(encoding="utf-8", newline="\n") as stream:
-        data = json.loads(stream.readline())
-        for line in stream:
-            data["rows"].extend(json.loads(line))
-    return Report.from_dict(data)
+def _kept(out: Path, keep: Callable[[], Path]) -> Path:
+    try:
+        target = keep()
+        shutil.move(out, target)
+    except OSError as problem:
+        raise StorageError(
+            "quarantine-not-written",
+            f"調べた一覧の控えを書けません（{problem.strerror or problem}）。空き容量と書き込み権限を確かめてください。",
+            f"What was read of the list cannot be kept ({problem.strerror or problem}); check free space and permissions.",
+        ) from problem
+    return target
 
 
 def _died() -> Report:

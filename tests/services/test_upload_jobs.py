@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from coverage.errors import PermissionDeniedError
-from coverage.services import upload_jobs
+from coverage.services import upload_jobs, upload_process
 from coverage.services.access import Principal, Role
 from coverage.services.context import AppContext
 from coverage.services.ledger import load_tables_into_store
-from coverage.services.stores import open_context_store
-from coverage.services.upload_jobs import Check, Request, changes_to_hand_in, start_check
+from coverage.services.upload_jobs import Check, Request, start_check
+from coverage.uploads.stored_rows import StoredRows
 
 PROJECT = Path(__file__).resolve().parents[2]
 ADMIN = Principal("kanri", Role.ADMIN)
@@ -43,18 +43,19 @@ def test_a_check_reads_compares_and_counts(context: AppContext) -> None:
     assert len(check.head) == 64
 
 
-def test_what_a_long_list_states_is_made_again_when_it_is_handed_in(
+def test_a_long_list_is_compared_in_a_process_with_the_same_outcome(
     context: AppContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = Request("sites", "a.csv", LIST.encode())
     short = ended(start_check(context, request, principal=ADMIN))
-    monkeypatch.setattr(upload_jobs, "KEPT_CHANGES", 0)
+    monkeypatch.setattr(upload_process, "LONG_ROWS", 0)
     long = ended(start_check(context, request, principal=ADMIN))
-    assert long.changes is None
-    with open_context_store(context) as store:
-        assert short.changes
-        assert changes_to_hand_in(context, store, long) == short.changes
-        assert changes_to_hand_in(context, store, short) is short.changes
+    assert (short.beside, long.beside, long.phase, long.problem) == (False, True, "done", None)
+    assert short.report is not None
+    assert long.report is not None
+    assert isinstance(long.report.rows, StoredRows)
+    assert long.report.as_dict() | {"rows": list(long.report.rows)} == short.report.as_dict()
+    assert (long.difference, long.head) == (short.difference, short.head)
 
 
 def test_corrections_take_the_reading_over(context: AppContext, monkeypatch: pytest.MonkeyPatch) -> None:

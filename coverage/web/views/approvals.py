@@ -14,8 +14,9 @@ from coverage.services import imports
 from coverage.services.access import Action, Object, allowed, import_resource
 from coverage.services.context import AppContext
 from coverage.services.corrections import told_by_line
-from coverage.services.import_preview import Preview, preview
+from coverage.services.import_preview import Preview
 from coverage.services.imports import ImportRecord, ImportState, Store, import_steps
+from coverage.services.upload_jobs import StagedDifference, accept_staged, start_difference, undo_accepted
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
 from coverage.web.frame import Column, Html, View
@@ -80,7 +81,7 @@ def _waiting(
         # The count of every list that waits would be made anew for all of them: the others on demand.
         if opened or st.toggle(view.texts["approvals.open"], key=f"open-{own}"):
             try:
-                show_difference(view, run, _difference(view, context, store, own))
+                show_difference(view, run, _difference(view, context, store, record))
             except CoverageGapError as error:
                 st.html(frame.notice(error.text(view.lang), kind="grave"))
             _as_sent(view, record)
@@ -90,16 +91,20 @@ def _waiting(
             _withdraw(view, store, record)
 
 
-def _difference(view: View, context: AppContext, store: Store, import_id: str) -> Preview:
-    """The difference against the ledger as it is now, remembered until the ledger moves."""
-    kept: dict[tuple[str, str], Preview] = st.session_state.setdefault("approval-differences", {})
-    key = (import_id, store.head().hash)
-    if key not in kept:
+def _difference(view: View, context: AppContext, store: Store, record: ImportRecord) -> Preview:
+    """The difference against the ledger as it is now, made beside the page and remembered until the ledger moves."""
+    kept: dict[tuple[str, str], StagedDifference] = st.session_state.setdefault("approval-differences", {})
+    key = (record.import_id, store.head().hash)
+    if key not in kept or kept[key].problem is not None:
         if len(kept) >= _KEPT:
             kept.clear()
-        with st.spinner(view.texts["phase.comparing"]):
-            kept[key] = preview(context, store, store.import_changes(import_id), principal=view.principal)
-    return kept[key]
+        kept[key] = start_difference(context, record, principal=view.principal)
+    with st.spinner(view.texts["phase.comparing"]):
+        pause = st.empty()
+        while not kept[key].wait(0.5):
+            # Each look at the page is a place at which Streamlit may leave for another one.
+            pause.empty()
+    return kept[key].result()
 
 
 def _as_sent(view: View, record: ImportRecord) -> None:
@@ -145,7 +150,8 @@ def _decide(view: View, store: Store, record: ImportRecord) -> None:
         overwrite = st.checkbox(view.texts["approvals.overwrite"], key=f"overwrite-{own}")
     if st.button(view.texts["approvals.accept"], type="primary", key=f"accept-{own}"):
         try:
-            imports.accept_import(store, own, principal=view.principal, overwrite=overwrite)
+            with st.spinner(view.texts["phase.accepting"]):
+                accept_staged(web_context(), record, principal=view.principal, overwrite=overwrite)
         except ConflictError as error:
             st.session_state[f"conflict-{own}"] = error.text(view.lang)
             st.rerun()
@@ -153,9 +159,7 @@ def _decide(view: View, store: Store, record: ImportRecord) -> None:
     # Only a list that is sent back needs a reason: the field stands with that button, after accepting.
     st.caption(view.texts["approvals.return_note"])
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"send-back-{own}"):
-        reason = st.text_input(
-            view.texts["approvals.reason"], key=f"reason-{own}", max_chars=500, width=460
-        )
+        reason = st.text_input(view.texts["approvals.reason"], key=f"reason-{own}", max_chars=500, width=460)
         if st.button(view.texts["approvals.return"], key=f"return-{own}", disabled=not reason.strip()):
             imports.return_import(store, own, principal=view.principal, reason=reason.strip())
             _said(view, "approvals.returned", record)
@@ -227,13 +231,14 @@ def _undo(view: View, store: Store, records: list[ImportRecord]) -> None:
         pressed = st.button(view.texts["approvals.undo"], key="undo", disabled=not reason.strip())
         if pressed and record is not None:
             try:
-                imports.undo_import(
-                    store,
-                    record.import_id,
-                    principal=view.principal,
-                    reason=reason.strip(),
-                    overwrite=overwrite,
-                )
+                with st.spinner(view.texts["phase.undoing"]):
+                    undo_accepted(
+                        web_context(),
+                        record,
+                        principal=view.principal,
+                        reason=reason.strip(),
+                        overwrite=overwrite,
+                    )
             except ConflictError as error:
                 st.session_state["undo-conflict"] = (record.import_id, error.text(view.lang))
                 st.rerun()

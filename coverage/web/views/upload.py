@@ -7,16 +7,13 @@ The file is read beside the page (services/upload_jobs.py), so that nobody waits
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import uuid
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from coverage.domain.fiscal import TOKYO
 from coverage.runs.result import RunResult
-from coverage.services import imports
 from coverage.services.access import Action, Object, import_resource
 from coverage.services.context import AppContext
 from coverage.services.import_answers import own_answers
@@ -24,7 +21,7 @@ from coverage.services.imports import ImportRecord, ImportState
 from coverage.services.ledger import load_tables_into_store
 from coverage.services.stores import open_context_store
 from coverage.services.templates import TEMPLATES, template_csv, template_xlsx
-from coverage.services.upload_jobs import Check, Request, changes_to_hand_in, start_check
+from coverage.services.upload_jobs import Check, Request, hand_in_checked, start_check
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
 from coverage.web.frame import Column, View
@@ -222,6 +219,8 @@ def _progress(view: View, check: Check) -> None:
         st.rerun()
     words = view.text("phase.elapsed", phase=view.texts[f"phase.{check.phase}"], s=f"{check.elapsed_s:.0f}")
     st.html(frame.notice(words, kind="plain"))
+    if check.fraction:
+        st.progress(check.fraction)
     if st.button(view.texts["phase.cancel"], key="cancel-check"):
         check.cancel()
         check.wait(3.0)
@@ -263,19 +262,9 @@ def _propose(view: View, run: RunResult, context: AppContext, state: dict[str, A
         ),
         **({"revises": state["revises"]} if state["revises"] else {}),
     }
-    with open_ledger(context) as store, tempfile.TemporaryDirectory(prefix="coverage-gap-upload-") as folder:
-        path = Path(folder) / "upload"
-        path.write_bytes(state["content"])
-        receipt = imports.hand_in(
-            store,
-            path,
-            report,
-            changes_to_hand_in(context, store, check),
-            kind=state["kind"],
-            principal=view.principal,
-            answers=mapping,
-            accept=at_once,
-            key=state["key"],
+    with st.spinner(view.texts["phase.handing_in"]):
+        receipt = hand_in_checked(
+            context, check, principal=view.principal, answers=mapping, accept=at_once, key=state["key"]
         )
     st.session_state["upload-receipt"] = {
         "import_id": receipt.import_id,

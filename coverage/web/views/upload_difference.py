@@ -70,8 +70,9 @@ def count_words(view: View, difference: Preview, names: dict[str, str]) -> str:
             out.append(f"<p>{esc(told)}</p>")
         reasons = [_reason(view, difference, verdict) for verdict in (*movement.gained, *movement.lost)]
         items = "".join(f"<li>{esc(reason)}</li>" for reason in reasons[:IN_WORDS])
-        if len(reasons) > IN_WORDS:
-            items += f"<li>{esc(view.text('upload.more', n=len(reasons) - IN_WORDS))}</li>"
+        more = len(reasons[IN_WORDS:]) + movement.further
+        if more:
+            items += f"<li>{esc(view.text('upload.more', n=more))}</li>"
         if items:
             out.append(f"<p>{esc(view.texts['difference.reasons'])}</p><ul>{items}</ul>")
     out.append("</div>")
@@ -102,11 +103,12 @@ def _not_counted(view: View, difference: Preview) -> None:
     left_out = difference.not_counted()
     if not left_out:
         return
-    with st.expander(view.text("difference.not_counted", n=len(left_out)), expanded=len(left_out) <= 8):
+    every = difference.left_out
+    with st.expander(view.text("difference.not_counted", n=every), expanded=every <= 8):
         items = "".join(f"<li>{esc(_reason(view, difference, v))}</li>" for v in left_out[:SHOWN])
         st.html(f'<ul class="remarks">{items}</ul>')
-        if len(left_out) > SHOWN:
-            st.caption(view.text("upload.more", n=len(left_out) - SHOWN))
+        if every > SHOWN:
+            st.caption(view.text("upload.more", n=every - SHOWN))
 
 
 def _years(view: View, difference: Preview) -> None:
