@@ -198,6 +198,19 @@ def test_the_years_move_sites_gaps_and_figures(open_page: Callable[..., Watched]
     expect(page.get_by_role("button", name="年度を順に再生")).to_be_visible()
 
 
+def test_the_sites_in_service_on_the_map_are_those_of_the_table_below(
+    open_page: Callable[..., Watched], tiny_server: str
+) -> None:
+    page = _open(open_page(width=1366, height=768), tiny_server)
+    shown = page.locator(".live .figure.minor strong").inner_text()
+    in_service = re.match(r"供用中 ([\d,]+) 局", shown)
+    assert in_service is not None, shown
+    table = page.locator(".sheet table", has_text="供用中の基地局").first
+    column = table.locator("thead th").all_inner_texts().index("供用中の基地局")
+    total = table.locator("tbody tr").last.locator("th, td").nth(column).inner_text()
+    assert in_service[1] == total
+
+
 def test_layers_change_the_map_and_the_legend_names_every_colour(
     open_page: Callable[..., Watched], tiny_server: str
 ) -> None:

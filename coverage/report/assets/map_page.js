@@ -279,7 +279,7 @@ const mapPage = (function () {
     data.sites.map(siteStyle).forEach(function (style) { if (style) counts[style.filling] += 1; });
     return Object.keys(counts).filter(function (name) { return counts[name] || name === 'on'; }).map(function (name) {
       return T['status.' + name] + ' ' + fill(T['unit.sites'], { n: NUMBER.format(counts[name]) });
-    }).join('・');
+    }).join(' / ');
   }
 
   function headline() {

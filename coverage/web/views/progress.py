@@ -77,7 +77,7 @@ def show_stale(view: View, run: RunResult, *, more: str = "") -> None:
     if not has_ledger(context):
         return
     fresh = home.freshness(context, run, view.principal)
-    if not fresh.changed:
+    if not fresh.changed and not more:
         return
     sentence = view.texts["progress.stale"]
     if fresh.changes and fresh.last is not None:

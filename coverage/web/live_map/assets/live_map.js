@@ -204,7 +204,7 @@ async function build(place, data, wanted) {
   function siteCounts(counts) {
     const told = Object.entries(counts).filter(([name, n]) => n || name === 'on')
       .map(([name, n]) => `${words.say(`status.${name}`)} ${words.say('unit.sites', { n: words.whole(n) })}`);
-    return told.join('・');
+    return told.join(' / ');
   }
 
   function headline() {
@@ -218,7 +218,7 @@ async function build(place, data, wanted) {
       computable ? figure(words.say('headline.unserved') + suffix, words.people(v.unserved), 'main') : figure(words.say('headline.unserved'), words.say('not_computable.full'), 'warn'),
       computable ? figure(words.say('headline.coverage'), words.percent(v.coverage))
         : figure(words.say('headline.register'), `${words.say('unit.districts', { n: all.registered })}・${words.people(all.register_people)}`),
-      figure(words.say('headline.sites'), siteCounts(lead.shownSites())),
+      figure(words.say('headline.sites'), siteCounts(lead.shownSites()), 'minor'),
     ]);
   }
 
