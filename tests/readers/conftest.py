@@ -12,8 +12,11 @@ import pytest
 import shapely
 from shapely.geometry import mapping
 
+from coverage.domain.grid import Grid
 from coverage.domain.places import Municipality
 from coverage.domain.region import LayerConfig
+
+from .terrain_files import fine_grid
 
 MakeLayer = Callable[..., LayerConfig]
 
@@ -113,3 +116,9 @@ def write_text() -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def grid() -> Grid:
+    """50 m pixels well inside a raster of 200 × 200 samples."""
+    return fine_grid()

@@ -1,8 +1,7 @@
-"""Terrain on the metric grid: sampling, holes, mosaics, sea, clutter, and what is refused."""
+"""Terrain on the metric grid: sampling, holes, sea, surface models and clutter."""
 
 from __future__ import annotations
 
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -14,71 +13,15 @@ from shapely.geometry import Polygon, box
 
 from coverage.domain.grid import Grid
 from coverage.domain.projection import plane_to_lonlat
-from coverage.domain.region import LayerConfig
-from coverage.errors import FileFormatError, RegionError
+from coverage.errors import RegionError
 from coverage.readers.terrain import (
-    TerrainReading,
     read_clutter,
-    read_terrain,
     region_grid,
     terrain_from_array,
     with_clutter,
 )
 
-WEST, NORTH, STEP = 136.30, 34.60, 1 / 1800
-"""North-west corner of the test rasters near Tsu, and 2 arc-seconds."""
-
-
-def from_origin(west: float, north: float, dx: float, dy: float) -> rasterio.Affine:
-    return rasterio.Affine(dx, 0.0, west, 0.0, -dy, north)
-
-
-def write_tif(
-    path: Path,
-    values: np.ndarray,
-    *,
-    west: float = WEST,
-    north: float = NORTH,
-    crs: str | None = "EPSG:4326",
-    **more: Any,
-) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    profile = {
-        "driver": "GTiff", "height": values.shape[0], "width": values.shape[1], "count": 1, "dtype": values.dtype,
-        "crs": crs, "transform": from_origin(west, north, STEP, STEP), **more,
-    }  # fmt: skip
-    with rasterio.open(path, "w", **profile) as out:
-        out.write(values, 1)
-    return path
-
-
-def layer(path: str | list[str] = "dem.tif", *, fmt: str = "geotiff", **options: Any) -> LayerConfig:
-    return LayerConfig(
-        format=fmt, path=path, edition="2024-04-01", licence="CC0", credit="試験", options=options
-    )
-
-
-def plane(rows: int, cols: int) -> np.ndarray:
-    """Heights that grow linearly with longitude and latitude: bilinear sampling must reproduce them exactly."""
-    row, col = np.mgrid[0:rows, 0:cols]
-    return (100 + 2.0 * (col + 0.5) + 1.0 * (row + 0.5)).astype(np.float32)
-
-
-def plane_at(grid: Grid) -> np.ndarray:
-    rows, cols = np.mgrid[0 : grid.rows, 0 : grid.cols]
-    lon, lat = plane_to_lonlat(*grid.xy(rows, cols), grid.epsg)
-    return 100 + 2.0 * (lon - WEST) / STEP + 1.0 * (NORTH - lat) / STEP
-
-
-@pytest.fixture
-def grid() -> Grid:
-    """50 m pixels well inside a raster of 200 × 200 samples."""
-    return region_grid((136.33, 34.52, 136.38, 34.57), epsg=6674, cell_m=50.0, margin_m=0.0)
-
-
-def read(root: Path, grid: Grid, config: LayerConfig | None = None, outline: Any = None) -> TerrainReading:
-    return read_terrain(config or layer(), root, grid=grid, sea_outline=outline)
-
+from .terrain_files import NORTH, STEP, WEST, from_origin, layer, plane, plane_at, read, tiles, write_tif
 
 # --- The grid --------------------------------------------------------------------------------------------------------
 
@@ -199,118 +142,6 @@ def test_a_raster_in_the_plane_of_the_grid_and_one_in_the_old_datum(tmp_path: Pa
     assert np.median(moved) == pytest.approx(-11.7 / 2 * -1 * 1.0 + 10.6 / 2 * 2.0, abs=0.7)
 
 
-# --- Mosaics ---------------------------------------------------------------------------------------------------------
-
-
-def _tiles(root: Path, heights: np.ndarray, *, parts: int = 4, overlap: int = 0, **more: Any) -> None:
-    side = heights.shape[0] // parts
-    for r in range(parts):
-        for c in range(parts):
-            cut = heights[r * side : (r + 1) * side + overlap, c * side : (c + 1) * side + overlap]
-            write_tif(
-                root / "dem" / f"{r}{c}.tif",
-                cut,
-                west=WEST + c * side * STEP,
-                north=NORTH - r * side * STEP,
-                **more,
-            )
-
-
-@pytest.mark.parametrize("overlap", [0, 1])
-def test_tiles_give_what_the_whole_raster_gives(tmp_path: Path, grid: Grid, overlap: int) -> None:
-    rough = plane(200, 200) + np.random.default_rng(1).normal(0, 20, (200, 200)).astype(np.float32)
-    rough[60:64, 98:103] = np.nan
-    write_tif(tmp_path / "dem.tif", rough)
-    _tiles(tmp_path, rough, overlap=overlap)
-    one = read(tmp_path, grid).terrain.height_m
-    many = read(tmp_path, grid, layer("dem"))
-    assert np.array_equal(one, many.terrain.height_m, equal_nan=True)
-    assert np.isnan(one).any()
-    named = sorted(path.name for path in many.files)
-    assert "00.tif" not in named, "a tile that the region does not touch is not an input"
-    assert "11.tif" in named
-
-
-def test_a_missing_tile_is_no_data(tmp_path: Path, grid: Grid) -> None:
-    _tiles(tmp_path, plane(200, 200))
-    (tmp_path / "dem" / "21.tif").unlink()
-    terrain = read(tmp_path, grid, layer("dem")).terrain
-    assert 0.05 < np.isnan(terrain.height_m).mean() < 0.7
-    assert not terrain.sea.any()
-
-
-def test_tiles_that_disagree_where_they_overlap_are_refused(tmp_path: Path, grid: Grid) -> None:
-    _tiles(tmp_path, plane(200, 200), overlap=1)
-    write_tif(
-        tmp_path / "dem" / "12.tif", plane(51, 51) + 300, west=WEST + 100 * STEP, north=NORTH - 50 * STEP
-    )
-    with pytest.raises(FileFormatError) as caught:
-        read(tmp_path, grid, layer("dem"))
-    assert caught.value.code == "terrain-tiles-disagree"
-    assert "12.tif" in caught.value.ja
-    assert "12.tif" in caught.value.en
-
-
-def test_small_differences_in_the_overlap_can_be_allowed(tmp_path: Path, grid: Grid) -> None:
-    heights = plane(200, 200)
-    _tiles(tmp_path, heights, overlap=1)
-    write_tif(
-        tmp_path / "dem" / "12.tif",
-        heights[50:101, 100:151] + 2,
-        west=WEST + 100 * STEP,
-        north=NORTH - 50 * STEP,
-    )
-    with pytest.raises(FileFormatError):
-        read(tmp_path, grid, layer("dem"))
-    terrain = read(tmp_path, grid, layer("dem", overlap_tolerance_m=3.0)).terrain
-    assert np.abs(terrain.height_m - plane_at(grid)).max() < 2.1
-
-
-def test_a_tile_in_the_wrong_place_is_noticed_at_its_seams(tmp_path: Path, grid: Grid) -> None:
-    heights = plane(200, 200) * 3
-    _tiles(tmp_path, heights)
-    write_tif(
-        tmp_path / "dem" / "12.tif",
-        heights[150:200, 150:200],
-        west=WEST + 100 * STEP,
-        north=NORTH - 50 * STEP,
-    )
-    with pytest.raises(FileFormatError) as caught:
-        read(tmp_path, grid, layer("dem"))
-    assert caught.value.code == "terrain-tiles-do-not-join"
-    assert "12.tif" in caught.value.en
-
-
-def test_a_coarse_product_fills_what_a_fine_one_leaves(tmp_path: Path, grid: Grid) -> None:
-    fine = plane(200, 200)
-    fine[:, 100:] = np.nan
-    write_tif(tmp_path / "dem" / "fine.tif", fine)
-    coarse = plane(200, 200)[2::5, 2::5] + 1.0
-    write_tif(tmp_path / "dem" / "coarse.tif", coarse, transform=from_origin(WEST, NORTH, 5 * STEP, 5 * STEP))
-    terrain = read(tmp_path, grid, layer("dem")).terrain
-    difference = terrain.height_m - plane_at(grid)
-    assert not np.isnan(difference).any()
-    assert set(np.round(np.unique(np.round(difference, 2)), 1)) == {0.0, 1.0}
-    assert terrain.source_step_m in (pytest.approx(61.8, abs=0.1), pytest.approx(308.9, abs=0.1))
-
-
-def test_memory_does_not_grow_with_the_number_of_tiles(tmp_path: Path) -> None:
-    side, parts = 500, 8
-    rough = (np.add.outer(np.arange(side * parts), np.arange(side * parts)) % 900).astype(np.int16)
-    _tiles(tmp_path, rough, parts=parts)
-    span = side * parts * STEP
-    grid = region_grid((WEST, NORTH - span, WEST + span, NORTH), epsg=6674, cell_m=500.0, margin_m=0.0)
-    tracemalloc.start()
-    try:
-        terrain = read(tmp_path, grid, layer("dem")).terrain
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert np.isfinite(terrain.height_m).mean() > 0.9
-    as_floats = rough.size * 4
-    assert peak < 0.75 * as_floats, f"{peak / 1e6:.0f} MB for a mosaic of {as_floats / 1e6:.0f} MB"
-
-
 # --- Sea -------------------------------------------------------------------------------------------------------------
 
 
@@ -374,7 +205,7 @@ def test_no_data_beyond_the_coast_is_sea_and_inland_it_is_a_hole(tmp_path: Path,
 def test_a_missing_tile_off_the_coast_is_not_sea(tmp_path: Path, grid: Grid) -> None:
     heights = plane(200, 200)
     heights[:, 100:] = np.nan
-    _tiles(tmp_path, heights)
+    tiles(tmp_path, heights)
     outline = box(WEST - 1, NORTH - 1, WEST + 100 * STEP, NORTH + 1)
     with_all = read(tmp_path, grid, layer("dem", sea="nodata-outside-outline"), outline).terrain
     (tmp_path / "dem" / "22.tif").unlink()
@@ -397,137 +228,6 @@ def test_a_sea_class_needs_a_format_that_has_one(tmp_path: Path, grid: Grid) -> 
     with pytest.raises(RegionError) as caught:
         read(tmp_path, grid, layer(sea="class"))
     assert caught.value.code == "sea-class-unavailable"
-
-
-# --- Refusals --------------------------------------------------------------------------------------------------------
-
-
-def test_degrees_without_a_declared_crs_are_refused_unless_it_is_stated(tmp_path: Path, grid: Grid) -> None:
-    write_tif(tmp_path / "dem.tif", plane(200, 200), crs=None)
-    with pytest.raises(FileFormatError) as caught:
-        read(tmp_path, grid)
-    assert caught.value.code == "terrain-without-crs"
-    stated = read(tmp_path, grid, layer(crs="EPSG:6668")).terrain
-    assert np.abs(stated.height_m - plane_at(grid)).max() < 1e-3
-
-
-def test_a_stated_crs_that_contradicts_the_file_is_refused(tmp_path: Path, grid: Grid) -> None:
-    write_tif(tmp_path / "dem.tif", plane(200, 200))
-    with pytest.raises(FileFormatError) as caught:
-        read(tmp_path, grid, layer(crs="EPSG:4301"))
-    assert caught.value.code == "terrain-crs-contradicts"
-    assert np.isfinite(read(tmp_path, grid, layer(crs="EPSG:6668")).terrain.height_m).all(), (
-        "JGD2011 agrees with WGS 84"
-    )
-
-
-def test_a_vrt_that_reads_another_file_is_refused_under_a_tif_name(tmp_path: Path, grid: Grid) -> None:
-    (tmp_path / "secret.bin").write_bytes(bytes(200 * 200))
-    (tmp_path / "dem.tif").write_text(
-        f"""<VRTDataset rasterXSize="200" rasterYSize="200"><SRS>EPSG:4326</SRS>
-        <GeoTransform>{WEST}, {STEP}, 0, {NORTH}, 0, -{STEP}</GeoTransform>
-        <VRTRasterBand dataType="Byte" band="1" subClass="VRTRawRasterBand">
-        <SourceFilename relativetoVRT="1">secret.bin</SourceFilename></VRTRasterBand></VRTDataset>""",
-        encoding="utf-8",
-    )
-    with pytest.raises(FileFormatError) as caught:
-        read(tmp_path, grid)
-    assert caught.value.code == "terrain-not-geotiff"
-
-
-def test_a_truncated_tile_is_refused(tmp_path: Path, grid: Grid) -> None:
-    path = write_tif(
-        tmp_path / "dem.tif", plane(200, 200) + np.random.default_rng(0).random((200, 200), np.float32)
-    )
-    data = path.read_bytes()
-    path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(FileFormatError) as caught:
-        read(tmp_path, grid)
-    assert caught.value.code in {"terrain-file-damaged", "terrain-not-geotiff"}
-    assert "dem.tif" in caught.value.ja
-
-
-@pytest.mark.parametrize("value", [-32768, -9999, 32767])
-def test_an_undeclared_no_data_value_is_not_a_height(tmp_path: Path, grid: Grid, value: int) -> None:
-    heights = plane(200, 200).astype(np.int16)
-    heights[80:90, 80:120] = value
-    write_tif(tmp_path / "dem.tif", heights)
-    with pytest.raises(FileFormatError) as caught:
-        read(tmp_path, grid)
-    assert caught.value.code == "terrain-height-impossible"
-    assert str(value) in caught.value.en
-    assert np.isnan(read(tmp_path, grid, layer(nodata=value)).terrain.height_m).any()
-
-
-@pytest.mark.parametrize(
-    ("crs", "west", "north"),
-    [("EPSG:4326", 25_600.0, 34.6), ("EPSG:4326", 136.3, -163_000.0), ("EPSG:6674", 1e12, 0.0)],
-)
-def test_metres_under_the_name_of_degrees_are_refused(
-    tmp_path: Path, grid: Grid, crs: str, west: float, north: float
-) -> None:
-    write_tif(tmp_path / "dem.tif", plane(9, 9), crs=crs, west=west, north=north)
-    with pytest.raises(FileFormatError) as caught:
-        read(tmp_path, grid)
-    assert caught.value.code == "terrain-position-impossible"
-
-
-def test_a_raster_without_a_position_is_refused(tmp_path: Path, grid: Grid) -> None:
-    with pytest.warns(rasterio.errors.NotGeoreferencedWarning):
-        write_tif(tmp_path / "dem.tif", plane(200, 200), transform=rasterio.Affine.identity())
-    with pytest.raises(FileFormatError) as caught:
-        read(tmp_path, grid)
-    assert caught.value.code == "terrain-rotated"
-
-
-def test_rasters_that_are_no_height_rasters_are_refused(tmp_path: Path, grid: Grid) -> None:
-    write_tif(
-        tmp_path / "south-up.tif", plane(200, 200), transform=rasterio.Affine(STEP, 0, WEST, 0, STEP, NORTH)
-    )
-    with rasterio.open(
-        tmp_path / "rgb.tif", "w", driver="GTiff", height=9, width=9, count=3, dtype="uint8", crs="EPSG:4326",
-        transform=from_origin(WEST, NORTH, STEP, STEP),
-    ) as out:  # fmt: skip
-        out.write(np.zeros((3, 9, 9), dtype=np.uint8))
-    for name, code in (("south-up.tif", "terrain-rotated"), ("rgb.tif", "terrain-many-bands")):
-        with pytest.raises(FileFormatError) as caught:
-            read(tmp_path, grid, layer(name))
-        assert caught.value.code == code
-
-
-@pytest.mark.parametrize(
-    ("config", "code"),
-    [
-        (layer("nothing.tif"), "layer-file-missing"),
-        (layer("../dem.tif"), "layer-path-outside"),
-        (layer("/etc/passwd"), "layer-path-outside"),
-        (layer("/vsicurl/http:__x"), "layer-path-outside"),
-        (layer("dem.tif", fmt="vrt"), "layer-format-unknown"),
-        (layer("dem.tif", colour="red"), "layer-option-wrong"),
-        (layer("dem.tif", sea="blue"), "layer-option-wrong"),
-    ],
-)
-def test_a_wrong_layer_is_named(tmp_path: Path, grid: Grid, config: LayerConfig, code: str) -> None:
-    write_tif(tmp_path / "dem.tif", plane(200, 200))
-    with pytest.raises(RegionError) as caught:
-        read(tmp_path, grid, config)
-    assert caught.value.code == code
-
-
-def test_terrain_of_another_place_is_refused(tmp_path: Path, grid: Grid) -> None:
-    write_tif(tmp_path / "dem.tif", plane(200, 200), west=140.0)
-    with pytest.raises(RegionError) as caught:
-        read(tmp_path, grid)
-    assert caught.value.code == "terrain-elsewhere"
-
-
-def test_side_files_cannot_change_the_heights(tmp_path: Path, grid: Grid) -> None:
-    path = write_tif(tmp_path / "dem.tif", plane(200, 200))
-    path.with_suffix(".tif.aux.xml").write_text(
-        '<PAMDataset><PAMRasterBand band="1"><NoDataValue>150</NoDataValue><Offset>1000</Offset></PAMRasterBand></PAMDataset>',
-        encoding="utf-8",
-    )
-    assert np.abs(read(tmp_path, grid).terrain.height_m - plane_at(grid)).max() < 1e-3
 
 
 # --- Surface models and clutter --------------------------------------------------------------------------------------
