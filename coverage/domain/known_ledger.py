@@ -139,7 +139,7 @@ def known_footnotes(rows: Iterable[Footnote], as_of: datetime | None = None) -> 
     """The footnotes as they stood at ``as_of`` (aware; None = now): each as last worded, without the withdrawn ones."""
     known = [row for row in rows if as_of is None or row.recorded_at is None or row.recorded_at <= as_of]
     standing = [row for row in _latest(known, lambda row: row.footnote_id, repr) if not row.withdrawn]
-    # The store numbers them as they are entered; a correction keeps its place.
+    # The store numbers those of a value as they are entered; a correction keeps its place.
     return tuple(sorted(standing, key=lambda row: (len(row.footnote_id), row.footnote_id)))
 
 

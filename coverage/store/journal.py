@@ -130,12 +130,10 @@ class Journal(Editing):
                     f"同じ脚注（{same[0][0]}）がもうあります。直すときは訂正を使ってください。",
                     f"The same footnote ({same[0][0]}) is there already; correct that one instead.",
                 )
-            footnote_id = self._footnote_id(writing)
+            footnote_id = self._footnote_id(writing, f"{plain['indicator']}-{plain['fiscal_year']}")
             values = {**plain, "footnote_id": footnote_id, "en": en.strip(), "author": by.user_id}
-            edit(writing, Kind.FOOTNOTE, values, expected_version=0)
-            return close(
-                writing, "footnote.add", f"footnote:{footnote_id}", {"reason": reason} if reason else {}
-            )
+            key = edit(writing, Kind.FOOTNOTE, values, expected_version=0)
+            return close(writing, "footnote.add", f"footnote:{key}", {"reason": reason} if reason else {})
 
     def correct_footnote(
         self, footnote_id: str, *, ja: str, en: str, by: Actor, expected_version: int, reason: str
@@ -176,13 +174,16 @@ class Journal(Editing):
             return close(writing, f"footnote.{action}", f"footnote:{key}", {"reason": reason})
 
     @staticmethod
-    def _footnote_id(writing: Writing) -> str:
-        """After the transaction; a ledger that was taken over may have brought that number along."""
-        number = writing.tx
+    def _footnote_id(writing: Writing, value: str) -> str:
+        """「40604-2019-1」: the value and a number that no footnote of it ever had; who looks for the value finds it."""
+        number = 1
+        # A number that is its own key, whatever signs a code has.
+        value = value.replace("/", "-").replace("%", "-")
         while True:
-            footnote_id = f"N{number:06d}"
-            writing.books.load_keys(Kind.FOOTNOTE, [footnote_id])
-            if not writing.books.rows(Kind.FOOTNOTE, footnote_id):
+            footnote_id = f"{value}-{number}"
+            key = join_key([footnote_id])
+            writing.books.load_keys(Kind.FOOTNOTE, [key])
+            if not writing.books.rows(Kind.FOOTNOTE, key):
                 return footnote_id
             number += 1
 

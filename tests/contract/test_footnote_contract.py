@@ -91,12 +91,17 @@ def test_a_footnote_needs_words_a_change_needs_a_reason_and_an_unknown_one_is_no
     with pytest.raises(InputError):
         store.withdraw_footnote(key, by=ACCOUNTANT, expected_version=1, reason=" ")
     with pytest.raises(NotFoundError):
-        store.withdraw_footnote("N999999", by=ACCOUNTANT, expected_version=1, reason="ない")
+        store.withdraw_footnote("406-2016-9", by=ACCOUNTANT, expected_version=1, reason="ない")
     assert len(store.audit()) == 1
 
 
-def test_the_number_of_a_footnote_that_was_taken_over_is_not_given_again(store: Any) -> None:
-    brought = Footnote("N000002", "406", 2016, "前の台帳から", author="kaikei")
+def test_a_footnote_is_named_after_its_value_and_no_name_is_given_twice(store: Any) -> None:
+    brought = Footnote("406-2016-1", "406", 2016, "前の台帳から", author="kaikei")
     store.load_ledger(Ledger(footnotes=(brought,)), by=OTHER, source="前の台帳")
-    assert store.add_footnote("406", 2016, ja="追加", by=OTHER).key == "N000003"
-    assert _words(store.ledger().footnotes) == ["前の台帳から", "追加"]
+    key = store.add_footnote("406", 2016, ja="追加", by=OTHER).key
+    assert key == "406-2016-2"
+    store.withdraw_footnote(key, by=OTHER, expected_version=1, reason="不要")
+    assert store.add_footnote("406", 2016, ja="もう一つ", by=OTHER).key == "406-2016-3"
+    assert store.add_footnote("406", 2017, ja="翌年", by=OTHER).key == "406-2017-1"
+    assert store.add_footnote("4/06%", 2017, ja="記号", by=OTHER).key == "4-06--2017-1"
+    assert store.find_keys(Kind.FOOTNOTE, "406-2016") == ("406-2016-1", "406-2016-2", "406-2016-3")

@@ -75,7 +75,7 @@ BOOKS = Ledger(
     frozen_years=(FrozenYear(2016, 71, date(2017, 6, 30)),),
     distinct_answers=(DistinctAnswer("T-001", "T-002", False, "tanaka"),),
     actuals=(Actual("406", 2016, 48.0, "運用報告", date(2017, 5, 1)),),
-    footnotes=(Footnote("N000001", "406", 2016, "運用報告による", "as reported", "sato"),),
+    footnotes=(Footnote("406-2016-1", "406", 2016, "運用報告による", "as reported", "sato"),),
     municipality_mergers={"24322": "24209"},
 )
 

@@ -12,11 +12,11 @@ from coverage.services import audit_trail, compute, footnotes
 from coverage.services.access import ANONYMOUS, Principal, Role
 from coverage.services.context import AppContext
 from coverage.services.footnotes import ListedFootnote
-from coverage.services.ledger import load_tables_into_store
 from coverage.services.stores import open_context_store
 from coverage.store.events import Kind
 
-ADMIN = Principal("管理 花子", Role.ADMIN)
+from .page_words import ADMIN, opened, tiny_office, words_of
+
 HOSTILE = '<img src=x onerror="alert(1)"> =1+1 {x} $y$'
 
 
@@ -28,39 +28,16 @@ def _script(page: str) -> None:
     frame.render(frame.open_view(), importlib.import_module(f"coverage.web.views.{page}").show)
 
 
-def _words(test: AppTest) -> str:
-    parts = [element.proto.body for element in test.get("html")]
-    parts += [str(e.value) for kind in ("caption", "subheader", "markdown") for e in test.get(kind)]
-    return "\n".join(parts)
-
-
 @pytest.fixture(scope="module")
 def place(tiny: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppContext]:
     """The tiny region with its ledger in a store, computed and published."""
-    root = tmp_path_factory.mktemp("footnote-pages")
-    tiny.write_tiny_region(root / "region")
-    context = AppContext(root / "region", root / "runs", store_url=str(root / "ledger.sqlite"))
-    load_tables_into_store(context, ADMIN)
-    compute.publish_run(context, compute.compute_run(context, workers=1).run_id, principal=ADMIN)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COVERAGE_GAP_AUTH", "local")
-        patch.setenv("COVERAGE_GAP_REGION", str(context.region_folder))
-        patch.setenv("COVERAGE_GAP_RUNS", str(context.runs_folder))
-        patch.setenv("COVERAGE_GAP_STORE", str(context.store_url))
-        patch.delenv("COVERAGE_GAP_LAYERS", raising=False)
+    with tiny_office(tiny, tmp_path_factory.mktemp("footnote-pages")) as context:
+        compute.publish_run(context, compute.compute_run(context, workers=1).run_id, principal=ADMIN)
         yield context
 
 
 def _open(page: str, *, lang: str | None = None, role: str | None = None) -> AppTest:
-    test = AppTest.from_function(_script, args=(page,), default_timeout=60)
-    if lang is not None:
-        test.query_params["lang"] = lang
-    if role is not None:
-        test.session_state["role"] = role
-    test.run()
-    assert not test.exception
-    assert "サーバーで問題" not in _words(test)
-    return test
+    return opened(AppTest.from_function(_script, args=(page,), default_timeout=60), lang=lang, role=role)
 
 
 def _standing(context: AppContext) -> list[ListedFootnote]:
@@ -77,10 +54,10 @@ def _write(test: AppTest, code: str, fy: int, ja: str, turn: int = 0) -> AppTest
 
 def test_a_footnote_is_written_corrected_withdrawn_and_each_step_taken_back(place: AppContext) -> None:
     test = _open("indicators")
-    assert "脚注はまだありません" in _words(test)
+    assert "脚注はまだありません" in words_of(test)
     assert test.button(key="footnote-add").disabled
     test = _write(test, "40602", 2016, "評価方法を変更")
-    assert "脚注を付けました（監査番号" in _words(test)
+    assert "脚注を付けました（監査番号" in words_of(test)
     (note,) = _standing(place)
     assert (note.note.indicator, note.note.fiscal_year, note.note.ja) == ("40602", 2016, "評価方法を変更")
 
@@ -99,7 +76,7 @@ def test_a_footnote_is_written_corrected_withdrawn_and_each_step_taken_back(plac
     test.text_input(key=f"footnote-withdraw-{number}-3-reason").set_value("不要").run()
     test.button(key="footnote-withdraw").click().run()
     assert _standing(place) == []
-    assert "取り下げました" in _words(test)
+    assert "取り下げました" in words_of(test)
     test.button(key="footnote-undo-button").click().run()
     assert [f.version for f in _standing(place)] == [5]
 
@@ -120,7 +97,7 @@ def test_the_slower_of_two_editors_is_told(place: AppContext) -> None:
             principal=Principal("別の管理者", Role.ADMIN),
         )
     test.button(key="footnote-withdraw").click().run()
-    assert "was changed by 別の管理者" in _words(test)
+    assert "was changed by 別の管理者" in words_of(test)
     assert _standing(place)[0].note.ja == "先の訂正"
 
 
@@ -131,16 +108,16 @@ def test_the_books_write_footnotes_of_the_count_and_hostile_words_are_words(plac
     test.selectbox(key="footnote-year-40604").set_value(2016)
     test.text_input(key="footnote-add-0-ja").set_value(HOSTILE).run()
     test.button(key="footnote-add").click().run()
-    assert "脚注を付けました" in _words(test)
-    assert "<img src=x" not in _words(test)
+    assert "脚注を付けました" in words_of(test)
+    assert "<img src=x" not in words_of(test)
     run = compute.compute_run(place, workers=1)
     compute.publish_run(place, run.run_id, principal=ADMIN)
     for page in ("progress", "indicators"):
-        words = _words(_open(page, role="viewer"))
+        words = words_of(_open(page, role="viewer"))
         assert "&lt;img src=x onerror=" in words, page
         assert "<img src=x" not in words
         assert "<sup>注1</sup>" in words
-    sheet = _words(_open("indicators", role="viewer"))
+    sheet = words_of(_open("indicators", role="viewer"))
     assert sheet.index("先の訂正") < sheet.index("&lt;img"), "in the order of the table"
     assert "<b>注1</b>40602 平成28年度：先の訂正（別の管理者、" in sheet
     rows = (place.runs_folder / run.run_id / "tables" / "indicators.csv").read_text(encoding="utf-8-sig")
@@ -157,6 +134,8 @@ def test_only_administrators_are_offered_the_forms(place: AppContext, role: str)
 def test_the_trail_says_who_changed_which_words(place: AppContext) -> None:
     with open_context_store(place) as store:
         found = audit_trail.search(store, audit_trail.Query(kind=Kind.FOOTNOTE), principal=ADMIN)
+        of_value = audit_trail.search(store, audit_trail.Query(text="40602"), principal=ADMIN)
+    assert {c.kind for c in of_value.changes} == {Kind.FOOTNOTE}, "who looks for the indicator finds them"
     actions = [change.action for change in found.changes]
     assert {"footnote.add", "footnote.correct", "footnote.withdraw"} == set(actions)
     last = next(c for c in found.changes if c.actor == "別の管理者")

@@ -238,7 +238,8 @@ def _record(
         if receipt.events:
             st.session_state[_SAID] = view.text(words, seq=receipt.head.seq, **values)
             if undoable:
-                st.session_state[_BACK] = (receipt.key, receipt.events[0].version)
+                number = str(values.get("number", receipt.key))
+                st.session_state[_BACK] = (number, receipt.events[0].version)
         else:
             st.session_state[_SAID] = view.texts["books.nothing_changed"]
     except CoverageGapError as error:
