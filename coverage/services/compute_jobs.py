@@ -7,21 +7,25 @@ One at a time in one runs folder: a second is told who computes there. The proce
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from coverage.errors import NotFoundError
+from coverage.errors import NotFoundError, StorageError
 from coverage.runs import lock
-from coverage.services import jobs
+from coverage.runs.result import RunResult
+from coverage.services import compute, jobs
 from coverage.services.access import Action, Object, Principal, Resource, Role, authorise
 from coverage.services.compute import COMPUTING, run_in_progress
 from coverage.services.context import AppContext
 from coverage.services.jobs import State
 
 KIND = "run"
+FILES = "files"
+"""The kind of a job that makes the public files of a published run; nobody watches it."""
 _KEPT_S = 24 * 3600.0
 """How long an ended job may be looked at."""
 
@@ -44,6 +48,7 @@ class RunJob:
 
 
 _lock = threading.Lock()
+_log = logging.getLogger(__name__)
 
 
 def start_run(
@@ -67,21 +72,40 @@ def start_run(
             raise run_in_progress(holder)
         # The last one's outcome has been seen, or is overtaken now; and what a crash left goes with it.
         jobs.sweep(root)
-        return jobs.start(
-            KIND,
-            _command,
-            root=root,
-            owner=principal.user_id,
-            environment=jobs.environment_of(context),
-            request={
-                "region_folder": str(context.region_folder.resolve()),
-                "runs_folder": str(root),
-                "layers_root": None if context.layers_root is None else str(context.layers_root.resolve()),
-                "role": principal.role.value,
-                "publish": publish,
-                "force": force,
-            },
-        )
+        return _start(context, principal, KIND, publish=publish, force=force)
+
+
+def publish_run(context: AppContext, principal: Principal, run_id: str) -> RunResult:
+    """Make a run that is there public at once; the files that ``/api/v1`` offers are made behind, by the same process
+    that makes them after ``start_run(publish=True)``.
+
+    Raises what :func:`coverage.services.compute.publish_run` does.
+    """
+    run = compute.publish_run(context, run_id, principal=principal)
+    try:
+        _start(context, principal, FILES, run_id=run_id)
+    except StorageError as error:
+        # It is public; only the first reader of each file will wait for it.
+        _log.warning("files of run %s are not made ahead: %s", run_id, error.en)
+    return run
+
+
+def _start(context: AppContext, principal: Principal, kind: str, **request: object) -> str:
+    root = _root(context)
+    return jobs.start(
+        kind,
+        _command,
+        root=root,
+        owner=principal.user_id,
+        environment=jobs.environment_of(context),
+        request={
+            "region_folder": str(context.region_folder.resolve()),
+            "runs_folder": str(root),
+            "layers_root": None if context.layers_root is None else str(context.layers_root.resolve()),
+            "role": principal.role.value,
+            **request,
+        },
+    )
 
 
 def current(context: AppContext, principal: Principal) -> RunJob | None:

@@ -1,4 +1,7 @@
-"""The process of a background run: compute the region that the job's folder names, and publish it where that was asked."""
+"""The process of a background run: compute the region that the job's folder names, and publish it where that was asked.
+
+Or, for a run that is public already, only what publishing leaves to do: the files that ``/api/v1`` offers.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from typing import Any
 
 
 def work(folder: Path, progress: Callable[[float, str], None]) -> Mapping[str, Any]:
-    """Do what the folder's request says; returns ``run_id`` and whether it was published."""
+    """Do what the folder's request says; returns ``run_id`` and whether it is published."""
+    from coverage.runs.folder import open_run
     from coverage.services import compute, downloads, jobs
     from coverage.services.access import Principal, Role
     from coverage.services.context import AppContext
@@ -22,12 +26,19 @@ def work(folder: Path, progress: Callable[[float, str], None]) -> Mapping[str, A
         layers=None if layers is None else Path(layers),
     )
     who = Principal(jobs.owner_of(folder), Role(request["role"]))
-    run = compute.compute_run(context, force=bool(request.get("force")), progress=progress, by=who.user_id)
-    if request.get("publish"):
-        compute.publish_run(context, run.run_id, principal=who)
+    if request.get("run_id"):
+        run, public = open_run(context.runs_folder, request["run_id"]), True
+    else:
+        run = compute.compute_run(
+            context, force=bool(request.get("force")), progress=progress, by=who.user_id
+        )
+        public = bool(request.get("publish"))
+        if public:
+            compute.publish_run(context, run.run_id, principal=who)
+    if public:
         # The first reader of a file does not wait for it to be made.
         downloads.prepare_files(run, progress)
-    return {"run_id": run.run_id, "published": bool(request.get("publish"))}
+    return {"run_id": run.run_id, "published": public}
 
 
 if __name__ == "__main__":

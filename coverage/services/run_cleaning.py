@@ -14,6 +14,7 @@ from coverage.runs import folder, lock
 from coverage.services import jobs
 from coverage.services.access import Action, Object, Principal, Resource, authorise
 from coverage.services.compute import CACHE_LIMIT_BYTES, COMPUTING, run_in_progress
+from coverage.services.compute_jobs import FILES
 from coverage.services.context import AppContext
 from coverage.services.plan_documents import PLANS
 
@@ -74,7 +75,9 @@ def clean_runs(
     except lock.HeldError as error:
         raise run_in_progress(error.holder) from None
     try:
-        if any(job.state == "running" for job in [*jobs.listing(runs / PLANS), *jobs.listing(runs)]):
+        # Files are made of a published run only, and that stays.
+        computing = [job for job in (*jobs.listing(runs / PLANS), *jobs.listing(runs)) if job.kind != FILES]
+        if any(job.state == "running" for job in computing):
             raise ConflictError(
                 "plans-in-progress",
                 "計画などの計算が動いています。終わってから整理してください。",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -11,7 +12,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from coverage.errors import ConflictError, NotFoundError, PermissionDeniedError
+from coverage.errors import ConflictError, NotFoundError, PermissionDeniedError, StorageError
 from coverage.runs import folder, lock
 from coverage.services import compute, compute_jobs, jobs, journal
 from coverage.services.access import Principal, Role
@@ -193,3 +194,43 @@ def test_a_run_that_was_being_replaced_when_the_process_was_killed_comes_back(tm
     (tmp_path / ".aaaa.77.old").mkdir()
     assert folder.mend(tmp_path) == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["0123456789abcdef", "aaaa"]
+
+
+def _made_files(place, run_id):
+    """Public files of a run that are kept, by name."""
+    (kept,) = (place.runs_folder / ".downloads").glob(f"{run_id}-*")
+    return {p.relative_to(kept).as_posix() for p in kept.rglob("*") if p.is_file()}
+
+
+def test_the_public_files_are_made_however_a_run_becomes_public(place, monkeypatch):
+    done = _ended(place, compute_jobs.start_run(place, ADMIN, publish=True, force=True))
+    assert done.state == "done"
+    ahead = _made_files(place, done.run_id)
+    shutil.rmtree(place.runs_folder / ".downloads")
+    with pytest.raises(PermissionDeniedError):
+        compute_jobs.publish_run(place, PLANNER, done.run_id)
+    assert jobs.listing(place.runs_folder, compute_jobs.FILES) == []
+    assert compute_jobs.publish_run(place, ADMIN, done.run_id).run_id == done.run_id
+    assert folder.published(place.runs_folder).run_id == done.run_id
+    for _ in range(900):
+        (job,) = jobs.listing(place.runs_folder, compute_jobs.FILES)
+        if job.state != "running":
+            break
+        time.sleep(0.1)
+    assert (job.state, job.answer["run_id"]) == ("done", done.run_id)
+    assert _made_files(place, done.run_id) == ahead
+    assert any(name.endswith("report.pdf") for name in ahead)
+    # It is no computation: nobody is told to wait for it or to read its outcome.
+    assert compute_jobs.current(place, ADMIN).job_id == done.job_id
+
+
+def test_a_run_is_public_also_where_its_files_cannot_be_made_ahead(place, monkeypatch, caplog):
+    run = compute.compute_run(place, workers=1)
+
+    def full(*_, **__):
+        raise StorageError("job-not-started", "満杯です。", "The disk is full.")
+
+    monkeypatch.setattr(jobs, "start", full)
+    assert compute_jobs.publish_run(place, ADMIN, run.run_id).run_id == run.run_id
+    assert folder.published(place.runs_folder).run_id == run.run_id
+    assert "The disk is full." in caplog.text

@@ -226,7 +226,7 @@ def _choose(
 
 
 def _make_public(view: View, context: AppContext, run_id: str, *, back: str) -> None:
-    if _try(view, lambda: compute.publish_run(context, run_id, principal=view.principal)):
+    if _try(view, lambda: compute_jobs.publish_run(context, view.principal, run_id)):
         st.session_state[_SAID] = view.text("manage_runs.published", id=run_id)
         st.session_state[_BACK] = back
     st.rerun()
