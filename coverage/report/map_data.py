@@ -156,7 +156,10 @@ def _reception_words(meta: dict[str, Any], texts: Texts) -> dict[str, str]:
     if card is None:
         return {}
     place = card[f"name_{texts.lang}"]
-    return {f"{part}.signal": texts(f"not_outdoors.{part}", place=place) for part in ("legend", "surface")}
+    return {
+        "legend.signal": texts("not_outdoors.legend", place=place),
+        "surface.signal": texts("not_outdoors.surface", place=place),
+    }
 
 
 def _common(texts: Texts) -> dict[str, str]:
