@@ -18,6 +18,8 @@ from coverage.store.protocol import Actor
 from coverage.store.records import ChallengeState
 from coverage.web import frame
 
+from .page_words import words_of
+
 BY = Actor("kanri", "admin")
 ADMIN = Principal("kanri", Role.ADMIN)
 PLANNER = Principal("keikaku", Role.PLANNER)
@@ -32,12 +34,6 @@ def _script() -> None:
     from coverage.web.views import challenges
 
     frame.render(frame.open_view(), challenges.show)
-
-
-def _words(test: AppTest) -> str:
-    parts = [element.proto.body for element in test.get("html")]
-    parts += [str(e.value) for kind in ("caption", "subheader", "markdown") for e in test.get(kind)]
-    return "\n".join(parts)
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +90,13 @@ def _field(test: AppTest, start: str) -> Any:
 
 def test_a_point_is_filed_answered_and_gone_from_what_waits(store: Any, open_as: Open) -> None:
     test = open_as()
-    assert "申出はまだありません" in _words(test)
+    assert "申出はまだありません" in words_of(test)
     _field(test, "challenge-point").set_value("３３．５２、１３６．５１")
     _field(test, "challenge-operator").set_value("m2")
     _field(test, "challenge-day").set_value(date(2018, 4, 1))
     _field(test, "challenge-note").set_value("バス停で\n圏外")
     test.button(key=FILE).click().run()
-    words = _words(test)
+    words = words_of(test)
     assert "申出 C000002 を受け付けました" in words
     assert "西市<small>地点 33.52000, 136.51000</small>" in words
     assert "バス停で<br>圏外" in words
@@ -108,12 +104,12 @@ def test_a_point_is_filed_answered_and_gone_from_what_waits(store: Any, open_as:
     assert _field(test, "challenge-note").value == "", "the form is empty again"
     _field(test, "challenge-answer-text").set_value("5月に測定します。")
     test.button(key="FormSubmitter:challenge-answer-C000002-回答する").click().run()
-    words = _words(test)
+    words = words_of(test)
     assert "申出 C000002 に回答しました" in words
     assert "回答待ちの申出はありません" in words
     assert "バス停" not in words
     test.get("button_group")[0].set_value("challenges.answered").run()
-    assert "5月に測定します。" in _words(test)
+    assert "5月に測定します。" in words_of(test)
     assert store.records(Kind.CHALLENGE)[0].state is ChallengeState.ANSWERED
 
 
@@ -127,7 +123,7 @@ def test_a_district_is_chosen_from_the_list(store: Any, open_as: Open) -> None:
     test.button(key=FILE).click().run()
     (filed,) = store.records(Kind.CHALLENGE)
     assert (filed.district_id, filed.municipality_code, filed.filed_by) == ("D1", "99301", "higashi-cho")
-    assert "あなたの申出" in _words(test)
+    assert "あなたの申出" in words_of(test)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +143,7 @@ def test_what_cannot_be_filed_is_said_and_what_was_typed_stays(
     _field(test, "challenge-point").set_value(point)
     _field(test, "challenge-note").set_value(note)
     test.button(key=FILE).click().run()
-    assert said in _words(test)
+    assert said in words_of(test)
     assert _field(test, "challenge-note").value == note
     assert store.records(Kind.CHALLENGE) == ()
 
@@ -157,7 +153,7 @@ def test_without_a_chosen_district_nothing_is_filed(store: Any, open_as: Open) -
     test.get("button_group")[-1].set_value("challenges.by_district").run()
     _field(test, "challenge-note").set_value("圏外")
     test.button(key=FILE).click().run()
-    assert "場所は、地点" in _words(test)
+    assert "場所は、地点" in words_of(test)
     assert store.records(Kind.CHALLENGE) == ()
 
 
@@ -183,7 +179,7 @@ def test_each_visitor_is_offered_what_is_theirs(
 ) -> None:
     _put(store, district_id="D2", municipality_code="99301")
     test = open_as(principal)
-    words = _words(test)
+    words = words_of(test)
     assert "峠で圏外" in words
     assert bool(_fields(test, "challenge-note")) is files
     assert bool(_fields(test, "challenge-which")) is answers
@@ -199,7 +195,7 @@ def test_a_note_is_text_wherever_it_stands(store: Any, open_as: Open) -> None:
     store.answer_challenge(_put(store, "別", lat=33.53), answer=HOSTILE, by=BY, expected_version=1)
     test = open_as(ADMIN, challenge=number)
     test.get("button_group")[0].set_value("challenges.any_state").run()
-    words = _words(test)
+    words = words_of(test)
     assert words.count("&lt;img src=x onerror=alert(1)&gt;") == 3
     assert "<img" not in words
     assert "<script" not in words
@@ -209,18 +205,18 @@ def test_an_address_names_one_challenge_or_says_that_there_is_none(store: Any, o
     number = _put(store)
     store.answer_challenge(number, answer="測定しました", by=BY, expected_version=1)
     test = open_as(VIEWER, challenge=number.lower())
-    words = _words(test)
+    words = words_of(test)
     assert f"<h3>申出 {number}　回答済み</h3>" in words
     assert "測定しました" in words
     test.button(key="challenge-close").click().run()
-    assert "<h3>" not in _words(test)
+    assert "<h3>" not in words_of(test)
     assert "challenge" not in test.query_params
-    assert "申出「C999999」はありません" in _words(open_as(VIEWER, challenge="C999999"))
+    assert "申出「C999999」はありません" in words_of(open_as(VIEWER, challenge="C999999"))
 
 
 def test_the_address_of_a_point_fills_the_form(store: Any, open_as: Open) -> None:
     test = open_as(VIEWER, lat="33.52", lon="136.51")
-    assert "西市の地点です" in _words(test)
+    assert "西市の地点です" in words_of(test)
     assert _field(test, "challenge-point").value == "33.520000, 136.510000"
     _field(test, "challenge-note").set_value("ここは圏外")
     test.button(key=FILE).click().run()
@@ -233,7 +229,7 @@ def test_the_address_of_a_point_fills_the_form(store: Any, open_as: Open) -> Non
 def test_an_address_of_no_point_fills_nothing(store: Any, open_as: Open, lat: str, lon: str) -> None:
     test = open_as(VIEWER, lat=lat, lon=lon)
     assert _field(test, "challenge-point").value == ""
-    assert ("市町の外です" in _words(test)) is (lat == "35")
+    assert ("市町の外です" in words_of(test)) is (lat == "35")
 
 
 def test_an_answer_given_meanwhile_is_not_written_over(store: Any, open_as: Open) -> None:
@@ -242,7 +238,7 @@ def test_an_answer_given_meanwhile_is_not_written_over(store: Any, open_as: Open
     _field(test, "challenge-answer-text").set_value("行きます")
     store.answer_challenge(number, answer="もう測りました", by=BY, expected_version=1)
     test.button(key=f"FormSubmitter:challenge-answer-{number}-回答する").click().run()
-    words = _words(test)
+    words = words_of(test)
     assert "kanri さんが" in words
     assert "保存していません" in words
     assert "もう測りました" in words
@@ -263,12 +259,12 @@ def test_what_others_file_meanwhile_does_not_change_what_is_answered(store: Any,
 def test_the_list_is_narrowed_to_a_municipality(store: Any, open_as: Open) -> None:
     _put(store)
     _put(store, "集会所", district_id="D2", municipality_code="99301")
-    words = _words(open_as(TOWN))
+    words = words_of(open_as(TOWN))
     assert "集会所" in words, "a municipality begins with its own"
     assert "峠で圏外" not in words
     test = open_as(VIEWER)
     test.selectbox(key="challenge-municipality").set_value("99201").run()
-    words = _words(test)
+    words = words_of(test)
     assert "峠で圏外" in words
     assert "集会所" not in words
 
@@ -278,24 +274,24 @@ def test_a_municipality_confirms_sees_the_effect_and_takes_it_back(store: Any, o
     store.put(Kind.SITE_DISTRICT, link, by=BY, expected_version=0)
     test = open_as(TOWN)
     test.selectbox(key="confirm-district").set_value("D2").run()
-    assert "T2 谷局（2017-03-31 から）" in _words(test)
-    assert "整備数（累計）は変わりません" in _words(test)
+    assert "T2 谷局（2017-03-31 から）" in words_of(test)
+    assert "整備数（累計）は変わりません" in words_of(test)
     test.multiselect(key="confirm-sites-D2").set_value(["T2"])
     test.date_input(key="confirm-day-D2").set_value(date(2017, 3, 30)).run()
     test.button(key="confirm-D2").click().run()
-    assert "供用開始日 2017-03-31 より前です" in _words(test)
+    assert "供用開始日 2017-03-31 より前です" in words_of(test)
     test.date_input(key="confirm-day-D2").set_value(date(2018, 3, 20)).run()
     test.button(key="confirm-D2").click().run()
-    words = _words(test)
+    words = words_of(test)
     assert "地区「奥地区」の解消を確認しました" in words
     assert "この画面で確認" in words
     assert "確認する地区はありません" in words
     assert {d.district_id: d.resolved_on for d in store.ledger().districts}["D2"] == date(2018, 3, 20)
     test.button(key="FormSubmitter:withdraw-form-取り下げる").click().run()
-    assert "理由が空です" in _words(test)
+    assert "理由が空です" in words_of(test)
     test.text_input(key="withdraw-reason-D2").set_value("地区を取り違えた")
     test.button(key="FormSubmitter:withdraw-form-取り下げる").click().run()
-    assert "確認を取り下げました" in _words(test)
+    assert "確認を取り下げました" in words_of(test)
     assert {d.district_id: d.resolved_on for d in store.ledger().districts}["D2"] is None
 
 
@@ -307,7 +303,7 @@ def test_a_day_that_would_move_the_count_is_said_before_the_button_is_pressed(
     test = open_as(TOWN)
     test.selectbox(key="confirm-district").set_value("D1").run()
     test.date_input(key="confirm-day-D1").set_value(date(2017, 3, 30)).run()
-    assert "平成28年度は 71 から 70" in _words(test)
+    assert "平成28年度は 71 から 70" in words_of(test)
     assert store.records(Kind.DISTRICT)[0].resolved_on is None
 
 
@@ -317,10 +313,10 @@ def test_a_register_that_changed_meanwhile_is_not_confirmed_unseen(store: Any, o
     held = next(d for d in store.versioned(Kind.DISTRICT) if d.record.district_id == "D2")
     store.put(Kind.DISTRICT, {"households": 4}, by=BY, expected_version=held.version, key=held.key)
     test.button(key="confirm-D2").click().run()
-    assert "kanri さんが" in _words(test)
+    assert "kanri さんが" in words_of(test)
     assert {d.district_id: d.resolved_on for d in store.ledger().districts}["D2"] is None
     test.button(key="confirm-D2").click().run()
-    assert "解消を確認しました" in _words(test)
+    assert "解消を確認しました" in words_of(test)
 
 
 def test_before_there_is_a_ledger_the_page_says_what_to_do(
@@ -332,14 +328,14 @@ def test_before_there_is_a_ledger_the_page_says_what_to_do(
     monkeypatch.delenv("COVERAGE_GAP_STORE", raising=False)
     test = AppTest.from_function(_script, default_timeout=30).run()
     assert not test.exception
-    assert "台帳がまだない" in _words(test)
+    assert "台帳がまだない" in words_of(test)
     assert not test.text_area
 
 
 def test_the_page_speaks_english(store: Any, open_as: Open) -> None:
     _put(store)
     test = open_as(ADMIN, lang="en")
-    words = _words(test)
+    words = words_of(test)
     assert "Reports of no signal" in words
     assert "All or unknown" in words
     assert "lang=en" in words

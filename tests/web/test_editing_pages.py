@@ -13,11 +13,10 @@ from coverage.services import books, compute, journal
 from coverage.services.access import Principal, Role
 from coverage.services.books import ActualEntry
 from coverage.services.context import AppContext
-from coverage.services.ledger import load_tables_into_store
 from coverage.services.stores import open_context_store
 from coverage.store.events import Kind
 
-ADMIN = Principal("管理 花子", Role.ADMIN)
+from .page_words import ADMIN, opened, tiny_office, words_of
 
 
 def _script(page: str) -> None:
@@ -28,39 +27,16 @@ def _script(page: str) -> None:
     frame.render(frame.open_view(), importlib.import_module(f"coverage.web.views.{page}").show)
 
 
-def _words(test: AppTest) -> str:
-    parts = [element.proto.body for element in test.get("html")]
-    parts += [str(e.value) for kind in ("caption", "subheader", "markdown") for e in test.get(kind)]
-    return "\n".join(parts)
-
-
 @pytest.fixture(scope="module")
 def place(tiny: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppContext]:
     """The tiny region with its ledger in a store, computed and published."""
-    root = tmp_path_factory.mktemp("editing-pages")
-    tiny.write_tiny_region(root / "region")
-    context = AppContext(root / "region", root / "runs", store_url=str(root / "ledger.sqlite"))
-    load_tables_into_store(context, ADMIN)
-    compute.publish_run(context, compute.compute_run(context, workers=1).run_id, principal=ADMIN)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COVERAGE_GAP_AUTH", "local")
-        patch.setenv("COVERAGE_GAP_REGION", str(context.region_folder))
-        patch.setenv("COVERAGE_GAP_RUNS", str(context.runs_folder))
-        patch.setenv("COVERAGE_GAP_STORE", str(context.store_url))
-        patch.delenv("COVERAGE_GAP_LAYERS", raising=False)
+    with tiny_office(tiny, tmp_path_factory.mktemp("editing-pages")) as context:
+        compute.publish_run(context, compute.compute_run(context, workers=1).run_id, principal=ADMIN)
         yield context
 
 
 def _open(page: str, *, lang: str | None = None, role: str | None = None) -> AppTest:
-    test = AppTest.from_function(_script, args=(page,), default_timeout=60)
-    if lang is not None:
-        test.query_params["lang"] = lang
-    if role is not None:
-        test.session_state["role"] = role
-    test.run()
-    assert not test.exception
-    assert "サーバーで問題" not in _words(test)
-    return test
+    return opened(AppTest.from_function(_script, args=(page,), default_timeout=60), lang=lang, role=role)
 
 
 def _actual(context: AppContext, code: str, fy: int) -> float | None:
@@ -80,21 +56,21 @@ def _fill(test: AppTest, value: float, source: str, turn: int = 0) -> AppTest:
 
 def test_an_actual_is_shown_recorded_receipted_and_undone(place: AppContext) -> None:
     test = _open("indicators")
-    assert "公開中の計算は古く" not in _words(test)
+    assert "公開中の計算は古く" not in words_of(test)
     test = _fill(test, 81.5, "評価報告書")
-    words = _words(test)
+    words = words_of(test)
     assert "記録する前の違い" in words
     assert "81.5%" in words
     assert _actual(place, "40602", 2016) is None
     test.button(key="actual-record").click().run()
-    words = _words(test)
+    words = words_of(test)
     assert "81.5% と記録しました（監査番号" in words
     assert _actual(place, "40602", 2016) == 81.5
     # Both pages say that what is published is older than the ledger, to viewers without the number of changes.
     assert "台帳が 1 回変更されています" in words
-    assert "台帳が変更されています。管理者が" in _words(_open("progress", role="viewer"))
+    assert "台帳が変更されています。管理者が" in words_of(_open("progress", role="viewer"))
     test.button(key="actual-undo-button").click().run()
-    assert "元に戻しました" in _words(test)
+    assert "元に戻しました" in words_of(test)
     assert _actual(place, "40602", 2016) is None
 
 
@@ -106,7 +82,7 @@ def test_the_slower_of_two_editors_is_told_and_sees_the_new_value(place: AppCont
         entry = ActualEntry("40602", 2016, 82.0, "表B", None)
         books.enter_actual(store, sheet, entry, expected_version=0, note="", principal=other)
     test.button(key="actual-record").click().run()
-    words = _words(test)
+    words = words_of(test)
     assert "別の管理者 さんが" in words
     assert _actual(place, "40602", 2016) == 82.0
     assert test.number_input(key="actual-value-40602-2016-1").value == 82.0
@@ -117,7 +93,7 @@ def test_the_slower_of_two_editors_is_told_and_sees_the_new_value(place: AppCont
 
 def test_a_value_that_is_too_fine_is_refused_before_it_is_recorded(place: AppContext) -> None:
     test = _fill(_open("indicators"), 81.55, "表")
-    assert "小数 1 桁まで" in _words(test)
+    assert "小数 1 桁まで" in words_of(test)
     assert not [b for b in test.button if b.key == "actual-record"]
 
 
@@ -127,7 +103,7 @@ def test_only_administrators_are_offered_the_editors(place: AppContext, role: st
         test = _open(page, role=role)
         assert not [b for b in test.button if str(b.key).startswith(("actual-", "books-"))]
         assert not [s for s in test.selectbox if s.key == "actual-indicator"]
-    said = _words(_open("indicators", role=role))
+    said = words_of(_open("indicators", role=role))
     assert ("実績値の入力は管理者が行います" in said) == (role == "planner")
 
 
@@ -136,21 +112,21 @@ def test_a_restatement_is_shown_first_marked_with_a_footnote_and_undone(place: A
     test.radio(key="books-task").set_value("books.task_restate").run()
     test.selectbox(key="books-restate-year-0").set_value(2016).run()
     test.number_input(key="books-restate-amount-0").set_value(-1).run()
-    words = _words(test)
+    words = words_of(test)
     assert "整備数（累計）への影響" in words
     assert test.button(key="books-restate").disabled
     test.text_input(key="books-restate-reason-0").set_value("二重計上").run()
     test.button(key="books-restate").click().run()
-    assert "からの訂正 -1 を記録しました" in _words(test)
+    assert "からの訂正 -1 を記録しました" in words_of(test)
     with open_context_store(place) as store:
         assert [r.amount for r in store.records(Kind.RESTATEMENT)] == [-1]
     run = compute.compute_run(place, workers=1)
     compute.publish_run(place, run.run_id, principal=ADMIN)
-    words = _words(_open("progress", role="viewer"))
+    words = words_of(_open("progress", role="viewer"))
     assert "<sup>注1</sup>" in words
     assert "<b>注1</b>訂正 -1" in words
     test.button(key="books-undo-button").click().run()
-    assert "元に戻しました" in _words(test)
+    assert "元に戻しました" in words_of(test)
     with open_context_store(place) as store:
         assert sorted(r.amount for r in store.records(Kind.RESTATEMENT)) == [-1, 1]
 
@@ -160,9 +136,9 @@ def test_the_opening_balance_is_corrected_and_given_back(place: AppContext) -> N
     test.radio(key="books-task").set_value("books.task_opening").run()
     test.number_input(key="books-opening-value-0").set_value(68)
     test.text_input(key="books-opening-source-0").set_value("引継ぎ資料").run()
-    assert "変わる" in _words(test)
+    assert "変わる" in words_of(test)
     test.button(key="books-opening").click().run()
-    assert "開始値を 68 基と記録しました" in _words(test)
+    assert "開始値を 68 基と記録しました" in words_of(test)
     test.button(key="books-undo-button").click().run()
     with open_context_store(place) as store:
         assert books.opening_of(store).value == 70
@@ -172,22 +148,22 @@ def test_what_is_frozen_is_shown_first_and_the_publication_is_verified(place: Ap
     test = _open("progress")
     test.radio(key="books-task").set_value("books.task_freeze").run()
     test.selectbox(key="books-freeze-year-0").set_value(2016).run()
-    words = _words(test)
+    words = words_of(test)
     assert "この値で確定する" in words
     assert "T2" in words
     assert test.button(key="books-freeze").disabled
     test.checkbox(key="books-freeze-sure-0").check().run()
     test.button(key="books-freeze").click().run()
-    assert "確定しました（監査番号" in _words(test)
+    assert "確定しました（監査番号" in words_of(test)
     # Once fixed it is not offered again.
     test.selectbox(key="books-freeze-year-1").set_value(2016).run()
-    assert "もう公表されています" in _words(test)
+    assert "もう公表されています" in words_of(test)
     test.radio(key="books-task").set_value("books.task_journal").run()
-    words = _words(test)
+    words = words_of(test)
     assert "公表・確定" in words
     assert "二重計上" in words
     test.button(key="books-verify").click().run()
-    assert "計算した値と一致しました" in _words(test)
+    assert "計算した値と一致しました" in words_of(test)
     with open_context_store(place) as store:
         published = store.publications(subject="count")[0]
         assert journal.verify_publication(store, published.publication_id, principal=ADMIN).ok
@@ -196,11 +172,11 @@ def test_what_is_frozen_is_shown_first_and_the_publication_is_verified(place: Ap
 def test_nothing_to_allocate_is_said(place: AppContext) -> None:
     test = _open("progress")
     test.radio(key="books-task").set_value("books.task_allocate").run()
-    assert "割り当てを待つ昔の基地局はありません" in _words(test)
+    assert "割り当てを待つ昔の基地局はありません" in words_of(test)
 
 
 def test_the_three_definitions_are_worked_out_with_the_runs_figures(place: AppContext) -> None:
-    words = _words(_open("progress"))
+    words = words_of(_open("progress"))
     assert "人口カバー率の三つの定義と計算例" in words
     run = compute.chosen_run(place)
     from coverage.services.coverage_example import coverage_example
@@ -209,11 +185,11 @@ def test_the_three_definitions_are_worked_out_with_the_runs_figures(place: AppCo
     assert f"計算例：{example.name}" in words
     for one in example.worked:
         assert f"÷ ({one.known + one.unknown:,.0f} − " in words
-    assert "Three definitions" in _words(_open("progress", lang="en"))
+    assert "Three definitions" in words_of(_open("progress", lang="en"))
 
 
 def test_forecasts_stand_apart_in_brackets(place: AppContext) -> None:
-    words = _words(_open("progress"))
+    words = words_of(_open("progress"))
     assert '<span class="ahead">(' in words
     assert "図と同じ数値" in words
 
@@ -226,6 +202,6 @@ def test_a_decided_actual_leads_and_the_count_stands_beside_it(place: AppContext
         )  # fmt: skip
     run = compute.compute_run(place, workers=1)
     compute.publish_run(place, run.run_id, principal=ADMIN)
-    words = _words(_open("progress"))
+    words = words_of(_open("progress"))
     assert '<span class="label">実績値（決定）</span><span class="value">75<small>基</small>' in words
     assert "決定した実績値 75基（出典：議会資料）" in words

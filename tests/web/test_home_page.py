@@ -23,6 +23,8 @@ from coverage.services.stores import open_context_store
 from coverage.store.events import Change, Kind
 from coverage.store.protocol import Actor
 
+from .page_words import words_of
+
 MAIN = Path(__file__).resolve().parents[2] / "coverage" / "web" / "main.py"
 SAMPLE = Path(__file__).resolve().parents[2] / "data"
 BY = Actor("sato", "admin")
@@ -42,11 +44,6 @@ def _open(*, lang: str | None = None, role: str | None = None) -> AppTest:
     if role is not None:
         test.session_state["role"] = role
     return test.run()
-
-
-def _words(test: AppTest) -> str:
-    parts = [element.proto.body for element in test.get("html")]
-    return "\n".join(parts + [str(e.value) for kind in ("caption", "subheader") for e in test.get(kind)])
 
 
 def _links(test: AppTest) -> dict[str, str]:
@@ -92,11 +89,11 @@ def _second_publication(home: Path, synthetic: ModuleType, *, moved: bool) -> No
 def test_the_address_without_a_page_is_home(home: Path) -> None:
     test = AppTest.from_file(str(MAIN), default_timeout=30).run()
     assert not test.exception
-    assert "試験県の携帯電話不感地域" in _words(test)
+    assert "試験県の携帯電話不感地域" in words_of(test)
 
 
 def test_the_figures_are_those_of_the_runs_tables(home: Path) -> None:
-    words = _words(_open())
+    words = words_of(_open())
     assert "携帯電話不通話地域の整備数（累計）　令和元年度末" in words
     assert '<p class="value">72<small>基</small>' in words
     assert "目標値 73基：あと 1" in words
@@ -114,7 +111,7 @@ def test_every_figure_leads_to_its_page_and_keeps_the_language(home: Path) -> No
 
 
 def test_the_small_chart_says_in_words_what_it_shows(home: Path) -> None:
-    words = _words(_open())
+    words = words_of(_open())
     found = re.search(r'<img src="data:image/svg\+xml;base64,([^"]+)" alt="([^"]+)">', words)
     assert found is not None
     drawn = base64.b64decode(found[1]).decode("utf-8")
@@ -129,7 +126,7 @@ def test_the_small_chart_says_in_words_what_it_shows(home: Path) -> None:
 def test_every_role_sees_the_page_without_a_ledger(home: Path, role: str, lang: str) -> None:
     test = _open(role=role, lang=lang)
     assert not test.exception
-    words = _words(test)
+    words = words_of(test)
     assert ("サーバーで問題" if lang == "ja" else "went wrong") not in words
     assert ("初めて公開した計算です" if lang == "ja" else "first run that was published") in words
     assert ("回答を待つ圏外の申出はありません" if lang == "ja" else "No challenge waits") in words
@@ -140,7 +137,7 @@ def test_where_gaps_are_not_computable_no_number_of_people_stands(
 ) -> None:
     synthetic.write_synthetic_run(home / "other", computable=False)
     monkeypatch.setenv("COVERAGE_GAP_RUNS", str(home / "other"))
-    words = _words(_open())
+    words = words_of(_open())
     assert '<p class="value">算定不可<small></small>' in words
     assert "不感地域の台帳では 150 人が住んでいます" in words
     assert "1,760" not in words
@@ -151,7 +148,7 @@ def test_without_an_opening_balance_the_increase_is_shown_as_one(
 ) -> None:
     synthetic.write_synthetic_run(home / "other", opening=False, sheet=False)
     monkeypatch.setenv("COVERAGE_GAP_RUNS", str(home / "other"))
-    words = _words(_open())
+    words = words_of(_open())
     assert '<p class="value">+3<small></small>' in words
     assert "開始値未登録のため、増加分だけを示しています" in words
     assert "施策シートがなく、目標値はありません" in words
@@ -161,7 +158,7 @@ def test_what_moved_since_the_last_publication_is_named_by_municipality(
     home: Path, synthetic: ModuleType
 ) -> None:
     _second_publication(home, synthetic, moved=True)
-    words = _words(_open())
+    words = words_of(_open())
     assert "前回の公開（2019-04-10、計算 0123456789abcdef）と、平成30年度の数値で比べています。" in words
     assert "1,760" in words
     assert "1,680" in words
@@ -173,7 +170,7 @@ def test_what_moved_since_the_last_publication_is_named_by_municipality(
 
 def test_nothing_changed_is_said_plainly(home: Path, synthetic: ModuleType) -> None:
     _second_publication(home, synthetic, moved=False)
-    words = _words(_open())
+    words = words_of(_open())
     assert "前回の公開（2019-04-10）から、整備数・不感人口・不感地域の数値は変わっていません。" in words
 
 
@@ -194,7 +191,7 @@ def test_open_challenges_are_shown_to_everybody_and_escaped(ledger: AppContext) 
     _challenge(ledger, "<b>集会所</b>のまわり", operator="m1")
     for role in ("admin", "viewer"):
         test = _open(role=role)
-        words = _words(test)
+        words = words_of(test)
         assert "回答を待つ圏外の申出 <b>1</b> 件" in words
         assert "&lt;b&gt;集会所&lt;/b&gt;のまわり" in words
         assert "見本モバイルA圏外" in words
@@ -207,7 +204,7 @@ def test_what_waits_for_acceptance_is_for_staff_only(ledger: AppContext) -> None
         store.stage_import([change], by=BY, table_name="sites", file_name="plan.csv", content=b"x")
     for role, seen in (("admin", True), ("planner", True), ("municipality", False), ("viewer", False)):
         test = _open(role=role)
-        words = _words(test)
+        words = words_of(test)
         assert ("承認を待つ取込" in words) is seen, role
         assert ("approvals" in _links(test)) is seen, role
         assert "秘密の計画" not in words
@@ -217,15 +214,15 @@ def test_a_ledger_that_moved_on_is_said_first_and_leads_an_administrator_to_the_
     ledger: AppContext,
 ) -> None:
     test = _open()
-    assert "台帳は公開中の計算の後に変わっていません" in _words(test)
+    assert "台帳は公開中の計算の後に変わっていません" in words_of(test)
     with open_context_store(ledger) as store:
         store.restate(2018, 1, reason="数え直し", by=BY)
     test = _open()
-    assert "公開中の計算の後に台帳が 1 回変わりました" in _words(test)
+    assert "公開中の計算の後に台帳が 1 回変わりました" in words_of(test)
     assert _links(test)["manage"] == "section=runs"
     viewer = _open(role="viewer")
-    assert "公開中の計算の後に台帳が変わりました" in _words(viewer)
-    assert "計算と公開は管理者が行います" in _words(viewer)
+    assert "公開中の計算の後に台帳が変わりました" in words_of(viewer)
+    assert "計算と公開は管理者が行います" in words_of(viewer)
     assert "manage" not in _links(viewer)
 
 
@@ -233,4 +230,4 @@ def test_before_the_first_run_the_page_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COVERAGE_GAP_RUNS", str(tmp_path))
-    assert "まだ計算結果がありません" in _words(_open())
+    assert "まだ計算結果がありません" in words_of(_open())

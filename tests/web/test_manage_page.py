@@ -18,6 +18,8 @@ from coverage.services.stores import open_context_store
 from coverage.store.events import Kind
 from coverage.store.protocol import Actor
 
+from .page_words import words_of
+
 MAIN = Path(__file__).resolve().parents[2] / "coverage" / "web" / "main.py"
 SAMPLE = Path(__file__).resolve().parents[2] / "data"
 ADMIN = Principal("sato", Role.ADMIN)
@@ -40,13 +42,6 @@ def _open(section: str = "", *, lang: str | None = None, role: str | None = None
     if role is not None:
         test.session_state["role"] = role
     return test.run()
-
-
-def _words(test: AppTest) -> str:
-    parts = [element.proto.body for element in test.get("html")]
-    return "\n".join(
-        parts + [str(e.value) for kind in ("caption", "subheader", "code") for e in test.get(kind)]
-    )
 
 
 def _sections(test: AppTest) -> list[str]:
@@ -92,7 +87,7 @@ def _users(context: AppContext) -> dict[str, str]:
 
 @pytest.mark.parametrize("role", ["viewer", "municipality"])
 def test_those_without_the_right_are_told_why(ledger: AppContext, role: str) -> None:
-    words = _words(_open("audit", role=role))
+    words = words_of(_open("audit", role=role))
     assert "この画面は管理者が使えます" in words
     assert "sato" not in words
 
@@ -100,8 +95,8 @@ def test_those_without_the_right_are_told_why(ledger: AppContext, role: str) -> 
 def test_a_planner_sees_the_computing_only(ledger: AppContext) -> None:
     test = _open("users", role="planner")
     assert _sections(test) == ["計算"]
-    assert "<p>計算を扱います。変更はすべて監査記録に残ります。</p>" in _words(test), "the lead names what is offered"
-    assert "利用者（" not in _words(test)
+    assert "<p>計算を扱います。変更はすべて監査記録に残ります。</p>" in words_of(test), "the lead names what is offered"
+    assert "利用者（" not in words_of(test)
 
 
 @pytest.mark.parametrize("lang", ["ja", "en"])
@@ -109,7 +104,7 @@ def test_a_planner_sees_the_computing_only(ledger: AppContext) -> None:
 def test_every_section_runs_for_an_administrator(ledger: AppContext, section: str, lang: str) -> None:
     test = _open(section, lang=lang)
     assert not test.exception
-    words = _words(test)
+    words = words_of(test)
     assert "サーバーで問題" not in words
     assert "went wrong" not in words
     assert test.query_params["section"] in (section, [section])
@@ -117,18 +112,18 @@ def test_every_section_runs_for_an_administrator(ledger: AppContext, section: st
 
 def test_without_a_ledger_the_sections_that_need_one_say_where_it_begins(home: Path) -> None:
     for section in ("users", "settings", "audit", "backup"):
-        assert "「アップロード」の画面で始めると" in _words(_open(section))
-    assert "公開中の計算に使ったレイヤー" in _words(_open("layers"))
+        assert "「アップロード」の画面で始めると" in words_of(_open(section))
+    assert "公開中の計算に使ったレイヤー" in words_of(_open("layers"))
 
 
 def test_before_the_first_run_an_administrator_gets_to_the_page(
     ledger: AppContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COVERAGE_GAP_RUNS", str(tmp_path / "none"))
-    words = _words(_open("users"))
+    words = words_of(_open("users"))
     assert "まだ計算結果がありません" in words
     assert "利用者（1 人）" in words
-    assert "公開中の計算がまだありません" in _words(_open("layers"))
+    assert "公開中の計算がまだありません" in words_of(_open("layers"))
 
 
 def test_the_page_is_offered_in_the_navigation_to_those_who_may(ledger: AppContext) -> None:
@@ -141,11 +136,11 @@ def test_the_page_is_offered_in_the_navigation_to_those_who_may(ledger: AppConte
 
 def test_a_user_is_added_changed_taken_away_and_taken_back(ledger: AppContext) -> None:
     test = _open("users")
-    assert "&lt;b&gt;情報&lt;/b&gt;" in _words(test)
+    assert "&lt;b&gt;情報&lt;/b&gt;" in words_of(test)
     test.text_input(key="account-id--0").input("suzuki")
     test.selectbox(key="account-role--0").select("planner")
     test.button(key="FormSubmitter:account--0-追加する").click().run()
-    assert "「suzuki」を「計画担当」として保存しました" in _words(test)
+    assert "「suzuki」を「計画担当」として保存しました" in words_of(test)
     assert _users(ledger)["suzuki"] == "planner"
 
     test.selectbox(key="account-which").select("suzuki").run()
@@ -156,7 +151,7 @@ def test_a_user_is_added_changed_taken_away_and_taken_back(ledger: AppContext) -
     assert _users(ledger)["suzuki"] == "planner"
 
     test.button(key="account-off-suzuki").click().run()
-    assert "「suzuki」は閲覧だけになります" in _words(test)
+    assert "「suzuki」は閲覧だけになります" in words_of(test)
     assert _users(ledger)["suzuki"] == "planner"
     test.button(key="account-off-suzuki-no").click().run()
     test.button(key="account-off-suzuki").click().run()
@@ -169,7 +164,7 @@ def test_the_last_administrator_cannot_be_removed(ledger: AppContext) -> None:
     test.selectbox(key="account-which").select("sato").run()
     test.button(key="account-off-sato").click().run()
     test.button(key="account-off-sato-yes").click().run()
-    assert "最後の管理者です" in _words(test)
+    assert "最後の管理者です" in words_of(test)
     assert _users(ledger) == {"sato": "admin"}
 
 
@@ -184,7 +179,7 @@ def test_an_administrator_who_was_overtaken_is_told_by_whom_and_sees_the_new_val
         accounts.set_account(store, "suzuki", role="planner", principal=Principal("kato", Role.ADMIN))
     test.selectbox(key="account-role-suzuki-1").select("admin")
     test.button(key="FormSubmitter:account-suzuki-1-変更を保存").click().run()
-    words = _words(test)
+    words = words_of(test)
     assert "kato さんが" in words
     assert "viewer→planner" in words
     assert _users(ledger)["suzuki"] == "planner"
@@ -198,14 +193,14 @@ def test_a_tokens_secret_is_shown_once_and_a_revoked_token_opens_nothing(ledger:
     secret = test.get("code")[0].value
     assert secret.startswith("cgp_")
     test.button(key="token-kept").click().run()
-    assert secret not in _words(test)
-    assert secret not in _words(_open("users"))
+    assert secret not in words_of(test)
+    assert secret not in words_of(_open("users"))
     with open_context_store(ledger) as store:
         token = store.token(secret)
         assert token is not None
     test.button(key=f"token-revoke-{token.token_id}").click().run()
     test.button(key=f"token-revoke-{token.token_id}-yes").click().run()
-    assert "取り消しました" in _words(test)
+    assert "取り消しました" in words_of(test)
     with open_context_store(ledger) as store:
         assert store.token(secret) is None
 
@@ -219,18 +214,18 @@ def test_a_rule_is_corrected_with_a_reason_and_taken_back(ledger: AppContext) ->
     test.selectbox(key="rule-value-reading.40604-0").select("from-left")
     submit = "FormSubmitter:rule-reading.40604-0-この値にする"
     test.button(key=submit).click().run()
-    assert "理由が空か" in _words(test)
+    assert "理由が空か" in words_of(test)
     test.selectbox(key="rule-value-reading.40604-0").select("from-left")
     test.text_input(key="rule-note-reading.40604-0").input("原本で確かめた")
     test.button(key=submit).click().run()
-    words = _words(test)
+    words = words_of(test)
     assert "指標 40604 の表の読み方」を直しました" in words
     assert "左から順に読む" in words
     assert "原本で確かめた" in words
     test.text_input(key="rule-back-reading.40604").input("誤り").run()
     test.button(key="rule-take-back-reading.40604").click().run()
     test.button(key="rule-take-back-reading.40604-yes").click().run()
-    assert "ファイルの値に戻しました" in _words(test)
+    assert "ファイルの値に戻しました" in words_of(test)
     with open_context_store(ledger) as store:
         assert store.records(Kind.SETTING) == ()
 
@@ -241,14 +236,14 @@ def test_a_number_that_is_none_is_refused_in_words(ledger: AppContext) -> None:
     test.text_input(key="rule-value-counting.achievement_cap-0").input("一")
     test.text_input(key="rule-note-counting.achievement_cap-0").input("試し")
     test.button(key="FormSubmitter:rule-counting.achievement_cap-0-この値にする").click().run()
-    assert "achievement_cap の値は使えません" in _words(test)
+    assert "achievement_cap の値は使えません" in words_of(test)
 
 
 def test_secrets_of_the_environment_are_not_shown(
     ledger: AppContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COVERAGE_GAP_OPENCELLID_TOKEN", "geheim-123")
-    words = _words(_open("settings"))
+    words = words_of(_open("settings"))
     assert "COVERAGE_GAP_OPENCELLID_TOKEN" in words
     assert "geheim-123" not in words
 
@@ -273,11 +268,11 @@ def test_who_changed_a_date_is_found_by_the_sites_number_and_one_click_on_the_co
     test = _open("audit")
     test.text_input(key="audit-text").input("MH-0001")
     test.button(key="FormSubmitter:audit-search-探す").click().run()
-    words = _words(test)
+    words = words_of(test)
     assert "供用開始日 2007-10-25 → 2008-03-31" in words
     assert "=免許の写しによる" in words
     test.get("button_group")[1].set_value("in_service_date").run()
-    words = _words(test)
+    words = words_of(test)
     rows = words.split("<tbody>")[1].split("</tr>")
     assert "suzuki" in rows[0]
     assert "2007-10-25 → 2008-03-31" in rows[0]
@@ -287,12 +282,12 @@ def test_a_search_without_a_hit_says_what_to_do(ledger: AppContext) -> None:
     test = _open("audit")
     test.text_input(key="audit-text").input("ない番号")
     test.button(key="FormSubmitter:audit-search-探す").click().run()
-    assert "あてはまる記録はありません" in _words(test)
+    assert "あてはまる記録はありません" in words_of(test)
 
 
 def _until(test: AppTest, words: str) -> str:
     deadline = time.monotonic() + 40
-    while words not in (said := _words(test)):
+    while words not in (said := words_of(test)):
         assert time.monotonic() < deadline, said
         time.sleep(0.3)
         test.run()
@@ -307,12 +302,12 @@ def test_the_trail_is_verified_in_the_background_and_its_head_is_shown(ledger: A
         head = store.head()
     assert f"{head.seq}:{head.hash}" in said
     test.button(key="upkeep-dismiss-verify").click().run()
-    assert "異常なし" not in _words(test)
+    assert "異常なし" not in words_of(test)
 
 
 def test_a_backup_is_taken_listed_and_the_command_to_restore_it_is_named(ledger: AppContext) -> None:
     test = _open("backup")
-    assert "バックアップがまだありません" in _words(test)
+    assert "バックアップがまだありません" in words_of(test)
     test.button(key="upkeep-backup").click().run()
     said = _until(test, "読み直して検証しました")
     assert "0 日前" in said

@@ -15,13 +15,11 @@ from streamlit.testing.v1 import AppTest
 
 from coverage.runs import folder
 from coverage.services import compute, compute_jobs, jobs
-from coverage.services.access import Principal, Role
 from coverage.services.context import AppContext
-from coverage.services.ledger import load_tables_into_store
 from coverage.services.stores import open_context_store
 from coverage.store.events import Kind
 
-ADMIN = Principal("管理 花子", Role.ADMIN)
+from .page_words import ADMIN, opened, tiny_office, words_of
 
 
 def _script() -> None:
@@ -31,37 +29,15 @@ def _script() -> None:
     manage_runs.show(frame.open_view())
 
 
-def _words(test: AppTest) -> str:
-    parts = [element.proto.body for element in test.get("html")]
-    parts += [str(e.value) for kind in ("caption", "subheader", "markdown") for e in test.get(kind)]
-    return "\n".join(parts)
-
-
 @pytest.fixture(scope="module")
 def place(tiny: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppContext]:
     """The tiny region with its ledger in a store and nothing computed."""
-    root = tmp_path_factory.mktemp("manage-runs")
-    tiny.write_tiny_region(root / "region")
-    context = AppContext(root / "region", root / "runs", store_url=str(root / "ledger.sqlite"))
-    load_tables_into_store(context, ADMIN)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COVERAGE_GAP_AUTH", "local")
-        patch.setenv("COVERAGE_GAP_REGION", str(context.region_folder))
-        patch.setenv("COVERAGE_GAP_RUNS", str(context.runs_folder))
-        patch.setenv("COVERAGE_GAP_STORE", str(context.store_url))
-        patch.delenv("COVERAGE_GAP_LAYERS", raising=False)
+    with tiny_office(tiny, tmp_path_factory.mktemp("manage-runs")) as context:
         yield context
 
 
 def _open(*, lang: str | None = None, role: str | None = None) -> AppTest:
-    test = AppTest.from_function(_script, default_timeout=60)
-    if lang is not None:
-        test.query_params["lang"] = lang
-    if role is not None:
-        test.session_state["role"] = role
-    test.run()
-    assert not test.exception
-    return test
+    return opened(AppTest.from_function(_script, default_timeout=60), lang=lang, role=role)
 
 
 def _waited(context: AppContext) -> AppTest:
@@ -82,34 +58,34 @@ def _enter(context: AppContext, kind: Kind, values: dict[str, object]) -> None:
 
 def test_from_nothing_to_a_published_run_then_a_difference_and_back(place: AppContext) -> None:
     test = _open()
-    assert "公開している計算結果はまだありません" in _words(test)
+    assert "公開している計算結果はまだありません" in words_of(test)
     test.button(key="runs-compute").click().run()
     # The job is in the runs folder: another visitor sees it, and so does the page after a reload.
     other = _open()
-    assert "に始めました" in _words(other)
+    assert "に始めました" in words_of(other)
     assert other.button(key="runs-cancel")
     test = _waited(place)
-    words = _words(test)
+    words = words_of(test)
     assert "計算が終わりました" in words
     assert "初めての公開です" in words
     first = folder.list_runs(place.runs_folder)[0].run_id
     assert test.button(key="runs-publish").disabled
     test.checkbox(key=f"runs-sure-{first}").check().run()
     test.button(key="runs-publish").click().run()
-    assert f"計算番号 {first} を公開しました" in _words(test)
+    assert f"計算番号 {first} を公開しました" in words_of(test)
     assert folder.published(place.runs_folder).run_id == first
     test.button(key="runs-dismiss").click().run()
-    assert f"公開中の計算（{first}）は台帳と一致しています" in _words(test)
+    assert f"公開中の計算（{first}）は台帳と一致しています" in words_of(test)
 
     _enter(
         place, Kind.ACTUAL,
         {"indicator": "40602", "fiscal_year": 2016, "value": 81.5, "source": "評価", "decided_on": date(2017, 5, 1)},
     )  # fmt: skip
     test = _open()
-    assert "台帳が 1 回変更されました" in _words(test)
+    assert "台帳が 1 回変更されました" in words_of(test)
     test.button(key="runs-compute").click().run()
     test = _waited(place)
-    words = _words(test)
+    words = words_of(test)
     second = next(r.run_id for r in folder.list_runs(place.runs_folder) if r.run_id != first)
     assert "40602" in words
     assert "81.5%" in words
@@ -132,12 +108,12 @@ def test_a_running_job_can_be_cancelled_from_another_session(
     test.button(key="runs-compute").click().run()
     other = _open()
     other.button(key="runs-cancel").click().run()
-    words = _words(_open())
+    words = words_of(_open())
     assert "の計算は中止されました" in words or "始めた計算は中止されました" in words
     broken = [sys.executable, "-c", "raise SystemExit(7)"]
     monkeypatch.setattr(compute_jobs, "_command", lambda _: broken)
     _open().button(key="runs-compute").click().run()
-    assert "計算が途中で終わりました" in _words(_waited(place))
+    assert "計算が途中で終わりました" in words_of(_waited(place))
 
 
 def test_a_computation_at_the_command_line_is_named(place: AppContext) -> None:
@@ -147,10 +123,10 @@ def test_a_computation_at_the_command_line_is_named(place: AppContext) -> None:
         place.runs_folder / compute.COMPUTING, {"by": "窓口 太郎", "since": "2026-01-01T00:00:00+00:00"}
     ):
         test = _open()
-        assert "窓口 太郎 さんがこの地域を計算しています" in _words(test)
+        assert "窓口 太郎 さんがこの地域を計算しています" in words_of(test)
         assert test.button(key="runs-compute").disabled
         test.button(key="runs-clean").click().run()
-        assert "窓口 太郎" in _words(test)
+        assert "窓口 太郎" in words_of(test)
 
 
 def test_old_runs_are_named_and_removed(place: AppContext) -> None:
@@ -163,16 +139,16 @@ def test_old_runs_are_named_and_removed(place: AppContext) -> None:
     (extra / "run.json").write_text(text, encoding="utf-8")
     test = _open()
     test.number_input(key="runs-keep").set_value(0).run()
-    assert "消える計算結果 1 件：eeeeeeeeeeeeeeee" in _words(test)
+    assert "消える計算結果 1 件：eeeeeeeeeeeeeeee" in words_of(test)
     test.button(key="runs-clean").click().run()
-    assert "計算結果 1 件" in _words(test)
+    assert "計算結果 1 件" in words_of(test)
     assert not extra.exists()
     assert folder.published(place.runs_folder) is not None
 
 
 def test_a_planner_computes_but_does_not_publish(place: AppContext) -> None:
     test = _open(role="planner")
-    words = _words(test)
+    words = words_of(test)
     assert "公開は管理者が行います" in words
     assert not [b for b in test.button if b.key in ("runs-publish", "runs-clean")]
     assert test.button(key="runs-compute")
@@ -181,12 +157,12 @@ def test_a_planner_computes_but_does_not_publish(place: AppContext) -> None:
 @pytest.mark.parametrize("role", ["viewer", "municipality"])
 def test_others_are_told_and_see_no_run(place: AppContext, role: str) -> None:
     test = _open(role=role)
-    assert "計算は計画担当と管理者が" in _words(test)
+    assert "計算は計画担当と管理者が" in words_of(test)
     assert not test.button
 
 
 def test_the_page_speaks_english(place: AppContext) -> None:
-    words = _words(_open(lang="en"))
+    words = words_of(_open(lang="en"))
     assert "Computing and publishing" in words
     assert "Runs, newest first" in words
     jobs.sweep(Path(os.environ["COVERAGE_GAP_RUNS"]))

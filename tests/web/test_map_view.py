@@ -11,6 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from coverage.services.access import ANONYMOUS
 
+from .page_words import words_of
+
 
 def _script() -> None:
     from coverage.web import frame
@@ -31,12 +33,6 @@ def _two() -> AppTest:
     test = _open()
     test.session_state["map-mode"] = "two"
     return test.run()
-
-
-def _words(test: AppTest) -> str:
-    parts = [element.proto.body for element in test.get("html")]
-    parts += [str(e.value) for kind in ("caption", "subheader", "markdown") for e in test.get(kind)]
-    return "\n".join(parts)
 
 
 def _told(test: AppTest) -> dict[str, Any]:
@@ -70,7 +66,7 @@ def test_the_map_is_told_addresses_and_nothing_else() -> None:
 
 
 def test_the_map_for_print_and_the_picture_are_one_click_away() -> None:
-    words = _words(_open())
+    words = words_of(_open())
     assert "(/map/0123456789abcdef.html?lang=ja&plans=1)" in words
     assert "still.png?fy=2018&lang=ja&download=1" in words
 
@@ -79,7 +75,7 @@ def test_a_smaller_role_is_not_told_to_ask_for_plans(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("coverage.web.frame._visitor", lambda: ANONYMOUS)
     test = _open()
     assert _told(test)["plans"] is False
-    assert "plans=1" not in _words(test)
+    assert "plans=1" not in words_of(test)
 
 
 def test_two_years_stand_beside_each_other_with_their_difference() -> None:
@@ -88,7 +84,7 @@ def test_two_years_stand_beside_each_other_with_their_difference() -> None:
     told = _told(test)
     assert [side["year"] for side in told["sides"]] == [2017, 2018]
     assert [side["title"] for side in told["sides"]] == ["平成29年度末", "平成30年度末"]
-    words = _words(test)
+    words = words_of(test)
     # 30 people fewer in each of three municipalities (the first has 40 left at most).
     assert "不感人口の差" in words
     assert ">−30<" in words
@@ -100,7 +96,7 @@ def test_the_same_state_on_both_sides_is_said_and_not_drawn() -> None:
     states = test.selectbox(key="map-left").options
     test.selectbox(key="map-left").select_index(0).run()
     assert len(states) >= 3
-    assert "同じものが選ばれています" in _words(test)
+    assert "同じものが選ばれています" in words_of(test)
     assert [e for e in test.get("bidi_component") if e.proto.component_name == "live_map"] == []
 
 
@@ -110,4 +106,4 @@ def test_where_gaps_are_no_statement_the_comparison_says_so(
     synthetic.write_synthetic_run(tmp_path, computable=False)
     monkeypatch.setenv("COVERAGE_GAP_RUNS", str(tmp_path))
     test = _two()
-    assert _words(test).count(">算定不可<") == 3 * 4
+    assert words_of(test).count(">算定不可<") == 3 * 4

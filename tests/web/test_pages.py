@@ -12,6 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from coverage.runs.result import RunResult
 
+from .page_words import words_of
+
 MAIN = Path(__file__).resolve().parents[2] / "coverage" / "web" / "main.py"
 PAGES = ("home", "map_view", "progress", "indicators", "data")
 
@@ -31,12 +33,6 @@ def _open(page: str, *, lang: str | None = None) -> AppTest:
     return test.run()
 
 
-def _words(test: AppTest) -> str:
-    parts = [element.proto.body for element in test.get("html")]
-    parts += [str(e.value) for kind in ("caption", "subheader", "markdown", "code") for e in test.get(kind)]
-    return "\n".join(parts)
-
-
 @pytest.fixture(autouse=True)
 def _published(runs_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COVERAGE_GAP_RUNS", str(runs_folder))
@@ -47,7 +43,7 @@ def _published(runs_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_page_runs_and_says_that_the_region_is_fictional(page: str, lang: str) -> None:
     test = _open(page, lang=lang)
     assert not test.exception
-    words = _words(test)
+    words = words_of(test)
     assert ("見本・架空の県" if lang == "ja" else "fictional prefecture") in words
     assert ("サーバーで問題" if lang == "ja" else "went wrong") not in words
     assert ("計算番号 0123456789abcdef" if lang == "ja" else "Run 0123456789abcdef") in words
@@ -56,11 +52,11 @@ def test_every_page_runs_and_says_that_the_region_is_fictional(page: str, lang: 
 def test_the_navigation_runs_from_the_main_script() -> None:
     test = AppTest.from_file(str(MAIN), default_timeout=30).run()
     assert not test.exception
-    assert "試験県の携帯電話不感地域" in _words(test)
+    assert "試験県の携帯電話不感地域" in words_of(test)
 
 
 def test_progress_shows_the_count_its_target_and_the_rule() -> None:
-    words = _words(_open("progress"))
+    words = words_of(_open("progress"))
     assert "携帯電話不通話地域の整備数（累計）" in words
     assert '<span class="value">72<small>基</small>' in words
     assert "目標まで 1" in words
@@ -78,13 +74,13 @@ def test_without_an_opening_balance_only_the_increase_is_shown(
 ) -> None:
     synthetic.write_synthetic_run(tmp_path, opening=False)
     monkeypatch.setenv("COVERAGE_GAP_RUNS", str(tmp_path))
-    words = _words(_open("progress"))
+    words = words_of(_open("progress"))
     assert "開始値未登録" in words
     assert '<span class="value">+3<small>基</small>' in words
 
 
 def test_indicators_show_targets_actuals_achievement_budgets_and_the_note() -> None:
-    words = _words(_open("indicators"))
+    words = words_of(_open("indicators"))
     for expected in (
         "22,658件", "17,000件", "80.0%", "72分", "552,221", "507,455", "地域情報化推進事業", "めざす姿", "平成31年度（令和元年度）末",
         "元の表はこの行の欄がずれています", "欄の位置で読む", "県民指標", "目標値÷実績値",
@@ -96,7 +92,7 @@ def test_indicators_show_targets_actuals_achievement_budgets_and_the_note() -> N
 
 
 def test_a_year_without_an_actual_shows_a_dash_and_never_zero() -> None:
-    words = _words(_open("indicators"))
+    words = words_of(_open("indicators"))
     row = words.split("40603")[1].split("</tr>")[1]
     assert row.count("—") == 4
     assert "<td" in row
@@ -108,12 +104,12 @@ def test_a_region_without_a_policy_sheet_says_how_to_add_one(
 ) -> None:
     synthetic.write_synthetic_run(tmp_path, sheet=False)
     monkeypatch.setenv("COVERAGE_GAP_RUNS", str(tmp_path))
-    assert "indicators.toml" in _words(_open("indicators"))
-    assert "整備数" in _words(_open("progress"))
+    assert "indicators.toml" in words_of(_open("indicators"))
+    assert "整備数" in words_of(_open("progress"))
 
 
 def test_data_shows_an_address_for_every_municipality_and_a_command_that_fetches_it() -> None:
-    words = _words(_open("data"))
+    words = words_of(_open("data"))
     for code in ("99201", "99202", "99301"):
         assert f"<code>/api/v1/municipalities/{code}.geojson</code>" in words
     assert "curl --fail --output '99201.geojson' 'http://127.0.0.1:8501/api/v1/municipalities/99201.geojson?fy=2018'" in words
@@ -126,7 +122,7 @@ def test_not_computable_replaces_every_figure_of_people_unserved(
 ) -> None:
     synthetic.write_synthetic_run(tmp_path, computable=False)
     monkeypatch.setenv("COVERAGE_GAP_RUNS", str(tmp_path))
-    words = _words(_open("map_view"))
+    words = words_of(_open("map_view"))
     assert "算定不可（基地局データ不足）" in words
     assert words.count("算定不可</td>") == 4 * 4
     assert "97.07 %" not in words
@@ -134,9 +130,9 @@ def test_not_computable_replaces_every_figure_of_people_unserved(
 
 def test_the_table_below_the_map_follows_the_year() -> None:
     test = _open("map_view")
-    assert "1,760" in _words(test)
+    assert "1,760" in words_of(test)
     test.selectbox(key="map-table-year").select(2016).run()
-    words = _words(test)
+    words = words_of(test)
     assert "1,920" in words
     assert "1,760" not in words
 
@@ -146,7 +142,7 @@ def test_before_the_first_run_the_page_says_what_to_do(
 ) -> None:
     monkeypatch.setenv("COVERAGE_GAP_RUNS", str(tmp_path))
     for page in PAGES:
-        words = _words(_open(page))
+        words = words_of(_open(page))
         assert "まだ計算結果がありません" in words
         assert "make app" in words
 
@@ -154,7 +150,7 @@ def test_before_the_first_run_the_page_says_what_to_do(
 def test_a_damaged_pointer_is_said_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "published.json").write_text("{", encoding="utf-8")
     monkeypatch.setenv("COVERAGE_GAP_RUNS", str(tmp_path))
-    assert "壊れています" in _words(_open("data"))
+    assert "壊れています" in words_of(_open("data"))
 
 
 def test_an_unexpected_fault_is_not_shown_but_said(
@@ -163,7 +159,7 @@ def test_an_unexpected_fault_is_not_shown_but_said(
     folder = synthetic.write_synthetic_run(tmp_path)
     (folder / "tables" / "count.json").write_text(json.dumps({"years": []}), encoding="utf-8")
     monkeypatch.setenv("COVERAGE_GAP_RUNS", str(tmp_path))
-    words = _words(_open("progress"))
+    words = words_of(_open("progress"))
     assert "サーバーで問題が起きました" in words
     assert "KeyError" not in words
 
@@ -174,14 +170,14 @@ def test_hostile_names_are_text(
     synthetic.write_synthetic_run(tmp_path, name="<img src=x onerror=alert(1)>")
     monkeypatch.setenv("COVERAGE_GAP_RUNS", str(tmp_path))
     for page in PAGES:
-        assert "<img src=x" not in _words(_open(page))
+        assert "<img src=x" not in words_of(_open(page))
 
 
 def test_the_language_switch_keeps_the_language_in_the_address() -> None:
     test = _open("data")
     test.button(key="switch-language").click().run()
     assert test.query_params["lang"] in ("en", ["en"])
-    assert "Data used and terms" in _words(test)
+    assert "Data used and terms" in words_of(test)
 
 
 def _who() -> None:

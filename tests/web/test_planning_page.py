@@ -20,18 +20,14 @@ from coverage.services.plan_own_places import places_of_file
 from coverage.services.plan_request import PlanRequest, this_fiscal_year
 from coverage.web.plan_map import plan_map
 
+from .page_words import words_of
+
 
 def _script() -> None:
     from coverage.web import frame
     from coverage.web.views import planning
 
     frame.render(frame.open_view(), planning.show)
-
-
-def _words(test: AppTest) -> str:
-    parts = [element.proto.body for element in test.get("html")]
-    parts += [str(e.value) for kind in ("caption", "subheader", "markdown") for e in test.get(kind)]
-    return "\n".join(parts)
 
 
 def _run(*arguments: str) -> None:
@@ -84,7 +80,7 @@ def test_from_a_budget_to_planned_sites_in_the_ledger(place: Path) -> None:
     assert "plan-job" in test.session_state
     assert test.button(key="plan-cancel")
     test = _waited(test)
-    words = _words(test)
+    words = words_of(test)
     assert "計画ができました" in words
     assert test.number_input(key="plan-budget").value == 10_000, "what was filled in stays"
     assert "どの計画でも 11 を超えられません" in words
@@ -93,14 +89,14 @@ def test_from_a_budget_to_planned_sites_in_the_ledger(place: Path) -> None:
     assert "平成30年度" in words
     assert len(test.get("vega_lite_chart") or test.get("arrow_vega_lite_chart")) == 2, "the map and the front of cost"
     test.button(key="plan-verify").click().run()
-    assert "検算が合いました" in _words(test)
+    assert "検算が合いました" in words_of(test)
     for name in ("北案", "南案"):
         test.text_input(key="plan-name").set_value(name)
         test.button(key="FormSubmitter:plan-save-計画案として保存").click().run()
-        assert f"計画案「{name}」第 1 版を保存しました" in _words(test)
+        assert f"計画案「{name}」第 1 版を保存しました" in words_of(test)
     test.selectbox(key="plan-compare-first").set_value("北案").run()
     test.selectbox(key="plan-compare-second").set_value("南案").run()
-    words = _words(test)
+    words = words_of(test)
     assert "北案@1" in words
     assert "どちらにもある箇所" in words
     assert "「北案@1」だけで届く" in words
@@ -110,15 +106,15 @@ def test_from_a_budget_to_planned_sites_in_the_ledger(place: Path) -> None:
     front.set_value(len(front.options) - 1).run()
     test.button(key="plan-front-use").click().run()
     test = _waited(test)
-    assert "計画ができました" in _words(test)
+    assert "計画ができました" in words_of(test)
     test.checkbox(key="plan-accept").check()
     test.button(key="FormSubmitter:plan-adopt-計画中の基地局として提出").click().run()
-    assert "局を提出しました" in _words(test)
+    assert "局を提出しました" in words_of(test)
     test.button(key="FormSubmitter:plan-adopt-計画中の基地局として提出").click().run()
-    assert "何も変えていません" in _words(test)
+    assert "何も変えていません" in words_of(test)
     test.text_input(key="plan-name").set_value("a@b")
     test.button(key="FormSubmitter:plan-save-計画案として保存").click().run()
-    assert "「@」" in _words(test)
+    assert "「@」" in words_of(test)
 
 
 def _request(monkeypatch: pytest.MonkeyPatch) -> list[PlanRequest]:
@@ -149,7 +145,7 @@ def test_the_form_asks_for_everything_that_the_command_takes(place: Path, monkey
         test.number_input(key=f"plan-{name}").set_value(value)
     test.selectbox(key="plan-pareto").set_value("people")
     test.button(key="FormSubmitter:plan-form-計画をつくる").click().run()
-    assert "試験です" in _words(test)
+    assert "試験です" in words_of(test)
     (request,) = asked
     assert request == PlanRequest(
         budget_yen=74_515_000, objective="households", operator="m2", baseline="planned", site_cost_yen=20_000_000,
@@ -174,7 +170,7 @@ def test_a_typed_place_that_is_none_is_said_and_nothing_starts(place: Path, monk
     test = _open()
     test.text_area(key="plan-own").set_value("役場の裏山,北緯,136.56")
     test.button(key="FormSubmitter:plan-form-計画をつくる").click().run()
-    assert "1 行目" in _words(test)
+    assert "1 行目" in words_of(test)
     assert asked == []
 
 
@@ -219,18 +215,18 @@ def test_a_plan_can_be_cancelled_and_its_failure_is_said(place: Path, monkeypatc
     test = _open()
     test.button(key="FormSubmitter:plan-form-計画をつくる").click().run()
     test.button(key="plan-cancel").click().run()
-    assert "計画の計算を中止しました" in _words(_waited(test))
+    assert "計画の計算を中止しました" in words_of(_waited(test))
     broken = [sys.executable, "-c", "raise SystemExit(7)"]
     monkeypatch.setattr(plan_jobs, "_command", lambda *_: broken)
     test.button(key="FormSubmitter:plan-form-計画をつくる").click().run()
-    assert "終了コード 7" in _words(_waited(test))
+    assert "終了コード 7" in words_of(_waited(test))
 
 
 @pytest.mark.parametrize("role", ["viewer", "municipality"])
 def test_who_may_not_compute_is_told_and_sees_no_plan(place: Path, role: str) -> None:
     test = AppTest.from_function(_script, default_timeout=30)
     test.session_state["role"] = role
-    words = _words(test.run())
+    words = words_of(test.run())
     assert "計画担当と管理者が使えます" in words
     assert not test.number_input
 
@@ -240,7 +236,7 @@ def test_the_page_speaks_english(place: Path) -> None:
     test.query_params["lang"] = "en"
     test.run()
     assert not test.exception
-    assert "no plan can exceed" in _words(test)
+    assert "no plan can exceed" in words_of(test)
 
 
 def test_the_picture_numbers_sites_on_every_municipality(run: RunResult) -> None:
