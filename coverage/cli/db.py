@@ -88,8 +88,8 @@ def backup(
     to: Annotated[
         Path | None,
         typer.Argument(
-            help="書き込むファイルかフォルダー（既定は COVERAGE_GAP_BACKUPS、なければ今のフォルダー） / "
-            "File or folder to write (default: COVERAGE_GAP_BACKUPS, else the working directory)"
+            help="書き込むファイルかフォルダー（既定は COVERAGE_GAP_BACKUPS、なければ台帳の隣） / "
+            "File or folder to write (default: COVERAGE_GAP_BACKUPS, else beside the ledger)"
         ),
     ] = None,
     store: StoreUrl = None,
@@ -98,14 +98,15 @@ def backup(
     as_json: options.Json = False,
 ) -> None:
     """使いながらバックアップを取り、監査記録の先頭値を控える / Back up while in use, and put the audit head down"""
+    from coverage.services.backups import folder_of
     from coverage.store import backup as backups
     from coverage.store.locate import open_store
 
     settings, location = _place(store)
-    target = to or settings.backups_folder or Path.cwd()
+    target = (folder_of(location) if to is None else to).resolve()
     log = anchors or settings.anchor_log or backups.anchor_log(location, settings.backups_folder)
     with open_store(location.url, create=False, migrate=False) as opened:
-        receipt = backups.backup(opened, target, log=log, force=force)
+        receipt = backups.backup(opened, target, into_folder=to is None, log=log, force=force)
     _say(as_json, _receipt(receipt), f"書き込みました / written: {receipt.path}\n{receipt.head}")
 
 

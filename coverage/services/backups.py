@@ -15,7 +15,7 @@ from coverage.services.stores import open_context_store, store_url
 from coverage.settings import Settings
 from coverage.store import backup as store_backup
 from coverage.store.audit import read_anchors
-from coverage.store.locate import Location
+from coverage.store.locate import Location, folder_of_server
 from coverage.store.protocol import BackupReceipt
 
 _BACKUP: Final = Resource(Object.BACKUP)
@@ -47,11 +47,19 @@ class BackupPlace:
 
 
 def place_of(context: AppContext, *, to: Path | None = None, anchors: Path | None = None) -> BackupPlace:
-    """Where a backup of the context's ledger goes: COVERAGE_GAP_BACKUPS, else beside the ledger (a server: here)."""
+    """Where a backup of the context's ledger goes (:func:`folder_of`), and the heads of its chain."""
     settings, location = Settings.from_environment(), Location.parse(store_url(context))
-    beside = location.path.resolve().parent if location.path is not None else Path.cwd()
     log = anchors or settings.anchor_log or store_backup.anchor_log(location, settings.backups_folder)
-    return BackupPlace(to or settings.backups_folder or beside, log, location.name, len(read_anchors(log)))
+    return BackupPlace(to or folder_of(location), log, location.name, len(read_anchors(log)))
+
+
+def folder_of(location: Location) -> Path:
+    """The folder of a ledger's backups, for page and command alike: COVERAGE_GAP_BACKUPS, else beside the ledger file; a
+    database server's in ``backups`` beside the runs folder. Never where somebody happens to stand."""
+    settings = Settings.from_environment()
+    if settings.backups_folder is not None:
+        return settings.backups_folder.resolve()
+    return location.path.resolve().parent if location.path is not None else folder_of_server()
 
 
 def backups(context: AppContext, *, principal: Principal) -> tuple[BackupFile, ...]:
@@ -74,9 +82,8 @@ def take_backup(context: AppContext, *, principal: Principal) -> BackupReceipt:
     """Back the ledger up while it is in use, read the backup back, and put its head down. Seconds to minutes."""
     authorise(principal, Action.MANAGE, _BACKUP)
     place = place_of(context)
-    place.folder.mkdir(parents=True, exist_ok=True)
     with open_context_store(context) as store:
-        return store_backup.backup(store, place.folder, log=place.anchor_log)
+        return store_backup.backup(store, place.folder, into_folder=True, log=place.anchor_log)
 
 
 def read_backup(context: AppContext, name: str, *, principal: Principal) -> bytes:

@@ -46,20 +46,22 @@ def backup(
     store: SqliteStore | PostgisStore,
     target: Path,
     *,
+    into_folder: bool = False,
     log: Path | None = None,
     force: bool = False,
     clock: Clock = utc_now,
 ) -> BackupReceipt:
     """Write a backup of what is committed now; writers go on meanwhile.
 
-    ``target``: a file, or a folder in which the file is named by time and head. ``log``: the anchor log to append the
+    ``target``: a file, or a folder in which the file is named by time and head; with ``into_folder`` it is a folder
+    also where there is none yet, which is made. ``log``: the anchor log to append the
     head to. ``force`` replaces a file of that name.
 
     Raises ConflictError when the file exists, StorageError when it cannot be written or the ledger is damaged; then
     nothing new is left behind.
     """
     now = clock()
-    into_folder = target.is_dir()
+    into_folder = into_folder or target.is_dir()
     folder = target if into_folder else target.parent
     if not into_folder and target.exists() and not force:
         raise _exists(target)

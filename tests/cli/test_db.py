@@ -42,7 +42,7 @@ def test_a_ledger_is_made_backed_up_restored_and_verified(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     code, out, _ = _run(capsys, "init", "--admin", "sato", "--json")
-    assert (code, _json(out)["schema"], _json(out)["seq"]) == (0, 2, 1)
+    assert (code, _json(out)["schema"], _json(out)["seq"]) == (0, 3, 1)
     code, out, _ = _run(capsys, "backup", "b.sqlite", "--json")
     saved = _json(out)
     assert (code, saved["seq"], saved["counts"]["user_event"]) == (0, 1, 1)
@@ -69,6 +69,39 @@ def test_the_head_is_printed_with_each_backup(capsys: pytest.CaptureFixture[str]
     _, out, _ = _run(capsys, "backup")
     assert "seq=1 head=" in out
     assert "書き込みました" in out
+
+
+@pytest.mark.parametrize("configured", [True, False])
+def test_a_backup_without_a_place_goes_to_the_configured_folder_or_beside_the_ledger(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, configured: bool
+) -> None:
+    monkeypatch.setenv("COVERAGE_GAP_STORE", str(tmp_path / "office" / "ledger.sqlite"))
+    expected = tmp_path / "office"
+    if configured:
+        expected = tmp_path / "safe" / "backups"
+        monkeypatch.setenv("COVERAGE_GAP_BACKUPS", str(expected))
+    _run(capsys, "init", "--admin", "sato")
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    code, out, _ = _run(capsys, "backup")
+    (written,) = expected.glob("ledger-*Z-000001.sqlite")
+    assert code == 0
+    assert f"written: {written}" in out
+    assert Path(_json(_run(capsys, "backup", "own.sqlite", "--json")[1])["path"]) == here / "own.sqlite"
+    assert [p.name for p in here.iterdir()] == ["own.sqlite"]
+
+
+def test_a_folder_of_backups_that_cannot_be_made_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    _run(capsys, "init", "--admin", "sato")
+    monkeypatch.setenv("COVERAGE_GAP_BACKUPS", str(tmp_path / "file" / "backups"))
+    monkeypatch.setenv("COVERAGE_GAP_ANCHOR_LOG", str(tmp_path / "heads.log"))
+    code, _, err = _run(capsys, "backup")
+    assert code != 0
+    assert "cannot be written" in err
 
 
 def test_a_changed_ledger_is_found_and_the_exit_code_says_so(capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,7 +175,7 @@ def test_the_place_comes_from_the_environment(
 
 def test_an_up_to_date_ledger_needs_no_migration(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     _run(capsys, "init", "--admin", "sato")
-    assert _json(_run(capsys, "migrate", "--json")[1])["schema"] == 2
+    assert _json(_run(capsys, "migrate", "--json")[1])["schema"] == 3
     assert sorted(p.name for p in tmp_path.glob("*.sqlite")) == ["ledger.sqlite"]
 
 
