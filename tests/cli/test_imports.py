@@ -281,6 +281,7 @@ def test_the_page_and_the_command_give_the_same_report_on_the_same_file(command,
     check = start_check(context, Request("sites", "list.csv", path.read_bytes()), principal=who)
     assert check.wait(60)
     page = check.report.as_dict()
+    assert page["understood"].pop("lines") == [[0, 2]], "the page tells rows by the spreadsheet's lines"
     done = command(
         "import-sites", path, "--dry-run", "--json", "--region", project_dir / "data", "--store", tmp_path / "own.sqlite"
     ).json
