@@ -127,7 +127,7 @@ def answer(
     from coverage.services import challenges
 
     with _open(region, store) as (context, opened, principal):
-        challenges.answer_challenge(context, opened, challenge_id, answer=text, principal=principal)
+        challenges.answer_challenge(opened, challenge_id, answer=text, principal=principal)
         shown = challenges.challenge(context, opened, challenge_id, principal=principal)
     if as_json:
         options.print_json(_row(shown))

@@ -22,8 +22,9 @@ from typing import IO, Any, Final, Literal
 from urllib.parse import urljoin, urlsplit
 
 from coverage import __version__
-from coverage.errors import CoverageGapError, InputError, PublisherError, StorageError
+from coverage.errors import CoverageGapError, InputError, PublisherError
 from coverage.fetch.addresses import Politeness, allowed
+from coverage.fetch.catalogue import disk_error
 
 CHUNK: Final = 64 * 1024
 MAX_REDIRECTS: Final = 5
@@ -49,6 +50,11 @@ class Wanted:
     @property
     def host(self) -> str:
         return urlsplit(self.address).hostname or ""
+
+    @property
+    def file_name(self) -> str:
+        """What people know the file by."""
+        return urlsplit(self.address).path.rpartition("/")[2] or self.host
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ class Client:
             except CoverageGapError:
                 raise
             except OSError as problem:
-                raise _disk(want, problem) from None
+                raise disk_error(want.file_name, problem) from None
 
     def _pause(self, idle: int, asked: float | None, want: Wanted) -> float:
         own = min(self._rules.backoff_max_s, self._rules.backoff_s * 2.0 ** max(0, idle - 1)) * (0.5 + self._jitter())
@@ -360,12 +366,4 @@ def _too_large(want: Wanted) -> PublisherError:
         "大きくしてください。",
         f"'{want.address}' is over the limit of {want.max_bytes:,} bytes; check the address and, if it is right, raise "
         "max_bytes in addresses.toml.",
-    )
-
-
-def _disk(want: Wanted, problem: OSError) -> StorageError:
-    return StorageError(
-        "layers-disk",
-        f"層のフォルダに書き込めません（{problem.strerror or type(problem).__name__}）。空き容量と権利を確かめてください。",
-        f"The layers' folder cannot be written ({problem.strerror or type(problem).__name__}); check free space and rights.",
     )

@@ -79,16 +79,24 @@ def _shapes(data: bytes, name: str) -> NDArray[Any]:
             found.append(_shape(memoryview(data)[at + 8 : end]))
         except (struct.error, ValueError, shapely.errors.ShapelyError) as problem:
             raise _broken(name, f"record {len(found) + 1}: {problem}") from None
-        except NotImplementedError as problem:
+        except _KindError as problem:
             raise FileFormatError(
                 "shapefile-type",
-                f"「{name}」の図形の種類（{problem}）は扱えません。点・線・面の Shapefile を置いてください。",
-                f"'{name}' holds shapes of type {problem}, which are not read; use points, lines or polygons.",
+                f"「{name}」の図形の種類（{problem.kind}）は扱えません。点・線・面の Shapefile を置いてください。",
+                f"'{name}' holds shapes of type {problem.kind}, which are not read; use points, lines or polygons.",
             ) from None
         at = end
     array = np.empty(len(found), dtype=object)
     array[:] = found
     return array
+
+
+class _KindError(Exception):
+    """A shape type that is not read: multipatches, and numbers that the white paper does not know."""
+
+    def __init__(self, kind: int) -> None:
+        super().__init__(str(kind))
+        self.kind = kind
 
 
 def _shape(record: memoryview) -> BaseGeometry | None:
@@ -117,7 +125,7 @@ def _shape(record: memoryview) -> BaseGeometry | None:
             lines: BaseGeometry = shapely.multilinestrings([shapely.LineString(r) for r in rings])
             return lines
         return _polygon(rings)
-    raise NotImplementedError(str(kind))
+    raise _KindError(kind)
 
 
 def _points(record: memoryview, offset: int, count: int) -> NDArray[np.float64]:

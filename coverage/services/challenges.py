@@ -315,7 +315,6 @@ def file_challenge(
 
 
 def answer_challenge(
-    context: AppContext,
     store: Store,
     challenge_id: str,
     *,

@@ -47,10 +47,6 @@ def instant_text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
 
 
-def parse_instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
 def stored_text(value: str, *, where: str) -> str:
     """``value`` without control characters (line breaks and tabs stay; CRLF becomes LF).
 

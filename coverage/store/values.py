@@ -26,7 +26,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from coverage.errors import InputError
-from coverage.store.canonical import canonical_json, plain_json, stored_text
+from coverage.store.canonical import plain_json, stored_text
 
 ColumnType = Literal[
     "text", "int", "real", "latitude", "longitude", "bool", "date", "geometry", "json", "list"
@@ -155,8 +155,3 @@ _FROM_DATABASE: dict[str, Callable[[Any], Any]] = {
     "json": json.loads,
     "list": json.loads,
 }
-
-
-def to_text_json(value: Any) -> str:
-    """json and list columns as stored."""
-    return canonical_json(value)

@@ -39,6 +39,8 @@ def test_a_part_that_cannot_be_written_is_a_storage_error(tmp_path: Path, settin
     with pytest.raises(StorageError) as caught:
         Client(setting().book().politeness).download(want)
     assert caught.value.code == "layers-disk"
+    assert "98000-19.0b.zip" in caught.value.ja
+    assert "'98000-19.0b.zip' cannot be written" in caught.value.en
 
 
 def test_a_full_disk_leaves_the_catalogue_and_the_next_call_goes_on(tmp_path: Path, setting: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def test_a_point_is_open_until_staff_answer_it(context: AppContext, store: Any) 
     )
     assert (found.municipality_name, found.operator, found.note) == ("西市", "m1", "バス停で\n圏外")
     assert (found.observed_on, found.district_name) == (date(2018, 4, 1), None)
-    challenges.answer_challenge(context, store, number, answer="測定に伺います。", principal=PLANNER)
+    challenges.answer_challenge(store, number, answer="測定に伺います。", principal=PLANNER)
     assert open_challenges(context, VIEWER) == ()
     (listed,) = challenges.list_challenges(context, store, principal=VIEWER)
     assert (listed.state, listed.answer) == (ChallengeState.ANSWERED, "測定に伺います。")
@@ -130,7 +130,7 @@ def test_who_may_file_where(
 def test_only_staff_answer(context: AppContext, store: Any, principal: Principal) -> None:
     number = _file(context, store, TOWN, district_id="D1")
     with pytest.raises(PermissionDeniedError):
-        challenges.answer_challenge(context, store, number, answer="解消済みです", principal=principal)
+        challenges.answer_challenge(store, number, answer="解消済みです", principal=principal)
     assert len(open_challenges(context, principal)) == 1
 
 
@@ -151,7 +151,7 @@ def test_who_filed_is_shown_to_staff_the_own_municipality_and_the_filer(
     context: AppContext, store: Any, principal: Principal, sees_filer: bool, sees_answerer: bool
 ) -> None:
     number = _file(context, store)
-    challenges.answer_challenge(context, store, number, answer="調べます", principal=PLANNER)
+    challenges.answer_challenge(store, number, answer="調べます", principal=PLANNER)
     (listed,) = challenges.list_challenges(context, store, principal=principal)
     assert listed.filed_by == ("shokuin" if sees_filer else None)
     assert listed.answered_by == ("keikaku" if sees_answerer else None)
@@ -202,7 +202,7 @@ def test_the_same_place_is_filed_once_until_it_is_answered(context: AppContext, 
     assert number in refused.value.ja
     _file(context, store, operator="m2")
     _file(context, store, PLANNER)
-    challenges.answer_challenge(context, store, number, answer="調べます", principal=PLANNER)
+    challenges.answer_challenge(store, number, answer="調べます", principal=PLANNER)
     assert _file(context, store, note="まだ圏外") != number
 
 
@@ -218,28 +218,26 @@ def test_one_person_cannot_flood_the_list(
         assert refused.value.code == code
         assert _file(context, store, Principal("hoka", Role.VIEWER), lat=33.53 + len(code) / 1e4, lon=136.51)
         if code == "challenge-limit-open":
-            challenges.answer_challenge(context, store, first, answer="調べます", principal=PLANNER)
+            challenges.answer_challenge(store, first, answer="調べます", principal=PLANNER)
             _file(context, store, lat=33.525, lon=136.51)
 
 
 def test_of_two_answers_to_one_text_the_second_is_told_of_the_first(context: AppContext, store: Any) -> None:
     number = _file(context, store)
     seen = challenges.challenge(context, store, number, principal=PLANNER).version
-    challenges.answer_challenge(context, store, number, answer="調べます", principal=ADMIN, seen_version=seen)
+    challenges.answer_challenge(store, number, answer="調べます", principal=ADMIN, seen_version=seen)
     with pytest.raises(EditConflictError) as told:
-        challenges.answer_challenge(
-            context, store, number, answer="行きます", principal=PLANNER, seen_version=seen
-        )
+        challenges.answer_challenge(store, number, answer="行きます", principal=PLANNER, seen_version=seen)
     assert told.value.actor == "kanri"
     with pytest.raises(NotFoundError):
-        challenges.answer_challenge(context, store, "C999999", answer="行きます", principal=PLANNER)
+        challenges.answer_challenge(store, "C999999", answer="行きます", principal=PLANNER)
 
 
 def test_the_list_is_narrowed_by_state_and_municipality_and_begins_with_the_newest(
     context: AppContext, store: Any
 ) -> None:
     first, second = _file(context, store), _file(context, store, district_id="D1")
-    challenges.answer_challenge(context, store, first, answer="調べます", principal=PLANNER)
+    challenges.answer_challenge(store, first, answer="調べます", principal=PLANNER)
 
     def numbers(**more: Any) -> list[str]:
         return [c.challenge_id for c in challenges.list_challenges(context, store, principal=VIEWER, **more)]

@@ -313,7 +313,7 @@ def _answer(
             return
         try:
             challenges.answer_challenge(
-                context, store, number, answer=answer, principal=view.principal, seen_version=seen
+                store, number, answer=answer, principal=view.principal, seen_version=seen
             )
         except CoverageGapError as error:
             refuse(view, error)
