@@ -59,8 +59,8 @@ def test_no_english_is_left_in_japanese(open_page: Callable[..., Watched], serve
     watched.page.evaluate(
         "document.querySelectorAll('[data-testid=stIconMaterial]').forEach((e) => e.remove())"
     )
-    # Program texts and addresses are in no language.
-    watched.page.evaluate("document.querySelectorAll('pre, code').forEach((e) => e.remove())")
+    # Program texts, addresses and the visitor's name are in no language.
+    watched.page.evaluate("document.querySelectorAll('pre, code, p.who').forEach((e) => e.remove())")
     words = watched.page.inner_text("[data-testid=stMain]")
     latin = set(re.findall(r"[A-Za-z]+", words)) - LATIN
     latin = {w for w in latin if not re.fullmatch(r"[A-Z]\d*|[a-f0-9]+", w)}
@@ -101,8 +101,18 @@ def test_the_chart_draws_actuals_targets_and_forecasts(
 ) -> None:
     watched = open_page()
     _ready(watched, f"{server}/progress")
-    watched.page.wait_for_selector("figure.year-chart img.wide")
-    assert watched.page.get_by_text("見込み", exact=True).count() >= 1
+    wide, narrow = (watched.page.locator(f"figure.year-chart img.{name}") for name in ("wide", "narrow"))
+    wide.wait_for()
+    assert wide.evaluate("(i) => i.complete && i.naturalWidth") == 700
+    told = wide.get_attribute("alt") or ""
+    assert all(word in told for word in ("実績（累計）", "目標値", "見込み")), told
+    assert not narrow.is_visible()
+    watched.page.set_viewport_size({"width": 390, "height": 800})
+    narrow.wait_for()
+    assert not wide.is_visible()
+    box = narrow.bounding_box()
+    assert box is not None
+    assert box["width"] <= 390
     assert _faults(watched) == []
 
 

@@ -251,9 +251,9 @@ def test_a_list_goes_back_with_a_reason_and_comes_again_corrected(
     page.wait_for_selector("text=を直して再提出したものです", timeout=60_000)
     page.get_by_role("button", name="提出を取り下げる").click()
     page.wait_for_selector("text=提出を取り下げました", timeout=60_000)
-    said = page.inner_text("[data-testid=stMain]")
-    assert "（理由：整備主体の列を加えてください）" in said
-    assert "取下げ" in said
+    # The list of what was decided stands below and comes last.
+    page.wait_for_selector("text=（理由：整備主体の列を加えてください）", timeout=60_000)
+    assert "取下げ" in page.inner_text("[data-testid=stMain]")
 
 
 def test_a_viewer_is_not_offered_the_pages_of_staff(
