@@ -61,6 +61,8 @@ def awaited(ledger: Ledger, today: date) -> dict[str, date]:
 
     A date known to the month or the year lies ahead when its first day does. A site without any date is believed.
     """
+    if all(row.in_service_date is None or row.in_service_date <= today for row in ledger.site_operators):
+        return {}
     known = known_ledger(ledger)
     found: dict[str, date] = {}
     for site_id, site in known.sites.items():

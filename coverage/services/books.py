@@ -27,7 +27,7 @@ from coverage.errors import ConflictError, InputError, NotFoundError
 from coverage.services import journal
 from coverage.services.access import Action, Object, Principal, Resource, authorise
 from coverage.services.context import AppContext
-from coverage.services.ledger import ledger_of
+from coverage.services.ledger import as_of_today, ledger_of
 from coverage.store.events import Kind, join_key
 from coverage.store.protocol import Receipt, Store, Versioned
 
@@ -221,7 +221,7 @@ def _cell(
     context: AppContext, ledger: Ledger, sheet: IndicatorSet, indicator: str, fiscal_year: int
 ) -> IndicatorCell:
     rule = context.config.counting
-    counted = count(ledger, rule=rule, fiscal_years=list(sheet.fiscal_years))
+    counted = count(as_of_today(ledger), rule=rule, fiscal_years=list(sheet.fiscal_years))
     table = indicator_table(
         sheet,
         ledger.actuals,
@@ -299,7 +299,7 @@ def preview_freeze(context: AppContext, store: Store, fiscal_year: int) -> Freez
     """What :func:`coverage.services.journal.publish_count` would print and fix for ``fiscal_year``."""
     ledger = store.ledger(versions=True)
     years = [fy for fy in context.config.fiscal_years if fy <= fiscal_year]
-    result = count(ledger, rule=context.config.counting, fiscal_years=years or [fiscal_year])
+    result = count(as_of_today(ledger), rule=context.config.counting, fiscal_years=years or [fiscal_year])
     own = next((y for y in result.years if y.fiscal_year == fiscal_year), None)
     return FreezePreview(
         fiscal_year,
@@ -411,7 +411,7 @@ def _moves(context: AppContext, before: Ledger, after: Ledger) -> tuple[SeriesMo
 
 
 def _count(context: AppContext, ledger: Ledger) -> CountResult:
-    return count(ledger, rule=context.config.counting, fiscal_years=_years(context))
+    return count(as_of_today(ledger), rule=context.config.counting, fiscal_years=_years(context))
 
 
 def _years(context: AppContext) -> Sequence[int]:

@@ -21,6 +21,7 @@ from coverage.errors import ConflictError, InputError, NotFoundError
 from coverage.services.access import Action, Object, Principal, Resource, allowed, authorise
 from coverage.services.challenges import clean_text, places, today
 from coverage.services.context import AppContext
+from coverage.services.ledger import as_of_today
 from coverage.store.canonical import one_line
 from coverage.store.events import Kind
 from coverage.store.protocol import Store, Versioned
@@ -207,7 +208,7 @@ def moves_of_count(
     """Fiscal years whose printed count a confirmation would change; a frozen year's never does. Nothing is stored."""
     held = _standing_one(context, store, district_id, principal)
     # Every version with its own time, as runs count: a published year is judged by what was known at its publication.
-    ledger = store.ledger(versions=True)
+    ledger = as_of_today(store.ledger(versions=True))
     resolved = dataclasses.replace(held.record, resolved_on=resolved_on, recorded_at=datetime.now(UTC))
     after = dataclasses.replace(ledger, districts=(*ledger.districts, resolved))
     rule, years = context.config.counting, list(context.config.fiscal_years)
@@ -278,6 +279,7 @@ def _standing_one(context: AppContext, store: Store, district_id: str, principal
 
 def _serving_sites(ledger: Ledger) -> dict[str, tuple[ServingSite, ...]]:
     """Sites in service by the district that they are registered for. Planned sites are none of them."""
+    ledger = as_of_today(ledger)
     sites = {site.site_id: site for site in ledger.sites if has_been_in_service(site)}
     linked = {link.site_id for link in ledger.site_districts} & set(sites)
     operators: dict[str, list[SiteOperator]] = {site_id: [] for site_id in linked}

@@ -21,6 +21,7 @@ from coverage.runs.result import RunResult
 from coverage.services.access import Action, Object, Principal, Resource, allowed, authorise
 from coverage.services.context import AppContext
 from coverage.services.journal import COUNT_SUBJECT
+from coverage.services.ledger import today
 from coverage.store.events import LEDGER_KINDS, Kind
 from coverage.store.records import ImportState
 
@@ -112,12 +113,14 @@ class Changes:
 class Freshness:
     """Whether the published run still tells what the ledger says. ``changes``: writings since; ``last`` their last day.
 
-    ``changes`` is 0 where nothing changed, None where only that something changed is known (CSV tables).
+    ``changes`` is 0 where nothing changed, None where only that something changed is known (CSV tables). ``begun``: sites
+    that the run took as under construction and whose first service day has come; the ledger need not have changed.
     """
 
     changed: bool
     changes: int | None
     last: date | None
+    begun: int = 0
 
 
 def count_now(run: RunResult) -> CountNow:
@@ -235,15 +238,17 @@ def freshness(context: AppContext, run: RunResult, principal: Principal) -> Fres
     The number and day of the changes are for those who may see unpublished runs; others learn that there are some.
     """
     authorise(principal, Action.VIEW, Resource(Object.PUBLISHED_RUN))
+    now = today()
+    begun = sum(date.fromisoformat(day) <= now for day in run.meta.get("awaited", {}).values())
     if context.store_url is None:
-        return Freshness(tables_changed(context, run), None, None)
+        return Freshness(tables_changed(context, run) or begun > 0, None, None, begun)
     with _store(context) as store:
         found = _changes_since(store, run)
     if not found:
-        return Freshness(False, 0, None)
+        return Freshness(begun > 0, 0, None, begun)
     if not allowed(principal, Action.VIEW, Resource(Object.RUN)):
-        return Freshness(True, None, None)
-    return Freshness(True, len(found), tokyo_date(found[-1].at))
+        return Freshness(True, None, None, begun)
+    return Freshness(True, len(found), tokyo_date(found[-1].at), begun)
 
 
 def tables_changed(context: AppContext, run: RunResult) -> bool:

@@ -20,6 +20,7 @@ from coverage.domain.counting_findings import SiteVerdict
 from coverage.domain.ledger import Ledger
 from coverage.services.access import Action, Object, Principal, Resource, authorise
 from coverage.services.context import AppContext
+from coverage.services.ledger import as_of_today
 from coverage.services.long_work import collector_rests
 from coverage.store.copying import copy_ledger
 from coverage.store.events import Change
@@ -171,8 +172,8 @@ def _preview(context: AppContext, store: Store, changes: Sequence[Change]) -> Pr
     counted = new is not None
     old = _merged(old, mergers)
     new = old if new is None else _merged(new, mergers)
-    before = count(old, rule=rule, fiscal_years=years)
-    after = count(new, rule=rule, fiscal_years=years) if counted else before
+    before = count(as_of_today(old), rule=rule, fiscal_years=years)
+    after = count(as_of_today(new), rule=rule, fiscal_years=years) if counted else before
     uploaded = sorted({str(c.values["site_id"]) for c in changes if "site_id" in c.values})
     moved = _movements(before, after)
     left_out = [s for s in uploaded if s in after.verdicts and not after.verdicts[s].counted]

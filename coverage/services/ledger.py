@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -43,6 +43,11 @@ def today() -> date:
     return tokyo_date(datetime.now(UTC))
 
 
+def as_of_today(ledger: Ledger) -> Ledger:
+    """The ledger as a run of today takes it: what is awaited is under construction. Every count begins with this."""
+    return until_service(ledger, awaited(ledger, today()))
+
+
 def ledger_of(context: AppContext) -> RegionData:
     """The region with its ledger and policy sheet only: no boundaries, terrain or people.
 
@@ -52,18 +57,18 @@ def ledger_of(context: AppContext) -> RegionData:
     if context.store_url is None:
         wanted = [n for n in (*_LEDGER_LAYERS, "indicators") if getattr(named, n) is not None]
         tables = _load(context, wanted)
-        return _of_today(tables, awaited(tables.ledger, today()))
+        return replace(tables, ledger=as_of_today(tables.ledger))
     region = _load(context, ["indicators"] if named.indicators is not None else [])
     with open_context_store(context) as store:
-        ledger = store.ledger(versions=True)
-    return replace(_of_today(region, awaited(ledger, today()), ledger), config=context.config)
+        return replace(region, config=context.config, ledger=as_of_today(store.ledger(versions=True)))
 
 
 def region_of(context: AppContext) -> LedgerSource:
     """The region with every layer, for a run. With a store its CSV tables are left unread."""
     if context.store_url is None:
         early = awaited(context.region.ledger, today())
-        return LedgerSource(_of_today(context.region, early), awaited=early)
+        region = replace(context.region, ledger=until_service(context.region.ledger, early))
+        return LedgerSource(region, awaited=early)
     named = context.config.layers
     wanted = [n for n in _OTHER_LAYERS if getattr(named, n) is not None]
     region = _load(context, [*wanted, "published_coverage", "antennas"])
@@ -87,10 +92,6 @@ def region_of(context: AppContext) -> LedgerSource:
         until_service(replace(history, municipality_mergers=mergers), early),
         early,
     )
-
-
-def _of_today(region: RegionData, early: Collection[str], ledger: Ledger | None = None) -> RegionData:
-    return replace(region, ledger=until_service(region.ledger if ledger is None else ledger, early))
 
 
 def load_tables_into_store(context: AppContext, principal: Principal) -> Receipt:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from coverage.report.map_data import public_site_ids, site_records
-from coverage.services import compute, figures, journal, ledger
+from coverage.services import books, compute, figures, home, journal, ledger
 from coverage.services.access import ANONYMOUS, Principal, Role
 from coverage.services.context import AppContext
+from coverage.services.import_preview import preview
 from coverage.services.map_pages import map_page
 from coverage.services.place_files import place_file
 from coverage.services.place_search import find_places
 from coverage.services.run_publication import RUN_SUBJECT
 from coverage.services.stores import open_context_store
+from coverage.store.events import change_of
 
 ADMIN = Principal("kanri", Role.ADMIN)
 OWN = Principal("shi", Role.MUNICIPALITY, frozenset({"99301"}))
@@ -86,6 +90,65 @@ def test_before_its_day_it_is_a_plan_everywhere_and_on_its_day_it_is_public(
                 assert journal.verify_publication(store, kept.publication_id, principal=ADMIN).ok
 
 
+def test_pages_say_that_its_day_has_come_though_nobody_touched_the_ledger(
+    place: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = _run_on(place, BEFORE, monkeypatch)
+    monkeypatch.setattr(home, "today", lambda: BEFORE)
+    assert not home.freshness(place, run, ADMIN).changed
+    monkeypatch.setattr(home, "today", lambda: ON)
+    for principal in (ADMIN, ANONYMOUS):
+        fresh = home.freshness(place, run, principal)
+        assert (fresh.changed, fresh.begun, fresh.last) == (True, 1, None)
+    # The page becomes __main__, which pools of later tests would run again in their workers.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+    monkeypatch.setenv("COVERAGE_GAP_REGION", str(place.region_folder))
+    monkeypatch.setenv("COVERAGE_GAP_RUNS", str(place.runs_folder))
+    monkeypatch.delenv("COVERAGE_GAP_STORE", raising=False)
+    if place.store_url is not None:
+        monkeypatch.setenv("COVERAGE_GAP_STORE", place.store_url)
+    # 進捗 says nothing about staleness where the ledger is files.
+    for page in ("home", "manage_runs", *(() if place.store_url is None else ("progress",))):
+        test = AppTest.from_function(_page, default_timeout=30, args=(page,)).run()
+        assert not test.exception
+        said = "".join(e.proto.body for e in test.get("html"))
+        assert "供用開始日を、1 局が迎えました" in said, page
+
+
+def _page(name: str) -> None:
+    import importlib
+
+    from coverage.web import frame
+
+    shown = importlib.import_module(f"coverage.web.views.{name}").show
+    if name == "manage_runs":
+        shown(frame.open_view())
+    else:
+        frame.render(frame.open_view(), shown)
+
+
+def test_an_upload_of_such_a_site_announces_no_count(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "today", lambda: BEFORE)
+    context = AppContext(
+        tiny.write_tiny_region(tmp_path / "region", tiny.without(tiny.tiny_ledger(), "T2")),
+        tmp_path / "runs",
+        store_url=str(tmp_path / "ledger.sqlite"),
+    )
+    ledger.load_tables_into_store(context, ADMIN)
+    every = tiny.tiny_ledger()
+    records = [*every.sites, *every.site_operators, *every.site_districts]
+    changes = [change_of(record, row=0) for record in records if record.site_id == "T2"]
+    with open_context_store(context) as store:
+        early = preview(context, store, changes, principal=ADMIN)
+        assert [m for m in early.movements() if m.own] == []
+        assert {v.site_id: v.code.value for v in early.not_counted()} == {"T2": "not-in-service"}
+        monkeypatch.setattr(ledger, "today", lambda: ON)
+        (moved,) = [m for m in preview(context, store, changes, principal=ADMIN).movements() if m.own]
+        assert (moved.fiscal_year, moved.before, moved.after) == (2016, 70, 71)
+
+
 def test_a_year_is_not_published_with_a_site_that_is_still_to_come(
     tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,7 +159,9 @@ def test_a_year_is_not_published_with_a_site_that_is_still_to_come(
     )
     ledger.load_tables_into_store(context, ADMIN)
     monkeypatch.setattr(journal, "today", lambda: BEFORE)
+    monkeypatch.setattr(ledger, "today", lambda: BEFORE)
     with open_context_store(context) as store:
+        assert books.preview_freeze(context, store, 2016).series[-1] == (2016, 70)
         kept = journal.publish_count(context, store, last_fy=2016, published_on=BEFORE, principal=ADMIN)
         assert kept.values["count/2016"] == 70
         assert journal.verify_publication(store, kept.publication.publication_id, principal=ADMIN).ok

@@ -240,6 +240,8 @@ def _stale(view: View, now: Freshness) -> None:
         if numbered
         else view.texts["home.stale_unnumbered"]
     )
+    if now.begun:
+        sentence = view.text("home.begun", n=now.begun)
     may = view.may(Action.PUBLISH, Object.RUN)
     st.html(frame.notice(sentence if may else sentence + view.texts["home.ask_admin"]))
     if may:

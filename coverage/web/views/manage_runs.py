@@ -71,6 +71,9 @@ def _stale(view: View, context: AppContext, published: RunResult | None) -> None
     fresh = home.freshness(context, published, view.principal)
     if not fresh.changed:
         st.caption(view.text("manage_runs.fresh", id=published.run_id))
+    elif fresh.begun:
+        sentence = view.text("home.begun", n=fresh.begun)
+        st.html(frame.notice(sentence, head=view.texts["manage_runs.stale_head"]))
     elif fresh.changes is None or fresh.last is None:
         st.html(
             frame.notice(view.texts["manage_runs.stale_tables"], head=view.texts["manage_runs.stale_head"])

@@ -82,6 +82,8 @@ def show_stale(view: View, run: RunResult, *, more: str = "") -> None:
     sentence = view.texts["progress.stale"]
     if fresh.changes and fresh.last is not None:
         sentence = view.text("progress.stale_more", n=fresh.changes, day=fresh.last.isoformat())
+    if fresh.begun:
+        sentence = view.text("home.begun", n=fresh.begun)
     if more:
         sentence += ("" if view.lang == "ja" else " ") + more
     st.html(frame.notice(sentence, head=view.texts["progress.stale_head"]))
