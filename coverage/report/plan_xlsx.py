@@ -18,8 +18,11 @@ from coverage.report.workbook import WHOLE, add_sheet, put_table, without_clock
 PAYERS = ("state_yen", "prefecture_yen", "municipality_yen", "operators_yen", "total_yen")
 
 
-def plan_xlsx(plan: Mapping[str, Any], *, lang: str = "ja") -> bytes:
-    """The workbook of a plan's document: the same bytes for the same plan. Dates in it are the eve of the plan's first year."""
+def plan_xlsx(plan: Mapping[str, Any], *, lang: str = "ja", rule_names: Mapping[str, str] | None = None) -> bytes:
+    """The workbook of a plan's document: the same bytes for the same plan. Dates in it are the eve of the plan's first year.
+
+    ``rule_names``: names of the subsidy rules by their ids, which is all that a plan keeps of them.
+    """
     texts = report_texts(lang)
     book = Workbook()
     first = book.active
@@ -30,7 +33,7 @@ def plan_xlsx(plan: Mapping[str, Any], *, lang: str = "ja") -> bytes:
     _decided(add_sheet(book, texts["plan.sheet.decided"]), plan, texts)
     _forecast(add_sheet(book, texts["plan.sheet.forecast"]), plan, texts)
     _alternatives(add_sheet(book, texts["plan.sheet.alternatives"]), plan, texts)
-    _inputs(add_sheet(book, texts["plan.sheet.inputs"]), plan, texts)
+    _inputs(add_sheet(book, texts["plan.sheet.inputs"]), plan, texts, rule_names or {})
     end = fiscal.last_day(min(plan["fiscal_years"]) - 1)
     book.properties.created = book.properties.modified = datetime(end.year, end.month, end.day)
     book.properties.creator = f"coverage-gap-planner {__version__}"
@@ -78,7 +81,7 @@ def _decided(sheet: Worksheet, plan: Mapping[str, Any], texts: Texts) -> None:
     names = ("id", "name", "status", "municipality", "year", "people", "households", "shelters", "districts", "estimated")
     rows = [
         [
-            s["site_id"], s["name"], s["status"], s["municipality"],
+            s["site_id"], s["name"], texts.get(f"site_status.{s['status']}", s["status"]), s["municipality"],
             fiscal.label(s["planned_fy"], texts.lang) if s["planned_fy"] else None,
             *((s["people"], s["households"], s["shelters"]) if s["reach_known"] else (None, None, None)),
             _names(s["districts"], texts), s["estimated"],
@@ -112,7 +115,7 @@ def _alternatives(sheet: Worksheet, plan: Mapping[str, Any], texts: Texts) -> No
     put_table(sheet, head, rows, [WHOLE, "#,##0.#", "0.00%", WHOLE, None], [texts["plan.note.alternatives"]])
 
 
-def _inputs(sheet: Worksheet, plan: Mapping[str, Any], texts: Texts) -> None:
+def _inputs(sheet: Worksheet, plan: Mapping[str, Any], texts: Texts, rule_names: Mapping[str, str]) -> None:
     inputs = plan["inputs"]
     ledger = inputs["ledger"] if isinstance(inputs["ledger"], dict) else {"audit-head": inputs["ledger"]}
     rules = inputs["subsidy_rules"]
@@ -121,7 +124,7 @@ def _inputs(sheet: Worksheet, plan: Mapping[str, Any], texts: Texts) -> None:
         [texts["plan.input.run"], plan["run_id"]],
         *([f"{texts['plan.input.ledger']} {name}", digest] for name, digest in ledger.items()),
         [f"{texts['plan.input.rules']} {rules['source']}", rules["sha256"]],
-        *([f"{texts['plan.input.rule_of']} {year}", rule] for year, rule in rules["by_year"].items()),
+        *([f"{texts['plan.input.rule_of']} {year}", rule_names.get(rule, rule)] for year, rule in rules["by_year"].items()),
         *([f"{texts['plan.input.exclusions']} {name}", digest] for name, digest in inputs["exclusions"].items()),
         *([f"{texts['plan.input.left_out']} {reason}", n] for reason, n in plan["left_out"].items()),
         *([f"{texts['plan.input.request']} {name}", _plain(value)] for name, value in sorted(plan["request"].items())),

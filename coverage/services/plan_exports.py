@@ -15,6 +15,7 @@ from coverage.errors import InputError, NotFoundError
 from coverage.services.access import Action, Object, Principal, Resource, authorise
 from coverage.services.context import AppContext
 from coverage.services.plan_documents import PLANS, open_plan
+from coverage.services.planning import subsidy_rule_names
 
 KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "xlsx": ("plan.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
@@ -49,7 +50,7 @@ def plan_file(context: AppContext, plan_id: str, kind: str, *, principal: Princi
     if kind == "xlsx" and "ledger_forecast" in plan:
         from coverage.report.plan_xlsx import plan_xlsx
 
-        content = plan_xlsx(plan, lang=lang)
+        content = plan_xlsx(plan, lang=lang, rule_names=subsidy_rule_names(context, lang))
     else:
         path = Path(plan["folder"]) / name
         if not path.is_file():

@@ -160,6 +160,7 @@ def test_a_plan_is_carried_away_as_a_workbook_and_as_files(make, command, tmp_pa
     assert forecast[1:5] == [2018, 71, 1, 72]
     inputs = {row[0].value: row[1].value for row in sheets["条件と出典"].iter_rows()}
     assert inputs["計画の番号"] == plan["plan_id"]
+    assert {"世帯数による補助率", "参画事業者数による補助率"} & set(inputs.values()), "a rule has its name, not its id"
     assert inputs["補助の規則の表 packaged"] == plan["inputs"]["subsidy_rules"]["sha256"]
     again = tmp_path / "again.xlsx"
     command("plan", "export", plan["plan_id"], "--to", again)
