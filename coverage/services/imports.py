@@ -80,6 +80,42 @@ class RegionChecks:
     """Municipality code → name."""
 
 
+class Locator:
+    """The municipality of a position: of those that hold it, the first."""
+
+    def __init__(self, municipalities: Sequence[Any]) -> None:
+        self._codes = [str(m.code) for m in municipalities]
+        self._tree = shapely.STRtree([m.geometry for m in municipalities])
+
+    def __call__(self, lat: float, lon: float) -> str | None:
+        """Its code; None outside all of them."""
+        found = self._tree.query(shapely.Point(lon, lat), predicate="intersects")
+        return self._codes[int(found.min())] if len(found) else None
+
+    def many(self, places: Sequence[tuple[float, float]]) -> list[str | None]:
+        """The same of many positions (lat, lon), in one question to the tree."""
+        codes: list[str | None] = [None] * len(places)
+        points = shapely.points([lon for _, lon in places], [lat for lat, _ in places])
+        which, found = self._tree.query(points, predicate="intersects")
+        # The last word of a place is said by its first municipality.
+        for i, j in sorted(zip(which.tolist(), found.tolist(), strict=True), reverse=True):
+            codes[i] = self._codes[j]
+        return codes
+
+
+def located(kind: str, report: Report, locate: Locate | None) -> Locate | None:
+    """``locate``, with the positions of a site list that lack a municipality looked up all at once."""
+    if kind != "sites" or not isinstance(locate, Locator):
+        return locate
+    places = list({(row["lat"], row["lon"]) for row in report.rows if not row["municipality_code"]})
+    known = dict(zip(places, locate.many(places), strict=True)) if places else {}
+
+    def looked_up(lat: float, lon: float) -> str | None:
+        return known[lat, lon] if (lat, lon) in known else locate(lat, lon)
+
+    return looked_up
+
+
 def region_checks(context: AppContext | None, boundaries: Path | None = None) -> RegionChecks:
     """``context``: a region that was named on purpose, None for none; ``boundaries`` replaces its outline."""
     from coverage.readers.boundaries import read_boundaries
@@ -103,13 +139,7 @@ def region_checks(context: AppContext | None, boundaries: Path | None = None) ->
     if not municipalities:
         return RegionChecks(operators)
     outline = shapely.union_all([m.geometry for m in municipalities])
-    tree = shapely.STRtree([m.geometry for m in municipalities])
-
-    def locate(lat: float, lon: float) -> str | None:
-        found = tree.query(shapely.Point(lon, lat), predicate="intersects")
-        return str(municipalities[int(found.min())].code) if len(found) else None
-
-    return RegionChecks(operators, outline, locate, {str(m.code): m.full_name for m in municipalities})
+    return RegionChecks(operators, outline, Locator(municipalities), {str(m.code): m.full_name for m in municipalities})
 
 
 def check_upload(
@@ -147,7 +177,7 @@ def changes_of(kind: str, report: Report, *, locate: Locate | None = None, known
             "upload-rejected", "取り込める行のないファイルです。", "The file holds no row that can be stored."
         )
     if kind == "sites":
-        return _site_changes(report, locate, known or Ledger())
+        return _site_changes(report, located(kind, report, locate), known or Ledger())
     make = _MAKERS[kind]
     return [change_of(record, fields=fields, row=row["row"]) for row in report.rows for record, fields in [make(row)]]
 

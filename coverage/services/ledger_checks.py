@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any, Final
 
 from coverage.domain.ledger import Ledger
-from coverage.services.imports import changes_of
+from coverage.services.imports import changes_of, located
 from coverage.store.events import Change
 from coverage.store.protocol import Store
 from coverage.uploads.closing import NO_STATUS, OFF_AIR, before_service, first_possible_day
@@ -32,7 +32,7 @@ def against_ledger(
     same file. ``locate``: the municipality of a position. ``judge_place`` as for :func:`with_ledger_checks`; without it
     no changes are made.
     """
-    known = store.ledger()
+    known, locate = store.ledger(), located(kind, report, locate)
     judged = with_ledger_checks(report, kind, locate=locate, known=known, judge_place=judge_place)
     if judged.verdict == "reject" or not judge_place:
         return judged, ()

@@ -267,7 +267,7 @@ def _run(
     root = folder.path
     job_id = jobs.start(
         _KIND,
-        lambda place: [sys.executable, "-m", "coverage.services.upload_task", str(place)],
+        _command,
         root=root,
         owner=principal.user_id,
         environment=jobs.environment_of(context),
@@ -299,6 +299,10 @@ def _run(
     finally:
         jobs.cancel(root, job_id)
         jobs.forget(root, job_id)
+
+
+def _command(place: Path) -> list[str]:
+    return [sys.executable, "-m", "coverage.services.upload_task", str(place)]
 
 
 def _raised(job: jobs.Job) -> CoverageGapError:

@@ -9,7 +9,7 @@ import os
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 Progress = Callable[[float, str], None]
 
@@ -72,6 +72,7 @@ def _check(
         head = store.head().hash
         # The rows are in the file now, and stand in the changes: once is enough.
         report.rows = []
+        changes = tuple(change.plain() for change in changes)
         progress(0.3, "累計を数える / counting")
         difference = preview(context, store, changes, principal=who)
     return {"shown": _put_down(difference, folder), "head": head}
@@ -96,11 +97,15 @@ def _hand_in(
     from coverage.services import imports, upload_process
     from coverage.services.stores import open_context_store
     from coverage.services.upload_jobs import checks_of
+    from coverage.uploads.stored_rows import StoredRows
 
     kind = str(request["kind"])
     report = _read(Path(request["read"]))
     with open_context_store(context) as store:
         changes = imports.changes_of(kind, report, locate=checks_of(context).locate, known=store.ledger())
+        # What is stored of the report is all but its rows: they stay in the file.
+        report.rows = cast(list[dict[str, Any]], StoredRows(Path(request["read"]), len(report.rows)))
+        changes = [change.plain() for change in changes]
         receipt = imports.hand_in(
             store, folder / upload_process.CONTENT, report, changes, kind=kind, principal=who,
             answers=request["answers"], accept=bool(request["accept"]), key=str(request["key"]),

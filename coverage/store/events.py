@@ -60,11 +60,15 @@ class Change:
     valid_from: date | None = None
     row: int | None = None
     known_since: datetime | None = None
+    checked: bool = field(default=False, compare=False, repr=False)
+    """Set by :meth:`plain`: of a long list it is asked for more than once."""
 
     def plain(self) -> Change:
         """The same change with its values checked and in stored form. Raises InputError naming the column."""
+        if self.checked:
+            return self
         values = TABLES[self.kind].plain(self.values)
-        return Change(self.kind, values, self.valid_from, self.row, self.known_since)
+        return Change(self.kind, values, self.valid_from, self.row, self.known_since, checked=True)
 
 
 def packed_changes(changes: Iterable[Change]) -> list[dict[str, Any]]:

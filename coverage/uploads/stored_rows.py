@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, TextIO, cast, overload
@@ -17,7 +18,7 @@ from coverage.errors import StorageError
 from coverage.uploads.report import Report
 
 ROWS_A_LINE: Final = 500
-DAMAGED = (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError)
+DAMAGED = (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, zlib.error)
 """What reading a file raises that is not what was written."""
 
 Row = dict[str, Any]
