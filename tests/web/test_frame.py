@@ -1,9 +1,13 @@
-"""Who looks at a page is said on it."""
+"""What stands on every page: who looks at it, and labels whose words stay whole."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+import coverage.web
 from coverage.services.access import ANONYMOUS, Principal, Role, guest
 from coverage.web.frame import View, who_line
 from coverage.web.wording import web_texts
@@ -38,3 +42,16 @@ def test_the_way_out_is_offered_where_a_provider_let_in(auth: str) -> None:
     view = _view(Principal("sato", Role.ADMIN))
     assert '<a class="logout" href="/auth/logout"' in who_line(view, "oidc")
     assert "logout" not in who_line(view, auth)
+
+
+@pytest.mark.parametrize(
+    ("sheet", "selector"), [("page.css", ".lead-figures .label"), ("pages/home.css", ".home-figure h2")]
+)
+def test_words_of_a_figures_label_break_only_where_a_narrow_screen_forces_them(
+    sheet: str, selector: str
+) -> None:
+    assets = Path(next(iter(coverage.web.__path__))) / "assets"
+    rule = re.search(re.escape(selector) + r" \{([^}]*)\}", (assets / sheet).read_text(encoding="utf-8"))
+    assert rule is not None
+    assert "word-break: keep-all" in rule[1]
+    assert "overflow-wrap: anywhere" in rule[1]

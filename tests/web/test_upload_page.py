@@ -386,6 +386,21 @@ def test_without_a_ledger_the_page_of_acceptance_says_where_it_begins(
     assert not test.get("page_link")
 
 
+def test_progress_says_once_that_the_ledger_has_moved_on(upload: Callable[..., AppTest]) -> None:
+    district, lat, lon = open_district()
+    row = f"MH-9001,試し谷局,{lat},{lon},見本モバイルA,供用中,2018/3/20,{district},国補助,居住"
+    test = upload("list.csv", csv(row))
+    test.checkbox(key="accept-at-once").check().run()
+    press(test, "hand-in")
+    said = words(AppTest.from_function(_script, args=("progress",), default_timeout=60).run())
+    assert said.count("公開中の計算は古くなっています") == 1
+    assert said.count("台帳の現在：") == 1
+    (notice,) = re.findall(
+        r'<div class="notice[^>]*>[^<]*<strong>公開中の計算は古くなっています</strong>[^<]*', said
+    )
+    assert "台帳の現在：" in notice
+
+
 def test_only_sending_back_asks_for_a_reason(upload: Callable[..., AppTest]) -> None:
     _, lat, lon = open_district()
     press(upload("list.csv", csv(f"A-1,a,{lat},{lon},,計画,,,,")), "hand-in")
