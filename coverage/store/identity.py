@@ -29,7 +29,7 @@ def group_of(table: Table, values: Mapping[str, Any]) -> tuple[Any, ...]:
     return (values.get(table.parent),)
 
 
-def settle(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
+def settle(table: Table, values: Mapping[str, Any]) -> Mapping[str, Any]:
     """``values`` with the key columns that follow from them alone: a journal entry's id, the order of two sites."""
     if table.kind is Kind.RESTATEMENT and "restatement_id" not in values:
         return {**values, "restatement_id": _restatement_id(values)}
@@ -37,7 +37,7 @@ def settle(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
         a, b = values.get("site_id_a"), values.get("site_id_b")
         if a is not None and b is not None and a > b:
             return {**values, "site_id_a": b, "site_id_b": a}
-    return dict(values)
+    return values
 
 
 def identify(
