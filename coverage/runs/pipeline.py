@@ -79,7 +79,9 @@ def execute(
     :class:`StorageError` where the folder cannot be written; then nothing is left behind.
     """
     early = {site_id: day.isoformat() for site_id, day in sorted((awaited or {}).items())}
-    digest = run_digest(data, extra={**(extra_inputs or {}), **({"awaited": json.dumps(early)} if early else {})})
+    digest = run_digest(
+        data, extra={**(extra_inputs or {}), **({"awaited": json.dumps(early)} if early else {})}
+    )
     run_id = digest[:RUN_ID_DIGITS]
     if not force and (runs_folder / run_id / "run.json").is_file():
         existing = RunResult.open(runs_folder / run_id)

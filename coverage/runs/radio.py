@@ -62,7 +62,10 @@ def _cells(data: RegionData) -> tuple[list[Cell], dict[str, Any]]:
     """Cells of every site that is on the air in some year of the run or may be one day, and the model card's part."""
     years = data.config.fiscal_years
     on_air = {
-        fy: {id(row): (site.site_id, row.operator) for site, row in on_air_rows(data.ledger, fiscal.last_day(fy))}
+        fy: {
+            id(row): (site.site_id, row.operator)
+            for site, row in on_air_rows(data.ledger, fiscal.last_day(fy))
+        }
         for fy in years
     }
     wanted = {key for of_year in on_air.values() for key in of_year.values()}

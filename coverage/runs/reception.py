@@ -65,7 +65,9 @@ def reception_said(meta: Mapping[str, Any], lang: str) -> str:
 
 def notice_of(meta: Mapping[str, Any], lang: str) -> str:
     """What files made of the run carry as their notice: the region's own, and :func:`conditions_said`."""
-    return " ".join(said for said in (str(meta["region"][f"notice_{lang}"]), *conditions_said(meta, lang)) if said)
+    return " ".join(
+        said for said in (str(meta["region"][f"notice_{lang}"]), *conditions_said(meta, lang)) if said
+    )
 
 
 def conditions_said(meta: Mapping[str, Any], lang: str) -> list[str]:

@@ -250,9 +250,7 @@ def import_resource(record: ImportRecord) -> Resource:
     return Resource(Object.IMPORT, owner=record.submitted_by)
 
 
-def plans_of(
-    principal: Principal, codes: Iterable[str], *, action: Action = Action.VIEW
-) -> frozenset[str]:
+def plans_of(principal: Principal, codes: Iterable[str], *, action: Action = Action.VIEW) -> frozenset[str]:
     """Those of the municipalities ``codes`` whose planned sites ``principal`` may see (or, with ``action``, download)."""
     return frozenset(
         code

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 
-
 def healthz(request: Request) -> Response:
     """Whether the app answers, and which run it shows. 200 also before the first run: the app is up."""
     try:

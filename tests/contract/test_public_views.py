@@ -80,7 +80,9 @@ def _rows(url: str, sql: str) -> list[Any]:
 def test_only_sites_that_have_been_in_service_are_offered_with_operators_that_have_started(
     offered: str,
 ) -> None:
-    found = _rows(offered, "SELECT site_id, status, operators FROM sites WHERE site_id LIKE 'S%' ORDER BY site_id")
+    found = _rows(
+        offered, "SELECT site_id, status, operators FROM sites WHERE site_id LIKE 'S%' ORDER BY site_id"
+    )
     # S6 is 廃止 without ever having had a service date: a plan that was given up.
     assert found == [("S4", "供用中", "alpha"), ("S5", "停止", "alpha")]
 
