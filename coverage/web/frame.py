@@ -282,7 +282,7 @@ def _switch(view: View) -> None:
                 format_func=lambda role: view.texts[f"role.{role}"],
                 key="role",
                 label_visibility="collapsed",
-                width=132,
+                width=142,
             )
         if st.button(view.texts["app.other_language"], type="tertiary", key="switch-language"):
             st.session_state["lang"] = other

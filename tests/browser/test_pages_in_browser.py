@@ -166,3 +166,30 @@ def test_not_computable_is_said_on_the_page_and_on_the_map(
         assert "1,760" not in watched.page.locator(".live").inner_text()
         assert "算定不可（基地局データ不足）" in watched.page.inner_text("[data-testid=stMain]")
         watched.screenshot("not-computable-1366", whole=True)
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_menu_roles_and_language_are_within_reach_on_a_telephone(
+    open_page: Callable[..., Watched], server: str, lang: str
+) -> None:
+    watched = open_page(width=390, height=844)
+    page = watched.page
+    page.goto(f"{server}/?lang={lang}")
+    page.wait_for_selector(".foot", timeout=60_000)
+    # Playwright refuses to click what lies under something else.
+    page.locator(".st-key-language [data-testid=stSelectbox] button").click()
+    choice = page.get_by_role("option").nth(1)
+    box = choice.bounding_box()
+    assert box is not None
+    assert box["width"] > 100
+    assert 0 <= box["x"] < box["x"] + box["width"] <= 390
+    choice.click()
+    page.wait_for_function(
+        "word => document.querySelector('p.who').innerText.includes(word)",
+        arg={"ja": "計画担当", "en": "Planner"}[lang],
+    )
+    watched.screenshot(f"head-{lang}-390")
+    page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_role("link", name={"ja": "進捗", "en": "Progress"}[lang], exact=True).first.click()
+    page.wait_for_url("**/progress**")
+    assert watched.outside == []
