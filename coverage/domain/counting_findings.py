@@ -236,8 +236,8 @@ _FINDINGS: Final[dict[str, tuple[int, Severity, str, str]]] = {
     ),
     "date-before-status": (
         2, "question",
-        "基地局 {sites} は供用開始日がありますが、状態が供用中に至っていません。状態を確かめてください。",
-        "Site {sites} has a service date but its status has not reached in service; check the status.",
+        "基地局 {sites} は供用開始日がありますが、今日の時点で供用中に至っていません。日付が先なら、その日が来るまでこのままでかまいません。過ぎた日付なら状態を確かめてください。",
+        "Site {sites} has a service date but is not in service today; leave it if the date is still to come, else check the status.",
     ),
     "status-went-back": (
         2, "question",
