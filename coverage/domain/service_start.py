@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -106,6 +106,53 @@ def until_service(ledger: Ledger, site_ids: Collection[str]) -> Ledger:
             replace(row, in_service_date=None) if row.site_id in ended else row
             for row in ledger.site_operators
         ),
+    )
+
+
+def joining(ledger: Ledger, today: date) -> dict[str, date]:
+    """Sites in service (or ended) that an operator, or a band of one, is dated to join after ``today``; id → first such date.
+
+    Those of :func:`awaited` are none of them. On a mast that everybody may see, what is still to come is a plan as well.
+    """
+    if not any(lies_ahead(row, today) for row in ledger.site_operators):
+        return {}
+    known, early = known_ledger(ledger), awaited(ledger, today)
+    found: dict[str, date] = {}
+    for site_id, site in known.sites.items():
+        days = [
+            _first_possible_day(row.in_service_date, row.date_precision)
+            for row in known.operators.get(site_id, ())
+            if row.in_service_date is not None and lies_ahead(row, today)
+        ]
+        if days and site_id not in early and has_been_in_service(site):
+            found[site_id] = min(days)
+    return found
+
+
+def until_joining(ledger: Ledger, days: Mapping[str, date]) -> Ledger:
+    """The ledger with what joins the :func:`joining` sites from ``days`` on as an operator who has no date yet.
+
+    The count stays as it was: a site's first operator dates it, and that one has begun.
+    """
+    if not days:
+        return ledger
+
+    def today_of(row: SiteOperator) -> SiteOperator:
+        first = days.get(row.site_id)
+        if first is None or row.in_service_date is None:
+            return row
+        if _first_possible_day(row.in_service_date, row.date_precision) < first:
+            return row
+        return replace(row, in_service_date=None)
+
+    return replace(ledger, site_operators=tuple(today_of(row) for row in ledger.site_operators))
+
+
+def lies_ahead(row: SiteOperator, today: date) -> bool:
+    """Whether the first day that a service date allows is after ``today``."""
+    return (
+        row.in_service_date is not None
+        and _first_possible_day(row.in_service_date, row.date_precision) > today
     )
 
 

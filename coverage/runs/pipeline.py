@@ -68,6 +68,7 @@ def execute(
     extra_inputs: Mapping[str, str] | None = None,
     history: Ledger | None = None,
     awaited: Mapping[str, date] | None = None,
+    joining: Mapping[str, date] | None = None,
     force: bool = False,
 ) -> RunResult:
     """Compute a region, or find the finished run of the same digest.
@@ -75,12 +76,18 @@ def execute(
     ``radio`` makes the footprints (:mod:`coverage.runs.radio`); ``finishers`` add files made from the run (the map
     page) before it is sealed; ``history``: the ledger in all its versions, which the count needs to know what was known
     when a year was published (default: the region's own ledger); ``awaited``: sites that the ledger takes as under
-    construction because their first service date had not come (:func:`coverage.domain.service_start.awaited`). Raises :class:`RegionError` where the layers do not fit together,
+    construction because their first service date had not come (:func:`coverage.domain.service_start.awaited`); ``joining``: sites in service whose later operators it takes as having
+    no date yet. Raises :class:`RegionError` where the layers do not fit together,
     :class:`StorageError` where the folder cannot be written; then nothing is left behind.
     """
-    early = {site_id: day.isoformat() for site_id, day in sorted((awaited or {}).items())}
+    # What the day decides: the same layers make another run once one of these days has come.
+    ahead = {
+        name: {site_id: day.isoformat() for site_id, day in sorted(days.items())}
+        for name, days in (("awaited", awaited), ("joining", joining))
+        if days
+    }
     digest = run_digest(
-        data, extra={**(extra_inputs or {}), **({"awaited": json.dumps(early)} if early else {})}
+        data, extra={**(extra_inputs or {}), **{name: json.dumps(days) for name, days in ahead.items()}}
     )
     run_id = digest[:RUN_ID_DIGITS]
     if not force and (runs_folder / run_id / "run.json").is_file():
@@ -108,8 +115,7 @@ def execute(
         progress(0.9, "表と GeoJSON / tables and GeoJSON")
         _write_tables(builder, years)
         meta = _meta(builder, digest, run_id)
-        if early:
-            meta["awaited"] = early
+        meta |= ahead
         (folder / "run.json").write_text(
             json.dumps(meta, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n",
             encoding="utf-8",

@@ -67,7 +67,7 @@ def _compute(context: AppContext, *, force: bool, workers: int, progress: Progre
     from coverage.services.ledger import region_of
 
     progress(0.0, "レイヤーを読む / reading layers")
-    source = region_of(context)
+    source = region_of(context).of_today()
     return execute(
         source.region,
         context.runs_folder,
@@ -81,6 +81,7 @@ def _compute(context: AppContext, *, force: bool, workers: int, progress: Progre
         extra_inputs={"ledger": source.head} if source.head else None,
         history=source.history,
         awaited=source.awaited,
+        joining=source.joining,
         force=force,
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from coverage.domain.fiscal import tokyo_date
 from coverage.domain.region import LayerRecord
-from coverage.domain.service_start import awaited, until_service
+from coverage.domain.service_start import awaited, joining, until_joining, until_service
 from coverage.services.access import Action, Object, Principal, Resource, authorise
 from coverage.services.context import AppContext
 from coverage.services.stores import open_context_store
@@ -29,13 +29,23 @@ class LedgerSource:
 
     ``history``: the ledger in all its recorded versions, for the count; None where the tables hold it themselves.
     ``awaited``: sites that the ledger calls 供用中 ahead of their first service date, with that date; region and history
-    hold them as under construction, because a plan that is entered early is a plan still.
+    hold them as under construction, because a plan that is entered early is a plan still. ``joining``: sites in service
+    that another operator is dated to join; see :meth:`of_today`.
     """
 
     region: RegionData
     head: str = ""
     history: Ledger | None = None
     awaited: Mapping[str, date] = field(default_factory=dict)
+    joining: Mapping[str, date] = field(default_factory=dict)
+
+    def of_today(self) -> LedgerSource:
+        """As a run shows it: who joins a mast later has no date yet. A plan of sites reckons with that date."""
+        return replace(
+            self,
+            region=replace(self.region, ledger=until_joining(self.region.ledger, self.joining)),
+            history=None if self.history is None else until_joining(self.history, self.joining),
+        )
 
 
 def today() -> date:
@@ -68,7 +78,7 @@ def region_of(context: AppContext) -> LedgerSource:
     if context.store_url is None:
         early = awaited(context.region.ledger, today())
         region = replace(context.region, ledger=until_service(context.region.ledger, early))
-        return LedgerSource(region, awaited=early)
+        return LedgerSource(region, awaited=early, joining=joining(region.ledger, today()))
     named = context.config.layers
     wanted = [n for n in _OTHER_LAYERS if getattr(named, n) is not None]
     region = _load(context, [*wanted, "published_coverage", "antennas"])
@@ -91,6 +101,7 @@ def region_of(context: AppContext) -> LedgerSource:
         head.hash,
         until_service(replace(history, municipality_mergers=mergers), early),
         early,
+        joining(ledger, today()),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 import numpy as np
@@ -17,9 +18,11 @@ from numpy.typing import NDArray
 from coverage.domain import fiscal
 from coverage.domain.ledger import District, Ledger, Site, SiteOperator, Status
 from coverage.domain.region import RegionData
+from coverage.domain.service_start import lies_ahead
 from coverage.runs.counting import CountTables
 from coverage.runs.signal import on_air
 from coverage.services.context import AppContext
+from coverage.services.ledger import today
 from coverage.services.plan_reach import Progress, reach_of
 
 DECIDED: Final = (Status.GRANT_DECIDED, Status.UNDER_CONSTRUCTION)
@@ -47,11 +50,13 @@ class DecidedSite:
         return bool(self.assumed)
 
 
-def decided_rows(ledger: Ledger, baseline: str, *, latest_fy: int, operator: str) -> list[tuple[Site, list[SiteOperator]]]:
+def decided_rows(
+    ledger: Ledger, baseline: str, *, latest_fy: int, operator: str, today: date
+) -> list[tuple[Site, list[SiteOperator]]]:
     """Sites that ``baseline`` adds to those on the air at the end of ``latest_fy``, with the operators that come.
 
-    Beside the sites of the baseline's statuses: sites that went on the air after the run's last year, in every
-    baseline; and with "planned", operators without a date on a mast in service (an adopted joining). A site without
+    Beside the sites of the baseline's statuses: sites that go on the air after the run's last year or after ``today``, in
+    every baseline; and with "planned", operators without a date on a mast in service (an adopted joining). A site without
     any operator is taken as one of ``operator``. ``ledger``: one row per key.
     """
     statuses = STATUSES[baseline]
@@ -65,7 +70,9 @@ def decided_rows(ledger: Ledger, baseline: str, *, latest_fy: int, operator: str
         if site.status in statuses:
             found.append((site, own or [SiteOperator(site.site_id, operator)]))
         elif site.status is Status.IN_SERVICE:
-            coming = [r for r in own if not on_air(site, r, day) and (r.in_service_date is not None or Status.PLANNED in statuses)]
+            # A run shows nobody on the air before the day has come, also within its last year.
+            later = [r for r in own if not on_air(site, r, day) or lies_ahead(r, today)]
+            coming = [r for r in later if r.in_service_date is not None or Status.PLANNED in statuses]
             if coming:
                 found.append((site, coming))
     return sorted(found, key=lambda pair: (pair[0].planned_fy or 0, pair[0].site_id))
@@ -83,7 +90,7 @@ def decided_sites(
     progress: Progress,
 ) -> list[DecidedSite]:
     """The sites of :func:`decided_rows` with what they serve, by planned year and id."""
-    found = decided_rows(ledger, baseline, latest_fy=latest_fy, operator=operator)
+    found = decided_rows(ledger, baseline, latest_fy=latest_fy, operator=operator, today=today())
     if not found:
         return []
     named = {r.site_id for r in ledger.site_operators}

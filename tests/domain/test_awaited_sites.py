@@ -18,7 +18,7 @@ from coverage.domain.ledger import (
     Status,
 )
 from coverage.domain.region import CountingConfig
-from coverage.domain.service_start import awaited, is_public, until_service
+from coverage.domain.service_start import awaited, is_public, joining, until_joining, until_service
 
 TODAY = date(2026, 11, 23)
 
@@ -99,3 +99,27 @@ def test_everybody_may_see_what_is_in_service_or_was(status: Status) -> None:
     ever = status in (Status.IN_SERVICE, Status.SUSPENDED, Status.CLOSED)
     assert is_public(status, dated=True) is ever
     assert is_public(status, dated=False) is (status is Status.IN_SERVICE)
+
+
+def test_an_operator_dated_to_join_a_mast_in_service_has_no_date_until_then() -> None:
+    past, ahead = (date(2020, 1, 1), DatePrecision.DAY), (date(2027, 2, 1), DatePrecision.DAY)
+    ledger = _ledger(past, ahead, (date(2027, 3, 31), DatePrecision.FISCAL_YEAR))
+    assert joining(ledger, TODAY) == {"S-1": date(2027, 2, 1)}
+    today = until_joining(ledger, joining(ledger, TODAY))
+    # A fiscal year that has begun may have brought the day already.
+    assert [row.in_service_date for row in today.site_operators] == [past[0], None, date(2027, 3, 31)]
+    assert joining(ledger, ahead[0]) == {}
+    # An awaited site is a plan as a whole, and a plan that does not call itself in service keeps its dates.
+    assert joining(_ledger(ahead), TODAY) == {}
+    assert joining(_ledger(past, ahead, status=Status.PLANNED), TODAY) == {}
+
+
+def test_who_joins_later_moves_no_count() -> None:
+    ledger = _ledger((date(2027, 3, 31), DatePrecision.FISCAL_YEAR), (date(2027, 2, 1), DatePrecision.DAY))
+    then = until_joining(ledger, joining(ledger, TODAY))
+    assert then != ledger
+    counts = [
+        [y.total for y in count(one, rule=CountingConfig(), fiscal_years=[2025, 2026]).years]
+        for one in (ledger, then)
+    ]
+    assert counts[0] == counts[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from coverage.domain.ledger import SiteOperator
 from coverage.report.map_data import public_site_ids, site_records
 from coverage.services import books, compute, figures, home, journal, ledger
 from coverage.services.access import ANONYMOUS, Principal, Role
@@ -81,13 +83,47 @@ def test_before_its_day_it_is_a_plan_everywhere_and_on_its_day_it_is_public(
     assert figures.count_series(place, fiscal_years="2016..2016").year(2016).total == 71
     if place.store_url is None:
         # A day on which nothing begins makes no other run. (A ledger moved on: the publication is written in it.)
-        assert _run_on(place, date(2017, 4, 10), monkeypatch).run_id == later.run_id
+        joined = _run_on(place, date(2017, 4, 1), monkeypatch)
+        assert _run_on(place, date(2017, 4, 10), monkeypatch).run_id == joined.run_id
     else:
         with open_context_store(place) as store:
             first, second = reversed(store.publications(subject=RUN_SUBJECT))
             assert (first.values["count/2016"], second.values["count/2016"]) == (70, 71)
             for kept in (first, second):
                 assert journal.verify_publication(store, kept.publication_id, principal=ADMIN).ok
+
+
+def test_an_operator_who_joins_a_public_mast_is_a_plan_until_its_day(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = tiny.tiny_ledger()
+    joins = SiteOperator("T1", "m2", ON, frequency_mhz=2100.0, bandwidth_mhz=20.0, eirp_dbm=20.0)
+    place = AppContext(
+        tiny.write_tiny_region(
+            tmp_path / "region", replace(every, site_operators=(*every.site_operators, joins))
+        ),
+        tmp_path / "runs",
+    )
+
+    def shown(run: Any) -> tuple[list[str], list[str]]:
+        (mast,) = [s for s in site_records(run, "ja", plans=False) if s["id"] == "T1"]
+        features = json.loads(place_file(run, "99201", "geojson", principal=ANONYMOUS).content)["features"]
+        (told,) = [f["properties"]["operators"] for f in features if f["id"] == "site-T1"]
+        return [o["id"] for o in mast["operators"]], told
+
+    before = _run_on(place, BEFORE, monkeypatch)
+    assert before.meta["joining"] == {"T1": "2017-03-31"}
+    assert shown(before) == (["m1"], ["m1"])
+    document = json.loads(place_file(before, "99201", "geojson", principal=OTHER, plans=True).content)
+    plans = [f["properties"] for f in document["features"] if f["properties"]["kind"] == "planned_site"]
+    assert [(p["site_id"], p["operators"]) for p in plans] == [("T1", ["m2"])]
+    monkeypatch.setattr(home, "today", lambda: ON)
+    # T2, which is awaited, and who joins T1.
+    assert home.freshness(place, before, ANONYMOUS).begun == 2
+
+    later = _run_on(place, ON, monkeypatch)
+    assert later.run_id != before.run_id
+    assert shown(later) == (["m1", "m2"], ["m1", "m2"])
 
 
 def test_pages_say_that_its_day_has_come_though_nobody_touched_the_ledger(

@@ -52,16 +52,23 @@ LEDGER = Ledger(
     [("in-service", ["NEW"]), ("decided", ["NEW", "BUILD", "GRANT"]), ("planned", ["NEW", "OLD", "BUILD", "GRANT", "PLAN"])],
 )
 def test_what_stands_by_baseline(baseline: str, names: list[str]) -> None:
-    found = decided_rows(LEDGER, baseline, latest_fy=2019, operator="m1")
+    found = decided_rows(LEDGER, baseline, latest_fy=2019, operator="m1", today=date(2026, 11, 23))
     assert [site.site_id for site, _ in found] == names
 
 
 def test_a_site_without_operator_takes_the_plans_and_a_joining_brings_only_the_new_one() -> None:
-    rows = decided_rows(LEDGER, "planned", latest_fy=2019, operator="m3")
+    rows = decided_rows(LEDGER, "planned", latest_fy=2019, operator="m3", today=date(2026, 11, 23))
     found = {site.site_id: [r.operator for r in own] for site, own in rows}
     assert found["BUILD"] == ["m3"]
     assert found["GRANT"] == ["m2"]
     assert found["OLD"] == ["m2"], "m1 is on the air in the run already"
+
+
+def test_who_joins_within_the_runs_last_year_but_after_today_comes_in_every_baseline() -> None:
+    # The run shows nobody on the air before the day, so the plan must reckon with it.
+    for today, expected in ((date(2020, 5, 31), [["m1"]]), (date(2020, 6, 1), [])):
+        found = decided_rows(LEDGER, "in-service", latest_fy=2020, operator="m1", today=today)
+        assert [[r.operator for r in own] for _, own in found] == expected
 
 
 class _Counted:
