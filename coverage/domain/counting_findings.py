@@ -231,8 +231,8 @@ _FINDINGS: Final[dict[str, tuple[int, Severity, str, str]]] = {
     ),
     "no-service-date": (
         2, "question",
-        "基地局 {sites} は供用中ですが供用開始日がありません。いつ供用を開始しましたか。",
-        "Site {sites} is in service without a service date; when did it start?",
+        "基地局 {sites} は供用中（または停止・廃止）ですが、今日までの供用開始日がありません。いつ供用を開始しましたか。始めないまま取りやめた局なら、このままでかまいません。",
+        "Site {sites} is in service (or suspended or closed) without a service date up to today; when did it start? Leave it if it was given up before it began.",
     ),
     "date-before-status": (
         2, "question",

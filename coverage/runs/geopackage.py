@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from shapely.geometry import Point
 
 from coverage.domain.region import RegionData
+from coverage.domain.service_start import is_public
 from coverage.runs.reception import notice_of
 from coverage.runs.tables import MUNICIPALITY_COLUMNS, rounded_row
 
@@ -30,6 +31,7 @@ def write_geopackage(
 
     path = folder / "result.gpkg"
     geometry = {m.code: m.geometry for m in data.municipalities}
+    dated = {row.site_id for row in data.ledger.site_operators if row.in_service_date is not None}
     layers: list[tuple[str, list[dict[str, Any]]]] = [
         (
             "municipalities",
@@ -93,7 +95,7 @@ def write_geopackage(
                     "geometry": Point(s.lon, s.lat),
                 }
                 for s in data.ledger.sites
-                if s.status.value in {"供用中", "停止", "廃止"}
+                if is_public(s.status, dated=s.site_id in dated)
             ],
         ),
         (

@@ -11,7 +11,7 @@ import numpy as np
 import pyogrio
 import pytest
 
-from coverage.domain.ledger import SiteOperator
+from coverage.domain.ledger import SiteOperator, Status
 from coverage.errors import InputError, OutsideTerrainError, RegionError
 from coverage.readers.region import load_region
 from coverage.runs.pipeline import execute
@@ -111,6 +111,16 @@ def test_plans_of_operators_are_not_in_the_public_files(run):
     for path in (run.folder / "geojson").rglob("*.geojson"):
         assert "計画局" not in path.read_text(encoding="utf-8")
     assert "計画局" not in set(pyogrio.read_dataframe(run.folder / "result.gpkg", layer="sites")["name"])
+
+
+def test_a_plan_that_was_given_up_is_not_in_the_geopackage_either(tiny, tmp_path):
+    every = tiny.tiny_ledger()
+    plan = next(s for s in every.sites if s.name == "計画局")
+    gone = dataclasses.replace(plan, site_id="T9", name="断念局", status=Status.CLOSED)
+    folder = tiny.write_tiny_region(tmp_path, dataclasses.replace(every, sites=(*every.sites, gone)))
+    run = _run(folder, tmp_path / "runs")
+    names = set(pyogrio.read_dataframe(run.folder / "result.gpkg", layer="sites")["name"])
+    assert names == {"西局", "谷局"}
 
 
 def test_rasters_agree_with_the_tables(run):
