@@ -263,7 +263,7 @@ def publish(
 ) -> RunResult:
     """Make a run the published one, and remember which was before.
 
-    ``on``: ISO date; ``by``: who decided; ``at``: the moment (aware; None = now). ``record`` is called before the run
+    ``on``: ISO date; ``by``: who decided; ``at``: the moment (aware; None = when it is its turn). ``record`` is called before the run
     becomes public, so that nothing is public without its record; a process that dies between the two is done again.
     Errors as :func:`publishing`.
     """

@@ -160,8 +160,7 @@ def publish_run(
     if principal is not None:
         authorise(principal, Action.PUBLISH, Resource(Object.RUN))
     run = folder.open_run(context.runs_folder, run_id)
-    now = datetime.now(UTC)
-    today = fiscal.tokyo_date(now)
+    today = fiscal.tokyo_date(datetime.now(UTC))
     actor = principal.actor if principal is not None else Actor(by or own_login(), "system")
 
     def keep(shown: Sequence[Publication] | None) -> str:
@@ -177,7 +176,6 @@ def publish_run(
         run_id,
         by=by or actor.user_id,
         on=today.isoformat(),
-        at=now,
         record=None if context.store_url is None else keep,
     )
 

@@ -15,7 +15,8 @@ import pytest
 from coverage.errors import FileFormatError, NotFoundError, StorageError
 from coverage.runs import folder
 from coverage.runs.folder import write_checksums
-from coverage.services.compute import run_as_of
+from coverage.runs.result import RunResult
+from coverage.services.compute import publish_run, run_as_of
 from coverage.services.context import AppContext
 
 FIRST = datetime(2026, 4, 1, 0, 30, tzinfo=UTC)
@@ -131,6 +132,24 @@ def test_many_who_publish_at_once_are_all_remembered(twice: Path) -> None:
     assert {p.by for p in known} == {"kanri", *(f"kanri{n}" for n in range(40))}
     assert known[-1].run_id == json.loads((twice / "published.json").read_text(encoding="utf-8"))["run_id"]
     assert not list(twice.glob(".published.json.*"))
+
+
+def test_the_moment_of_a_publication_is_when_it_was_its_turn_not_when_it_was_asked_for(
+    twice: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, sound = AppContext(twice, twice), folder.require_sound
+
+    def while_the_files_are_looked_through(run: RunResult) -> None:
+        monkeypatch.setattr(folder, "require_sound", sound)
+        publish_run(context, "def", by="first")
+        sound(run)
+
+    monkeypatch.setattr(folder, "require_sound", while_the_files_are_looked_through)
+    publish_run(context, "abc", by="second")
+    known = folder.published_when(twice)
+    assert [p.by for p in known[-2:]] == ["first", "second"]
+    assert _then(twice, datetime.now(UTC)) == "abc"
+    assert _then(twice, known[-2].at) == "def"
 
 
 def test_a_full_disk_leaves_the_published_run_and_is_said_in_words(
