@@ -8,7 +8,7 @@ from datetime import date
 from enum import StrEnum
 
 from coverage.domain.fiscal import fiscal_year, last_possible_day
-from coverage.domain.known_ledger import EVER_IN_SERVICE, known_ledger
+from coverage.domain.known_ledger import EVER_IN_SERVICE, KnownLedger, known_ledger
 from coverage.domain.ledger import DatePrecision, Ledger, Site, SiteOperator, Status
 
 
@@ -63,25 +63,54 @@ def awaited(ledger: Ledger, today: date) -> dict[str, date]:
     """
     if all(row.in_service_date is None or row.in_service_date <= today for row in ledger.site_operators):
         return {}
-    known = known_ledger(ledger)
+    known, never = known_ledger(ledger), _never_began(ledger)
     found: dict[str, date] = {}
     for site_id, site in known.sites.items():
-        days = [
+        first = _first_day_of(known, site_id)
+        if has_been_in_service(site) and first is not None and first > today and site_id not in never:
+            found[site_id] = first
+    return found
+
+
+def _first_day_of(known: KnownLedger, site_id: str) -> date | None:
+    return min(
+        (
             _first_possible_day(row.in_service_date, row.date_precision)
             for row in known.operators.get(site_id, ())
             if row.in_service_date is not None
-        ]
-        if has_been_in_service(site) and days and min(days) > today:
-            found[site_id] = min(days)
+        ),
+        default=None,
+    )
+
+
+def _never_began(ledger: Ledger) -> set[str]:
+    """Sites that ended on a day before the first that their service dates allow, whatever day it is today."""
+    closed = {s.site_id: s.closed_on for s in ledger.sites if s.closed_on is not None}
+    late = {
+        row.site_id
+        for row in ledger.site_operators
+        if row.site_id in closed and lies_ahead(row, closed[row.site_id])
+    }
+    if not late:
+        return set()
+    known = known_ledger(ledger)
+    found = set()
+    for site_id in late & set(known.sites):
+        site, first = known.sites[site_id], _first_day_of(known, site_id)
+        ended = has_been_in_service(site) and site.status is not Status.IN_SERVICE
+        if ended and site.closed_on is not None and first is not None and first > site.closed_on:
+            found.add(site_id)
     return found
 
 
 def until_service(ledger: Ledger, site_ids: Collection[str]) -> Ledger:
     """The ledger with the :func:`awaited` sites as what they are today: under construction, to start in their year.
 
-    One that ended before it began was given up: it loses the date. So neither is on the air, counted or public.
+    One that ended before it began was given up: it loses the date, for good where the day on which it ended says so. So
+    neither is on the air, counted or public.
     """
-    if not site_ids:
+    never = _never_began(ledger)
+    if not site_ids and not never:
         return ledger
     dates: dict[str, date] = {}
     for row in ledger.site_operators:
@@ -98,7 +127,7 @@ def until_service(ledger: Ledger, site_ids: Collection[str]) -> Ledger:
         s.site_id
         for s in ledger.sites
         if s.site_id in site_ids and has_been_in_service(s) and s.status is not Status.IN_SERVICE
-    }
+    } | never
     return replace(
         ledger,
         sites=tuple(today_of(site) for site in ledger.sites),
@@ -116,7 +145,7 @@ def joining(ledger: Ledger, today: date) -> dict[str, date]:
     """
     if not any(lies_ahead(row, today) for row in ledger.site_operators):
         return {}
-    known, early = known_ledger(ledger), awaited(ledger, today)
+    known, plans = known_ledger(ledger), {*awaited(ledger, today), *_never_began(ledger)}
     found: dict[str, date] = {}
     for site_id, site in known.sites.items():
         days = [
@@ -124,7 +153,7 @@ def joining(ledger: Ledger, today: date) -> dict[str, date]:
             for row in known.operators.get(site_id, ())
             if row.in_service_date is not None and lies_ahead(row, today)
         ]
-        if days and site_id not in early and has_been_in_service(site):
+        if days and site_id not in plans and has_been_in_service(site):
             found[site_id] = min(days)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -9,11 +10,13 @@ import pytest
 from coverage.domain.counting import count
 from coverage.domain.ledger import (
     DatePrecision,
+    District,
     Funding,
     Ledger,
     OpeningBalance,
     Purpose,
     Site,
+    SiteDistrict,
     SiteOperator,
     Status,
 )
@@ -123,3 +126,21 @@ def test_who_joins_later_moves_no_count() -> None:
         for one in (ledger, then)
     ]
     assert counts[0] == counts[1]
+
+
+def test_a_site_that_closed_before_its_service_date_never_began_also_after_that_date() -> None:
+    day = date(2017, 3, 1)
+    for closed_on, total in ((date(2016, 10, 1), 70), (date(2018, 10, 1), 71)):
+        ledger = _ledger((day, DatePrecision.DAY), status=Status.CLOSED)
+        ledger = replace(
+            ledger,
+            sites=(replace(ledger.sites[0], closed_on=closed_on),),
+            site_districts=(SiteDistrict("S-1", "D-1"),),
+            districts=(District("D-1", "24209", "九鬼", None, 5, 11, date(2010, 4, 1)),),
+        )
+        for today in (date(2016, 11, 1), TODAY) if total == 70 else (TODAY,):
+            assert awaited(ledger, today) == joining(ledger, today) == {}
+            then = until_service(ledger, {})
+            dated = [row.in_service_date for row in then.site_operators]
+            assert dated == ([None] if total == 70 else [day])
+            assert count(then, rule=CountingConfig(), fiscal_years=[2016]).year(2016).total == total
