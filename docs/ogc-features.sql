@@ -55,7 +55,9 @@ CROSS JOIN LATERAL (
 ) d
 WHERE
   (s.status = '供用中' OR (s.status IN ('停止', '廃止') AND d.dated > 0))
-  AND (d.dated = 0 OR d.first_possible <= now() AT TIME ZONE 'Asia/Tokyo');
+  AND (d.dated = 0 OR d.first_possible <= now() AT TIME ZONE 'Asia/Tokyo')
+  -- What ended before its first day never began.
+  AND (s.status = '供用中' OR s.closed_on IS NULL OR d.first_possible <= s.closed_on);
 
 GRANT USAGE ON SCHEMA gap_public TO gap_reader;
 GRANT SELECT ON gap_public.districts, gap_public.sites TO gap_reader;

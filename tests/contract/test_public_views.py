@@ -39,6 +39,8 @@ def offered(postgis_url: str) -> str:
     day, month, fiscal, year = DatePrecision
     further = (
         ("S5", "alpha", before, day),
+        ("never-began", "alpha", before, day),
+        ("closed", "alpha", before, day),
         ("awaited-day", "alpha", today + timedelta(days=2), day),
         ("awaited-day", "beta", None, day),
         ("awaited-month", "alpha", ahead, month),
@@ -49,7 +51,7 @@ def offered(postgis_url: str) -> str:
         ("fiscal-year", "alpha", last_possible_day(today, fiscal), fiscal),
         ("year", "alpha", last_possible_day(today, year), year),
     )
-    early = dict.fromkeys(row[0] for row in further if row[0] != "S5")
+    early = dict.fromkeys(row[0] for row in further if row[0] not in ("S5", "never-began", "closed"))
     shapes = (Point(136.5, 34.7), box(136.5, 34.7, 136.51, 34.71))
     ledger = Ledger(
         sites=tuple(
@@ -59,6 +61,12 @@ def offered(postgis_url: str) -> str:
         + tuple(
             Site(f"{name}", "局", "24201", 34.8, 136.5 + i / 100, Status.IN_SERVICE)
             for i, name in enumerate([*early, "undated"])
+        )
+        + (
+            Site(
+                "never-began", "局", "24201", 34.9, 136.5, Status.CLOSED, closed_on=before - timedelta(days=9)
+            ),
+            Site("closed", "局", "24201", 34.9, 136.6, Status.CLOSED, closed_on=today),
         ),
         site_operators=tuple(SiteOperator("S4", operator, on) for operator, on in days.items())
         + tuple(SiteOperator(*row) for row in further),
@@ -89,7 +97,7 @@ def test_only_sites_that_have_been_in_service_are_offered_with_operators_that_ha
 
 def test_a_site_entered_ahead_of_its_day_is_not_offered(offered: str) -> None:
     found = _rows(offered, "SELECT site_id FROM sites WHERE site_id NOT LIKE 'S%' ORDER BY site_id")
-    assert {row[0] for row in found} == {"month", "fiscal-year", "year", "undated"}
+    assert {row[0] for row in found} == {"month", "fiscal-year", "year", "undated", "closed"}
 
 
 def test_both_views_have_a_geometry_in_wgs_84_that_a_server_finds_by_itself(offered: str) -> None:
