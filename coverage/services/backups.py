@@ -45,6 +45,12 @@ class BackupPlace:
     anchors: int
     """Heads that were put down so far."""
 
+    @property
+    def told(self) -> Path:
+        """The folder as a page names it: below the folder that server and commands work in without the way there."""
+        here = Path.cwd().resolve()
+        return self.folder.relative_to(here) if self.folder.is_relative_to(here) else self.folder
+
 
 def place_of(context: AppContext, *, to: Path | None = None, anchors: Path | None = None) -> BackupPlace:
     """Where a backup of the context's ledger goes (:func:`folder_of`), and the heads of its chain."""

@@ -81,6 +81,18 @@ def test_a_backup_is_listed_with_its_moment_and_the_row_that_it_reaches(
     assert read_anchors(place.anchor_log)[0].hash == answer["head"]
 
 
+def test_a_page_names_the_folder_from_where_server_and_commands_work(
+    context: AppContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COVERAGE_GAP_BACKUPS", str(tmp_path / "office" / "backups"))
+    (tmp_path / "office").mkdir()
+    monkeypatch.chdir(tmp_path / "office")
+    assert backups.place_of(context).told == Path("backups")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert backups.place_of(context).told == tmp_path / "office" / "backups"
+
+
 @pytest.mark.parametrize(
     "name", ["ledger.sqlite", "../ledger.sqlite", "", "ledger-20260101T000000Z-000009.sqlite"]
 )

@@ -32,7 +32,7 @@ def show(view: View) -> None:
     _age(view, held)
     upkeep(view, "backup")
     place = backups.place_of(context)
-    st.caption(view.text("manage.backup_place", folder=place.folder, log=place.anchor_log, n=place.anchors))
+    st.caption(view.text("manage.backup_place", folder=place.told, log=place.anchor_log, n=place.anchors))
     if not held:
         return
     titles = ("column.when", "column.file_name", "manage.seq", "manage.size")
@@ -44,7 +44,7 @@ def show(view: View) -> None:
         _download(view, held)
     st.subheader(view.texts["manage.restore"], anchor=False)
     st.caption(view.texts["manage.restore_note"])
-    st.code(f"coverage-gap db restore {place.folder / held[0].name} --force", language="shell")
+    st.code(f"coverage-gap db restore {place.told / held[0].name} --force", language="shell")
 
 
 def _age(view: View, held: tuple[BackupFile, ...]) -> None:
