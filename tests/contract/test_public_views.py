@@ -142,7 +142,7 @@ def test_the_reading_role_can_do_nothing_else(offered: str, sql: str) -> None:
 
 def test_the_script_may_be_run_again(offered: str) -> None:
     _run_script(offered.replace("//gap_reader@", "//ledger@"))
-    assert len(_rows(offered, "SELECT 1 FROM sites")) == 6
+    assert len(_rows(offered, "SELECT 1 FROM sites")) == 7
 
 
 def test_a_database_without_a_ledger_is_said_to_be_so(postgis_url: str) -> None:
