@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 from coverage.report.escape import esc
 from coverage.report.label_places import Box, Places, around, beside, every_nth, text_width
@@ -306,7 +306,7 @@ def _ticks(low: float, high: float) -> list[float]:
 def _step(extent: float) -> float:
     """1, 2, 5, 10, … so that at most eight lines are drawn."""
     step = 1.0
-    for factor in (2.0, 2.5, 2.0) * 6:
+    for factor in cycle((2.0, 2.5, 2.0)):
         if extent / step <= 8:
             break
         step *= factor

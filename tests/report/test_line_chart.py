@@ -147,3 +147,10 @@ def test_japanese_letters_are_as_wide_as_high_and_years_keep_their_distance() ->
     assert every_nth([40.0] * 7, 50) == list(range(7))
     assert every_nth([40.0] * 7, 20) == [0, 3, 6]
     assert every_nth([], 20) == []
+
+
+@pytest.mark.parametrize("slip", [1e8, 1e10])
+def test_a_value_entered_with_far_too_many_digits_draws_no_thousand_lines(slip: float) -> None:
+    svg = line_chart([ChartYear("平成28", 71.0, 71.0, None), ChartYear("平成29", slip, 72.0, None)], font="x")
+    assert svg.count("<line") + svg.count("<path") < 40
+    assert len(svg) < 20_000
