@@ -9,8 +9,9 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any, Final
 
-from coverage.domain.ledger import Ledger
+from coverage.domain.ledger import DatePrecision, Ledger
 from coverage.services.imports import changes_of, located
+from coverage.services.ledger import today
 from coverage.store.events import Change
 from coverage.store.protocol import Store
 from coverage.uploads.closing import NO_STATUS, OFF_AIR, before_service, first_possible_day
@@ -50,7 +51,8 @@ def with_ledger_checks(
     if report.verdict == "reject":
         return report
     if kind == "sites":
-        return _closing_days(_sites(report, locate, known, judge_place), known)
+        now = today()
+        return _ended_ahead(_closing_days(_sites(report, locate, known, judge_place), known, now), known, now)
     if kind == "site_districts":
         return _links(report, known)
     return report
@@ -130,17 +132,14 @@ def _homeless(number: int, site_id: str) -> Remark:
     )
 
 
-def _closing_days(report: Report, known: Ledger) -> Report:
+def _closing_days(report: Report, known: Ledger, day: date) -> Report:
     """Closing days of rows that leave status or service start to the ledger. A day that its status does not allow is left
-    out (the reader warned of it); one before the site's own service start spoils its row."""
+    out (the reader warned of it); one before the site's own service start spoils its row, unless that start lies after
+    ``day``: then it is the day on which a plan was given up."""
     if report.verdict == "reject" or not any(row.get("closed_on") for row in report.rows):
         return report
     off_air = {s.site_id for s in known.sites if s.status.value in OFF_AIR}
-    begun: dict[str, date] = {}
-    for operator in known.site_operators:
-        if operator.in_service_date is not None:
-            day = first_possible_day(operator.in_service_date, operator.date_precision)
-            begun[operator.site_id] = min(day, begun.get(operator.site_id, day))
+    begun = _begun(known)
     stated = {row["site_id"] for row in report.rows if row["in_service_date"]}
     answered: set[int] = set()
     errors: list[Remark] = []
@@ -152,11 +151,57 @@ def _closing_days(report: Report, known: Ledger) -> Report:
         elif closed and row["status"] is None:
             row, closed = {**row, "closed_on": None}, None
         first = begun.get(site_id)
-        if closed and first is not None and site_id not in stated and date.fromisoformat(closed) < first:
+        if (
+            closed
+            and first is not None
+            and site_id not in stated
+            and date.fromisoformat(closed) < first <= day
+        ):
             errors.append(before_service(number, closed, first.isoformat()))
         rows.append(row)
     kept = [w for w in report.warnings if w.code != NO_STATUS or w.row not in answered]
     return _with(dataclasses.replace(report, rows=rows, warnings=kept), errors, [])
+
+
+def _ended_ahead(report: Report, known: Ledger, day: date) -> Report:
+    """Rows of a site that ended, says its status, though its service start lies after ``day`` and no closing day says that
+    it never began: once the date has come it would be public and counted. A site that ends by this very list is none of
+    them, since the ledger puts down the day on which a status changes."""
+    if report.verdict == "reject" or not any(row["status"] in OFF_AIR for row in report.rows):
+        return report
+    begun = _begun(known)
+    closed = {s.site_id for s in known.sites if s.closed_on is not None or s.status.value not in OFF_AIR}
+    for row in report.rows:
+        if row["in_service_date"]:
+            precision = DatePrecision(row["date_precision"]) if row["date_precision"] else DatePrecision.DAY
+            first = first_possible_day(date.fromisoformat(row["in_service_date"]), precision)
+            begun[row["site_id"]] = min(first, begun.get(row["site_id"], first))
+        if row["closed_on"]:
+            closed.add(row["site_id"])
+    errors = [
+        Remark(
+            "ended-before-service",
+            f"{row['row'] + 1} 件目: 状態が「{row['status']}」なのに供用開始日 {begun[row['site_id']]} が先の日付です。"
+            "供用しないまま取りやめた局なら、供用開始日を空欄にして停波日に取りやめた日を入れ、そうでなければ状態か日付を直してください。",
+            f"Row {row['row'] + 1}: the status is {row['status']}, yet the service start {begun[row['site_id']]} is still to come; "
+            "where it never began, leave the start empty and give the day on which it was given up as closing day, else correct status or date.",
+            row["row"],
+            "in_service_date" if row["in_service_date"] else "status",
+        )
+        for row in report.rows
+        if row["status"] in OFF_AIR and row["site_id"] not in closed and begun.get(row["site_id"], day) > day
+    ]
+    return _with(report, errors, [])
+
+
+def _begun(known: Ledger) -> dict[str, date]:
+    """The first day that a service start of each site can stand for."""
+    begun: dict[str, date] = {}
+    for operator in known.site_operators:
+        if operator.in_service_date is not None:
+            day = first_possible_day(operator.in_service_date, operator.date_precision)
+            begun[operator.site_id] = min(day, begun.get(operator.site_id, day))
+    return begun
 
 
 def _links(report: Report, known: Ledger) -> Report:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from coverage.cli import main
+from coverage.domain.service_start import until_service
 from coverage.services.stores import own_login
 from coverage.store.locate import open_store
 
@@ -308,6 +309,34 @@ def test_closing_days_are_held_against_the_ledger(command, tmp_path):
     path.write_text(head + "C-1,33.68,136.48,2009-10-01\n", encoding="utf-8")
     done = command("import-sites", path, "--json")
     assert (done.code, [e["code"] for e in done.json["errors"]]) == (2, ["closed-before-service"])
+
+
+def test_a_site_that_ended_before_its_service_date_needs_a_closing_day_or_no_date(command, tmp_path):
+    path = tmp_path / "a.csv"
+    head = "site_id,lat,lon,municipality_code,operator,status,in_service_date,closed_on\n"
+    far = "33.68,136.48,99201,m1,"
+    path.write_text(
+        head + f"E-1,{far}廃止,2040-06-01,\nE-2,{far}廃止,2040-06-01,2018-10-01\nE-3,{far}停止,,\nE-4,{far}計画,2040-06-01,\n"
+        f"E-5,{far}廃止,2010-04-01,\n",
+        encoding="utf-8",
+    )
+    done = command("import-sites", path, "--accept", "--json").json
+    # A closing day before the service start is the other contradiction, which the file alone shows.
+    assert [(e["code"], e["row"]) for e in done["errors"]] == [("ended-before-service", 0), ("closed-before-service", 1)]
+    assert [r["site_id"] for r in done["rows"]] == ["E-3", "E-4", "E-5"]
+    # A plan is given up by its status alone, since the ledger puts down the day; or with the day on which it was.
+    path.write_text("site_id,lat,lon,status,closed_on\nE-4,33.68,136.48,廃止,\n", encoding="utf-8")
+    assert command("import-sites", path, "--dry-run", "--json").json["errors"] == []
+    path.write_text("site_id,lat,lon,status,closed_on\nE-4,33.68,136.48,廃止,2019-01-01\n", encoding="utf-8")
+    assert command("import-sites", path, "--accept", "--json").json["errors"] == []
+    with open_store("ledger.sqlite") as store:
+        held = store.ledger()
+    assert {s.site_id: str(s.closed_on) for s in held.sites if s.closed_on} == {"E-4": "2019-01-01"}
+    assert [r.in_service_date for r in until_service(held, ()).site_operators if r.site_id == "E-4"] == [None]
+    # E-3 ended without a day; a service start in the future would wake it.
+    path.write_text("site_id,lat,lon,operator,status,in_service_date\nE-3,33.68,136.48,m1,停止,2040-06-01\n", encoding="utf-8")
+    done = command("import-sites", path, "--accept", "--json").json
+    assert [(e["code"], e["row"], e["column"]) for e in done["errors"]] == [("ended-before-service", 0, "in_service_date")]
 
 
 def test_a_list_that_closes_a_site_keeps_its_years_of_service(command, tmp_path):
