@@ -407,13 +407,15 @@ def finding(
 
 
 def written(note: Footnote) -> Finding:
-    """A footnote that a person wrote, with who and when; in Japanese where nobody wrote it in English."""
-    ja, en = [note.author], [note.author]
+    """A footnote that a person wrote, with its day; in Japanese where nobody wrote it in English.
+
+    Who wrote it is for the ledger and its trail: a login's name has no place in public files.
+    """
+    by_ja = by_en = ""
     if note.recorded_at is not None:
         day = tokyo_date(note.recorded_at)
-        ja.append(f"{day_text(day, DatePrecision.DAY, 'ja')}記録")
-        en.append(f"recorded {day_text(day, DatePrecision.DAY, 'en')}")
-    by_ja, by_en = "、".join(filter(None, ja)), ", ".join(filter(None, en))
+        by_ja = f"{day_text(day, DatePrecision.DAY, 'ja')}記録"
+        by_en = f"recorded {day_text(day, DatePrecision.DAY, 'en')}"
     return finding(
         "written",
         fiscal_year=note.fiscal_year,

@@ -39,6 +39,8 @@ __all__ = [
 ]
 
 MOST_CHARACTERS: Final = FOOTNOTE_CHARACTERS
+MOST_NOTES: Final = 20
+"""To one value: they share a cell of the workbook, and a reader's patience."""
 MOST_REASON: Final = 500
 _ACTUAL = Resource(Object.ACTUAL)
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
@@ -117,10 +119,16 @@ def add(
     """Write a footnote; its number is the receipt's ``key``. ``reason``: for the history, may be empty.
 
     Raises PermissionDeniedError, NotFoundError for an indicator or year that is printed nowhere, InputError for words
-    that cannot be, ConflictError where the same words stand there already.
+    that cannot be, ConflictError where the same words stand there already or the value has its fill of footnotes.
     """
     authorise(principal, Action.EDIT, _ACTUAL)
     _require_printed(context, sheet, indicator, fiscal_year)
+    if len(listed(store, principal=principal, indicator=indicator, fiscal_year=fiscal_year)) >= MOST_NOTES:
+        raise ConflictError(
+            "footnotes-full",
+            f"この値の脚注は {MOST_NOTES} 件までです。要らない脚注を取り下げるか、一つにまとめてください。",
+            f"A value has up to {MOST_NOTES} footnotes; withdraw one that is not needed or put two together.",
+        )
     return store.add_footnote(
         indicator,
         fiscal_year,

@@ -233,7 +233,10 @@ def _decided(
             repeated=bool(answer["repeated"]),
         )
     except (StorageError, KeyError, ValueError, TypeError) as problem:
-        done = _in_ledger(context, is_done)
+        try:
+            done = _in_ledger(context, is_done)
+        except StorageError as silent:
+            raise _unsure(silent) from problem
         if done is not None:
             return done
         if isinstance(problem, StorageError):
@@ -242,10 +245,11 @@ def _decided(
 
 
 def _in_ledger(context: AppContext, is_done: Callable[[ImportRecord], bool]) -> ImportReceipt | None:
-    """The receipt of what is in the ledger already, whatever became of the process."""
+    """The receipt of what is in the ledger already, whatever became of the process. Raises StorageError where it cannot
+    be asked."""
     from coverage.services.stores import open_context_store
 
-    with suppress(StorageError), open_context_store(context) as store:
+    with open_context_store(context) as store:
         for record in store.imports():
             if is_done(record):
                 return ImportReceipt(
@@ -319,6 +323,15 @@ def _ended() -> StorageError:
         "upload-process-ended",
         "一覧の処理が途中で終わりました。台帳は変わっていません。もう一度試し、続くときは管理者に知らせてください。",
         "The work on this list ended early. The ledger is as it was; try again, and tell an administrator if it persists.",
+    )
+
+
+def _unsure(silent: StorageError) -> StorageError:
+    return StorageError(
+        "upload-outcome-unknown",
+        f"一覧の処理が途中で終わり、台帳にも聞けないため、済んだかどうか分かりません（{silent.ja}）。台帳が戻ったら「承認」で状態を確かめてから、やり直してください。",
+        f"The work on this list ended early and the ledger cannot be asked whether it was done ({silent.en}). Look at its state on "
+        "the page for acceptance once the ledger is back, before trying again.",
     )
 
 

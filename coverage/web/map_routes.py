@@ -16,11 +16,11 @@ from coverage.errors import InputError, NotFoundError
 from coverage.report.wording import language
 from coverage.runs.result import ANY_OPERATOR
 from coverage.services import downloads
-from coverage.services.access import ANONYMOUS, Principal
+from coverage.services.access import ANONYMOUS
 from coverage.services.challenges import open_challenges
 from coverage.services.place_search import find_places
 from coverage.services.point import point_facts
-from coverage.web.answers import bytes_answer, fiscal_year_asked_for, run_asked_for
+from coverage.web.answers import bytes_answer, fiscal_year_asked_for, run_asked_for, who
 from coverage.web.app_context import web_context
 from coverage.web.live_map import component, data
 
@@ -32,11 +32,6 @@ if TYPE_CHECKING:
 JSON: Final = "application/json"
 WEBP: Final = "image/webp"
 PNG: Final = "image/png"
-
-
-def _who(request: Request) -> Principal:
-    found = request.scope.get("state", {}).get("principal", ANONYMOUS)
-    return found if isinstance(found, Principal) else ANONYMOUS
 
 
 def _run(request: Request) -> RunResult:
@@ -82,7 +77,7 @@ def layers(request: Request) -> Response:
 def sites(request: Request) -> Response:
     """Sites, as far as the one who asks may see them."""
     run = _run(request)
-    found = data.sites_document(run, _lang(request), _who(request), plans=_plans(request))
+    found = data.sites_document(run, _lang(request), who(request), plans=_plans(request))
     return _json(request, found, "sites.json")
 
 
@@ -120,14 +115,14 @@ def still(request: Request) -> Response:
 def plan(request: Request) -> Response:
     """Ground that a plan newly serves, for those who may see plans."""
     run = _run(request)
-    content = data.plan_picture(web_context(), run, str(request.path_params["plan"]), _who(request))
+    content = data.plan_picture(web_context(), run, str(request.path_params["plan"]), who(request))
     return _bytes(request, content, PNG, "plan.png")
 
 
 def challenges(request: Request) -> Response:
     """Open challenges that the one who asks may see; never from a cache."""
     run, lang = _run(request), _lang(request)
-    found = [data.challenge(c, run, lang) for c in open_challenges(web_context(), _who(request))]
+    found = [data.challenge(c, run, lang) for c in open_challenges(web_context(), who(request))]
     answer = _json(request, {"challenges": found}, "challenges.json")
     answer.headers["Cache-Control"] = "no-store"
     return answer
@@ -139,7 +134,7 @@ def search(request: Request) -> Response:
         web_context(),
         _run(request),
         request.query_params.get("q", ""),
-        principal=_who(request),
+        principal=who(request),
         plans=_plans(request),
         lang=_lang(request),
     )
@@ -156,7 +151,7 @@ def point(request: Request) -> Response:
         lon=_degrees(request, "lon"),
         fiscal_year=fiscal_year_asked_for(request),
         operator=request.query_params.get("operator") or ANY_OPERATOR,
-        principal=_who(request) if _plans(request) else ANONYMOUS,
+        principal=who(request) if _plans(request) else ANONYMOUS,
     )
     answer = _json(request, facts, "point.json")
     answer.headers["Cache-Control"] = "no-store"

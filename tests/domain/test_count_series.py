@@ -233,9 +233,9 @@ def test_what_a_person_wrote_comes_after_what_the_count_found(make: Any) -> None
     result = make.count(make.opening(), later, said, elsewhere, entry)
     notes = result.year(2017).footnotes
     assert [n.code for n in notes] == ["restatement", "written", "written"]
-    assert notes[1].ja == "統合により{1}基減（kaikei、2018年6月1日記録）"
-    assert notes[1].en.startswith("統合により{1}基減 (kaikei, recorded ")
-    assert notes[2].en.startswith("shown again (kaikei")
+    assert notes[1].ja == "統合により{1}基減（2018年6月1日記録）"
+    assert notes[1].en.startswith("統合により{1}基減 (recorded ")
+    assert notes[2].en.startswith("shown again (recorded")
     assert not result.year(2018).footnotes
     assert [y.total for y in result.years] == [y.total for y in make.count(make.opening(), entry).years]
 

@@ -211,8 +211,8 @@ def test_what_people_wrote_stands_after_the_note_of_its_cell_and_nowhere_else(sh
     table = indicator_table(sheet, [], counted=counted, counted_indicator="40604", footnotes=[gone, said])
     marked = cell(table, "40604", 2019)
     assert marked.note("ja") == "年度途中"
-    assert marked.remarks("ja") == "年度途中；統合により1基減（kaikei、2020年5月1日記録）"
-    assert marked.remarks("en").startswith("year not ended; one fewer (kaikei, recorded ")
+    assert marked.remarks("ja") == "年度途中；統合により1基減（2020年5月1日記録）"
+    assert marked.remarks("en").startswith("year not ended; one fewer (recorded ")
     rows = {(r["indicator"], r["fiscal_year"]): r for r in table.csv_rows()}
     assert rows["40604", 2019]["note_ja"] == marked.remarks("ja")
     before = {(r["indicator"], r["fiscal_year"]): r for r in plain.csv_rows()}

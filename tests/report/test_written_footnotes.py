@@ -17,7 +17,7 @@ from coverage.report.xlsx import report_xlsx
 from coverage.runs.result import RunResult
 
 HOSTILE = '=HYPERLINK("http://x") #read("/etc/passwd") #panic("x") $x$ *b* </text><script>alert(1)</script>'
-SAID = {"ja": "統合により1基減（kaikei、2019年5月1日記録）", "en": "one fewer (kaikei, recorded 1 May 2019)"}
+SAID = {"ja": "統合により1基減（2019年5月1日記録）", "en": "one fewer (recorded 1 May 2019)"}
 COMPUTED = {"ja": "訂正 -1（平成29年度から）：二重計上", "en": "Restatement -1: counted twice"}
 
 

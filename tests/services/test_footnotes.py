@@ -36,6 +36,24 @@ def _add(place, ja="統合により1基減", *, code="40604", fy=2016, by=ACCOUN
     return footnotes.add(context, store, books.sheet_of(context), code, fy, ja=ja, principal=by, **more)
 
 
+def test_a_value_has_its_fill_of_footnotes_and_takes_one_more_for_one_withdrawn(place):
+    keys = [_add(place, f"注記 {number}").key for number in range(footnotes.MOST_NOTES)]
+    with pytest.raises(ConflictError) as caught:
+        _add(place, "もう一つ")
+    assert caught.value.code == "footnotes-full"
+    _add(place, "ほかの年", fy=2017)
+    footnotes.withdraw(place[1], keys[0], reason="要らない", expected_version=1, principal=ACCOUNTANT)
+    _add(place, "もう一つ")
+
+
+def test_the_login_of_the_author_stands_in_no_public_word(place):
+    context, _ = place
+    _add(place, "統合により1基減")
+    printed = "\n".join(count_lines(count_series(context)))
+    assert "統合により1基減（" in printed
+    assert "会計" not in printed
+
+
 def test_a_footnote_is_listed_with_who_when_and_why_and_corrected_in_the_open(place):
     _, store = place
     key = _add(place, en="one fewer", reason="監査の指摘").key
@@ -168,13 +186,13 @@ def test_the_count_the_sheet_and_a_publication_say_it_after_what_they_found(plac
     result = count_series(context)
     assert [y.total for y in result.years] == [y.total for y in before.years]
     (note,) = result.year(2016).footnotes
-    assert note.ja.startswith("統合により1基減（会計 太郎、")
+    assert note.ja.startswith("統合により1基減（")
     assert any("※ 統合により1基減" in line for line in count_lines(result))
     assert result.as_dict()["years"][1]["footnotes"][0]["code"] == "written"
     lines = list(indicator_lines(indicator_figures(context)))
     assert [i for i, line in enumerate(lines) if "評価方法を変更" in line]
     english = indicator_lines(indicator_figures(context), lang="en")
-    assert any("評価方法を変更 (会計 太郎, recorded " in line for line in english)
+    assert any("評価方法を変更 (recorded " in line for line in english)
     done = journal.publish_count(
         context, store, last_fy=2016, published_on=date(2017, 6, 30), principal=ACCOUNTANT
     )
@@ -217,6 +235,6 @@ def test_a_region_of_tables_has_its_footnotes_in_a_table_and_is_the_same_without
     )
     assert run_digest(region()) != before
     (note,) = count_series(AppContext(tmp_path / "region", tmp_path / "runs")).year(2016).footnotes
-    assert (note.ja, note.en) == ("統合により1基減（会計）", "統合により1基減 (会計)")
+    assert (note.ja, note.en) == ("統合により1基減", "統合により1基減")
     table.unlink()
     assert run_digest(region()) == before

@@ -311,6 +311,23 @@ def test_a_process_killed_before_its_commit_has_done_nothing_and_killed_after_it
     assert after[0] != before[0]
 
 
+def test_where_the_ledger_cannot_be_asked_nobody_is_told_that_it_did_not_change(
+    context: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = staged(context)
+
+    def away(_: AppContext) -> Any:
+        raise StorageError("store-unreachable", "台帳に届きません。", "The ledger cannot be reached.")
+
+    instead(monkeypatch, KILLED)
+    monkeypatch.setattr("coverage.services.stores.open_context_store", away)
+    with pytest.raises(StorageError) as said:
+        accept_staged(context, record, principal=ADMIN)
+    assert said.value.code == "upload-outcome-unknown"
+    assert "台帳に届きません" in said.value.ja
+    assert "変わっていません" not in said.value.ja
+
+
 def test_no_room_for_the_rows_is_one_sentence(context: AppContext, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

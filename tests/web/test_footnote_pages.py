@@ -119,9 +119,9 @@ def test_the_books_write_footnotes_of_the_count_and_hostile_words_are_words(plac
         assert "<sup>注1</sup>" in words
     sheet = words_of(_open("indicators", role="viewer"))
     assert sheet.index("先の訂正") < sheet.index("&lt;img"), "in the order of the table"
-    assert "<b>注1</b>40602 平成28年度：先の訂正（別の管理者、" in sheet
+    assert "<b>注1</b>40602 平成28年度：先の訂正（" in sheet
     rows = (place.runs_folder / run.run_id / "tables" / "indicators.csv").read_text(encoding="utf-8-sig")
-    assert "先の訂正（別の管理者、" in rows
+    assert "先の訂正（" in rows
 
 
 @pytest.mark.parametrize("role", ["viewer", "municipality", "planner"])
