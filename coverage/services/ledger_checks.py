@@ -167,16 +167,16 @@ def _ended_ahead(report: Report, known: Ledger, day: date) -> Report:
     """Rows of a site that ended, says its status, though its service start lies after ``day`` and no closing day says that
     it never began: once the date has come it would be public and counted. A site that ends by this very list is none of
     them, since the ledger puts down the day on which a status changes."""
-    if report.verdict == "reject" or not any(row["status"] in OFF_AIR for row in report.rows):
+    if report.verdict == "reject" or not any(row.get("status") in OFF_AIR for row in report.rows):
         return report
     begun = _begun(known)
     closed = {s.site_id for s in known.sites if s.closed_on is not None or s.status.value not in OFF_AIR}
     for row in report.rows:
-        if row["in_service_date"]:
+        if row.get("in_service_date"):
             precision = DatePrecision(row["date_precision"]) if row["date_precision"] else DatePrecision.DAY
             first = first_possible_day(date.fromisoformat(row["in_service_date"]), precision)
             begun[row["site_id"]] = min(first, begun.get(row["site_id"], first))
-        if row["closed_on"]:
+        if row.get("closed_on"):
             closed.add(row["site_id"])
     errors = [
         Remark(
@@ -186,10 +186,10 @@ def _ended_ahead(report: Report, known: Ledger, day: date) -> Report:
             f"Row {row['row'] + 1}: the status is {row['status']}, yet the service start {begun[row['site_id']]} is still to come; "
             "where it never began, leave the start empty and give the day on which it was given up as closing day, else correct status or date.",
             row["row"],
-            "in_service_date" if row["in_service_date"] else "status",
+            "in_service_date" if row.get("in_service_date") else "status",
         )
         for row in report.rows
-        if row["status"] in OFF_AIR and row["site_id"] not in closed and begun.get(row["site_id"], day) > day
+        if row.get("status") in OFF_AIR and row["site_id"] not in closed and begun.get(row["site_id"], day) > day
     ]
     return _with(report, errors, [])
 

@@ -18,6 +18,8 @@ MADE = re.compile(r'(?:Remark|_?refused|rejection|FileFormatError|StorageError|I
 ELSEWHERE = {
     # Raised by readers that site lists go through.
     "readers": ("crs-projected", "crs-missing", "layer-choose", "shapefile-incomplete", "shapefile-broken", "shapefile-type", "text-truncated"),
+    # Of the ledger's word on a list.
+    "services": ("ended-before-service",),
     "domain": (
         "date-two-digit-year", "era-out-of-range", "fiscal-year-era-missing", "fiscal-year-unreadable", "date-does-not-exist", "date-excel-serial",
         "date-out-of-range", "date-unreadable",
