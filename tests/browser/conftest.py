@@ -159,6 +159,15 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
+def still(page: Page) -> None:
+    """Wait until Streamlit has said everything and stays so: what is clicked or saved before may be drawn anew."""
+    quiet = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+    for _ in range(2):
+        page.wait_for_selector(quiet, timeout=60_000)
+        page.wait_for_timeout(500)
+    page.wait_for_selector(quiet, timeout=60_000)
+
+
 @dataclass
 class Watched:
     """A page with everything it asked for, said and tried."""

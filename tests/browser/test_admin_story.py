@@ -19,7 +19,7 @@ from coverage.services.stores import open_context_store
 from coverage.store.events import Kind
 from coverage.store.protocol import Actor
 
-from .conftest import PROJECT, Watched, served
+from .conftest import PROJECT, Watched, served, still
 
 
 @pytest.fixture
@@ -74,6 +74,7 @@ def test_an_administrator_finds_who_changed_a_date_and_saves_the_trail(
     assert "=免許の写しによる" in said
     assert "section=audit" in page.url
     watched.screenshot("manage-audit-1366", whole=True)
+    still(page)
     with page.expect_download(timeout=30_000) as download:
         page.get_by_role("button", name="CSV で保存").click()
     assert download.value.suggested_filename == "audit-MH-0001.csv"

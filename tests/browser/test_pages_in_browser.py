@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from .conftest import Watched, served
+from .conftest import Watched, served, still
 
 PAGES = {"": "ホーム", "map": "地図", "progress": "進捗", "indicators": "指標", "data": "データ・API"}
 WIDTHS = {1280: 720, 390: 844}
@@ -121,6 +121,7 @@ def test_a_municipality_is_saved_by_one_click(open_page: Callable[..., Watched],
     _ready(watched, f"{server}/data")
     link = watched.page.locator("tr", has_text="99201").get_by_role("link", name="GeoJSON で保存")
     # The link opens a tab of its own, which a download closes again; the click is followed in this one.
+    still(watched.page)
     with watched.page.expect_download() as download:
         watched.page.evaluate("(a) => { a.removeAttribute('target'); a.click(); }", link.element_handle())
     assert download.value.suggested_filename == "試験県_99201_潮見市_2018年度.geojson"

@@ -17,7 +17,7 @@ from coverage.cli import main as command
 from coverage.domain import fiscal
 from coverage.services.plan_request import this_fiscal_year
 
-from .conftest import PROJECT, Watched, served
+from .conftest import PROJECT, Watched, served, still
 
 
 def _tiny() -> ModuleType:
@@ -113,11 +113,13 @@ def test_from_a_budget_to_planned_sites_that_wait_for_acceptance(
     page.wait_for_selector(f"text={year}の整備数の見込み")
     watched.screenshot("planning-compare-1366", whole=True)
     # Carried away.
+    still(page)
     with page.expect_download() as sites:
         page.get_by_role("button", name="箇所（GeoJSON）").click()
     sites.value.save_as(tmp_path / "sites.geojson")
     features = json.loads((tmp_path / "sites.geojson").read_text(encoding="utf-8"))["features"]
     assert [f["properties"]["kind"] for f in features] == ["planned_site"]
+    still(page)
     with page.expect_download() as book:
         page.get_by_role("button", name="計画（Excel）").click()
     book.value.save_as(tmp_path / "plan.xlsx")

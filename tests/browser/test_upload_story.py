@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 from playwright.sync_api import Page
 
-from .conftest import PROJECT, Watched, served
+from .conftest import PROJECT, Watched, served, still
 
 
 def _open_district() -> dict[str, Any]:
@@ -152,6 +152,7 @@ def test_three_bad_rows_are_put_right_handed_in_accepted_and_the_count_moves(
 
 def _saved(page: Page, label: str) -> str:
     """The text of a file that a button saves."""
+    still(page)
     with page.expect_download() as told:
         page.get_by_role("button", name=label).click()
     return Path(told.value.path()).read_text(encoding="utf-8")
