@@ -1,6 +1,6 @@
-"""Run every test under slipcover, in two groups side by side, and print the share of lines reached.
+"""Run every test under slipcover, in three groups side by side, and print the share of lines reached.
 
-The tests of pages mostly wait for a browser, the others mostly compute: two processes halve the time on two cores.
+The tests of pages mostly wait for a browser, the others mostly compute: on two cores three processes end sooner than two.
 With arguments (``scripts/run_tests.py tests/radio -k sweep``) pytest gets them as they are, in one process.
 
 coverage.py cannot be used: the product has its import name. Kernels that numba compiles are left out of the
@@ -18,8 +18,9 @@ import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
-PAGES = ("tests/browser", "tests/web")
-"""Folders whose tests wait more than they compute; every other folder is in the second group, also a new one."""
+BROWSER, WEB = "tests/browser", "tests/web"
+STORIES = f"{BROWSER}/*_story.py"
+"""One person's way through several pages each: together about as long as the other tests of the browser."""
 
 
 def kernel_modules() -> list[str]:
@@ -33,10 +34,15 @@ def kernel_modules() -> list[str]:
 
 
 def groups(arguments: list[str]) -> list[list[str]]:
-    """What each process gives to pytest."""
+    """What each process gives to pytest; a new file or folder is in one of the groups by itself."""
     if arguments:
         return [arguments]
-    return [[*PAGES], ["tests", *(f"--ignore={folder}" for folder in PAGES)]]
+    stories = sorted(str(path.relative_to(PROJECT)) for path in PROJECT.glob(STORIES))
+    return [
+        [BROWSER, *(f"--ignore={story}" for story in stories)],
+        [*stories, WEB],
+        ["tests", f"--ignore={BROWSER}", f"--ignore={WEB}"],
+    ]
 
 
 def command(out: Path, arguments: list[str]) -> list[str]:

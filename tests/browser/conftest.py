@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -22,7 +23,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as TooLate
 
 PROJECT = Path(__file__).resolve().parents[2]
 ARTEFACTS = PROJECT / ".artefacts"
@@ -166,6 +168,39 @@ def still(page: Page) -> None:
         page.wait_for_selector(quiet, timeout=60_000)
         page.wait_for_timeout(500)
     page.wait_for_selector(quiet, timeout=60_000)
+
+
+def choose(field: Locator, option: str | re.Pattern[str]) -> None:
+    """Open a list and take an option of it, as a person does: again where the page, drawn anew, has closed the list."""
+    page = field.page
+    wanted = page.get_by_role("option", name=option).first
+    for _ in range(5):
+        still(page)
+        field.scroll_into_view_if_needed()
+        field.click()
+        try:
+            wanted.click(timeout=6_000)
+        except TooLate:
+            page.keyboard.press("Escape")
+        else:
+            still(page)
+            return
+    raise AssertionError(f"the list never offered {option}")
+
+
+def main_words(page: Page) -> str:
+    """The words of the page's main part, once it has said everything."""
+    still(page)
+    return page.inner_text("[data-testid=stMain]")
+
+
+def enter(field: Locator, text: str) -> None:
+    """Type into a field and leave it, once nothing is drawn over it any more."""
+    still(field.page)
+    field.fill(text)
+    field.press("Tab")
+    still(field.page)
+    expect(field).to_have_value(text)
 
 
 @dataclass

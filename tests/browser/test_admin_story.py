@@ -58,10 +58,10 @@ def test_an_administrator_finds_who_changed_a_date_and_saves_the_trail(
     page.get_by_role("radio", name="監査").click(timeout=60_000)
     # A person types once the page has stopped drawing itself; what is typed before that may be drawn over.
     page.get_by_label("番号・局名").wait_for(timeout=60_000)
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=60_000)
-    page.wait_for_timeout(500)
-    page.get_by_label("番号・局名").fill("MH-0001", timeout=60_000)
+    still(page)
+    page.get_by_label("番号・局名").fill("MH-0001")
     page.get_by_label("番号・局名").press("Enter")
+    still(page)
     page.get_by_role("radio", name="供用開始日").click(timeout=60_000)
     row = page.locator(".sheet tbody tr").first
     page.wait_for_function(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from coverage.services.access import Principal, Role
 from coverage.services.context import AppContext
 from coverage.services.ledger import load_tables_into_store
 
-from .conftest import PROJECT, Watched, served
+from .conftest import PROJECT, Watched, choose, enter, served, still
 
 NOTE = "谷の奥で圏外 <img src=x onerror=alert(1)><script>alert(2)</script> ${alert(3)}"
 PLACE = (33.6, 136.64)
@@ -49,7 +50,7 @@ def test_a_place_without_signal_is_filed_answered_and_no_longer_waits(
     expect(page.get_by_role("textbox", name="緯度, 経度")).to_have_value(
         "33.600000, 136.640000", timeout=15_000
     )
-    page.get_by_role("textbox", name="何が、どのように圏外か").fill(NOTE)
+    enter(page.get_by_role("textbox", name="何が、どのように圏外か"), NOTE)
     page.get_by_role("button", name="申し出る").click()
     page.wait_for_selector("text=を受け付けました", timeout=60_000)
     row = page.locator(".sheet tbody tr", has_text="谷の奥で").first
@@ -65,11 +66,12 @@ def test_a_place_without_signal_is_filed_answered_and_no_longer_waits(
     page.wait_for_selector(f".challenge-one >> text=申出 {number}", timeout=60_000)
     page.wait_for_selector(".foot")
     assert f"challenge={number}" in page.url
-    page.get_by_role("textbox", name="回答（公開されます）").fill("5月に測定に伺います。")
+    enter(page.get_by_role("textbox", name="回答（公開されます）"), "5月に測定に伺います。")
     page.get_by_role("button", name="回答する").click()
     page.wait_for_selector(f"text=申出 {number} に回答しました", timeout=60_000)
     page.wait_for_selector("text=回答待ちの申出はありません")
     assert _waiting(office)["total"] == 0
+    still(page)
     page.get_by_text("回答済み", exact=True).last.click()
     page.wait_for_selector("td:has-text('5月に測定に伺います。')", timeout=30_000)
     watched.screenshot("challenge-answered-1366", whole=True)
@@ -85,15 +87,12 @@ def test_the_page_is_read_and_filled_on_a_telephone(open_page: Callable[..., Wat
     watched.screenshot("challenges-390", whole=True)
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 390, f"the page is {wide} px wide"
-    page.wait_for_timeout(1500)
+    still(page)
     page.get_by_text("地区で示す", exact=True).click()
     district = page.locator(".st-key-challenge-file").get_by_label("地区", exact=True)
     district.wait_for(timeout=30_000)
-    # At a person's pace: a click that falls into the redrawing of the form opens nothing.
-    page.wait_for_timeout(1500)
-    district.click()
-    page.get_by_role("option").first.click()
-    page.get_by_role("textbox", name="何が、どのように圏外か").fill("集会所の中だけ圏外")
+    choose(district, re.compile("."))
+    enter(page.get_by_role("textbox", name="何が、どのように圏外か"), "集会所の中だけ圏外")
     page.get_by_role("button", name="申し出る").click()
     page.wait_for_selector("text=を受け付けました", timeout=60_000)
     assert _waiting(office)["features"][0]["properties"]["district_id"]

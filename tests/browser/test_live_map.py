@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from coverage.services.compute import compute_run, publish_run
 from coverage.services.context import AppContext
 
-from .conftest import Watched, served
+from .conftest import Watched, choose, main_words, served, still
 from .test_accessibility import GRAVE, violations
 from .test_hostile_names import PAYLOADS
 
@@ -272,10 +272,11 @@ def test_a_rerun_sends_little_and_leaves_the_map_as_it_is(
     years = page.get_by_role("combobox", name="年度")
     years.scroll_into_view_if_needed()
     # The list closes when the page moves under it.
-    page.wait_for_timeout(600)
+    still(page)
     years.click()
     page.get_by_role("listbox").get_by_role("option", name="平成28年度").click()
     page.wait_for_timeout(2000)
+    still(page)
     assert received, "the page ran again"
     assert sum(received) <= 10_000
     assert page.locator(".live .answer").is_visible()
@@ -287,6 +288,7 @@ def test_two_years_move_together_and_their_difference_is_a_table(
 ) -> None:
     watched = open_page(width=1366, height=768)
     page = _open(watched, tiny_server)
+    still(page)
     page.get_by_text("左右で比べる").click()
     page.wait_for_selector(".live.two[data-ready]", timeout=30_000)
     scales = page.locator(".live .leaflet-control-scale-line")
@@ -300,7 +302,7 @@ def test_two_years_move_together_and_their_difference_is_a_table(
     page.keyboard.press("Enter")
     page.wait_for_selector(".live[data-asked]")
     assert page.locator(".live .answer").count() == 2
-    assert "不感人口の差" in page.inner_text("[data-testid=stMain]")
+    assert "不感人口の差" in main_words(page)
     page.mouse.wheel(0, 600)
     watched.screenshot("live-map-two-1366", whole=True)
     assert _faults(watched) == []
@@ -316,8 +318,7 @@ def test_whom_plans_are_hidden_from_gets_no_planned_site(
     expect(page.locator(".live .answer")).to_contain_text("計画局")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.locator("[data-testid=stSelectbox]").first.click()
-    page.get_by_role("option", name=re.compile("閲覧")).click()
+    choose(page.locator("[data-testid=stSelectbox]").first, re.compile("閲覧"))
     # The page's policy forbids eval, and with it waiting for a function.
     expect(page.locator(".live input[value=planned]")).to_have_count(0, timeout=20_000)
     page.wait_for_selector(".live[data-ready]")

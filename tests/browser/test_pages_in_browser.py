@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from .conftest import Watched, served, still
+from .conftest import Watched, main_words, served, still
 
 PAGES = {"": "ホーム", "map": "地図", "progress": "進捗", "indicators": "指標", "data": "データ・API"}
 WIDTHS = {1280: 720, 390: 844}
@@ -25,7 +25,7 @@ LATIN = {
 def _ready(watched: Watched, address: str) -> None:
     watched.page.goto(address)
     watched.page.wait_for_selector(".foot", timeout=40_000)
-    watched.page.wait_for_timeout(1500)
+    still(watched.page)
 
 
 def _faults(watched: Watched) -> list[str]:
@@ -72,6 +72,7 @@ def test_english_is_complete_and_switches_without_losing_the_page(
 ) -> None:
     watched = open_page(width=1366, height=768)
     _ready(watched, f"{server}/data")
+    still(watched.page)
     watched.page.get_by_role("button", name="English").click()
     watched.page.wait_for_selector("text=Data used and terms")
     watched.page.wait_for_timeout(800)
@@ -80,7 +81,7 @@ def test_english_is_complete_and_switches_without_losing_the_page(
     assert "/data" in watched.page.url
     for page in PAGES:
         _ready(watched, f"{server}/{page}?lang=en")
-        words = watched.page.inner_text("[data-testid=stMain]")
+        words = main_words(watched.page)
         # Names of places, sites and of the sheet's own source stay Japanese; sentences do not.
         assert not re.search(r"[ぁ-ん]{4,}", words), page
     watched.screenshot("indicators-en-1366", whole=False)
@@ -140,7 +141,7 @@ def test_the_first_visit_of_all_may_be_any_page(open_page: Callable[..., Watched
     with served(runs_folder) as base:
         watched = open_page()
         _ready(watched, f"{base}/progress")
-        assert "数え方" in watched.page.inner_text("[data-testid=stMain]")
+        assert "数え方" in main_words(watched.page)
 
 
 def test_before_the_first_run_the_page_says_what_to_do(
@@ -165,7 +166,7 @@ def test_not_computable_is_said_on_the_page_and_on_the_map(
         assert "算定不可（基地局データ不足）" in figures
         assert "台帳の不感地域" in figures
         assert "1,760" not in watched.page.locator(".live").inner_text()
-        assert "算定不可（基地局データ不足）" in watched.page.inner_text("[data-testid=stMain]")
+        assert "算定不可（基地局データ不足）" in main_words(watched.page)
         watched.screenshot("not-computable-1366", whole=True)
 
 
@@ -178,6 +179,7 @@ def test_menu_roles_and_language_are_within_reach_on_a_telephone(
     page.goto(f"{server}/?lang={lang}")
     page.wait_for_selector(".foot", timeout=60_000)
     # Playwright refuses to click what lies under something else.
+    still(page)
     page.locator(".st-key-language [data-testid=stSelectbox] button").click()
     choice = page.get_by_role("option").nth(1)
     box = choice.bounding_box()

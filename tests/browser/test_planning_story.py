@@ -11,13 +11,12 @@ from types import ModuleType
 import openpyxl
 import pytest
 from playwright.sync_api import Page
-from playwright.sync_api import TimeoutError as TooLate
 
 from coverage.cli import main as command
 from coverage.domain import fiscal
 from coverage.services.plan_request import this_fiscal_year
 
-from .conftest import PROJECT, Watched, served, still
+from .conftest import PROJECT, Watched, choose, enter, served, still
 
 
 def _tiny() -> ModuleType:
@@ -53,23 +52,12 @@ def server_for_planning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 
 def _number(page: Page, label: str, value: str) -> None:
-    field = page.get_by_label(label, exact=True)
-    field.fill(value)
-    field.press("Tab")
+    enter(page.get_by_label(label, exact=True), value)
 
 
 def _choose(page: Page, label: str, option: str) -> None:
     # The list's input is named by its label and what is chosen.
-    wanted = page.get_by_role("option", name=option).first
-    for _ in range(5):
-        page.get_by_role("combobox", name=label).first.click()
-        try:
-            wanted.click(timeout=6_000)
-            return
-        except TooLate:
-            # The page was being drawn anew and took the open list with it.
-            page.keyboard.press("Escape")
-    raise AssertionError(f"{label} never offered {option}")
+    choose(page.get_by_role("combobox", name=label).first, option)
 
 
 def _made(page: Page) -> None:
@@ -85,6 +73,7 @@ def test_from_a_budget_to_planned_sites_that_wait_for_acceptance(
     page.goto(f"{server_for_planning}/planning")
     page.get_by_role("button", name="計画をつくる", exact=True).wait_for(timeout=60_000)
     # Without money nobody is served; the limit says so too.
+    still(page)
     page.get_by_text("詳しい条件").click()
     _number(page, "候補地の数の上限", "8")
     _number(page, "最適化の上限時間（秒）", "5")
@@ -106,7 +95,6 @@ def test_from_a_budget_to_planned_sites_that_wait_for_acceptance(
     watched.screenshot("planning-result-1366", whole=True)
     # The two beside each other.
     _choose(page, "左の計画", "0 箇所")
-    page.wait_for_timeout(800)
     _choose(page, "右の計画", "1 箇所")
     page.wait_for_selector("text=届く地面の違い", timeout=30_000)
     page.wait_for_selector("text=+11.0")
@@ -146,6 +134,7 @@ def test_a_click_on_the_front_chooses_a_budget(open_page: Callable[..., Watched]
     assert page.get_by_text("この点の整備箇所：").inner_text() != "この点の整備箇所：—"
     watched.screenshot("planning-390", whole=True)
     # The map comes first, the front second; its first point is nobody for no money.
+    still(page)
     point = page.locator("[data-testid=stVegaLiteChart]").nth(1).locator("svg .mark-symbol path").first
     point.scroll_into_view_if_needed()
     point.click()

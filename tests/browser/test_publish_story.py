@@ -20,7 +20,7 @@ from coverage.services.context import AppContext
 from coverage.services.ledger import load_tables_into_store
 from coverage.services.stores import open_context_store
 
-from .conftest import Watched, served
+from .conftest import Watched, choose, enter, main_words, served, still
 
 ADMIN = Principal("用意", Role.ADMIN)
 FOOTNOTE = "統合により1基減 <img src=x onerror=alert(1)>"
@@ -48,17 +48,7 @@ def place(tiny: ModuleType, tmp_path: Path) -> Iterator[Place]:
 
 
 def _choose(page: Page, label: str, option: str) -> None:
-    field = page.get_by_label(label, exact=True).last
-    # A page that still opens or scrolls closes the list again.
-    field.scroll_into_view_if_needed()
-    page.wait_for_timeout(700)
-    field.click()
-    page.get_by_role("option", name=option).click()
-    page.wait_for_timeout(1200)
-
-
-def _main(page: Page) -> str:
-    return page.inner_text("[data-testid=stMain]")
+    choose(page.get_by_label(label, exact=True).last, option)
 
 
 def test_an_actual_is_entered_computed_compared_published_and_printed(
@@ -68,19 +58,17 @@ def test_an_actual_is_entered_computed_compared_published_and_printed(
     page = watched.page
     page.goto(f"{place.base}/progress")
     page.wait_for_selector(".foot", timeout=60_000)
-    assert "75" not in _main(page)
+    assert "75" not in main_words(page)
     before = page.request.get(f"{place.base}/api/v1/report.pdf").body()
 
     page.goto(f"{place.base}/indicators")
-    page.get_by_text("実績値を入力する（管理者）").click(timeout=60_000)
+    page.get_by_text("実績値を入力する（管理者）").wait_for(timeout=60_000)
+    still(page)
+    page.get_by_text("実績値を入力する（管理者）").click()
     _choose(page, "指標", "40604 携帯電話不通話地域の整備数（累計）")
     _choose(page, "年度", "平成29年度")
-    page.get_by_label("実績値（基）").fill("75")
-    page.get_by_label("実績値（基）").press("Tab")
-    page.wait_for_timeout(1200)
-    page.get_by_label("出典", exact=True).fill("議会提出資料")
-    page.get_by_label("出典", exact=True).press("Tab")
-    page.wait_for_timeout(1200)
+    enter(page.get_by_label("実績値（基）"), "75")
+    enter(page.get_by_label("出典", exact=True), "議会提出資料")
     page.get_by_role("spinbutton", name="year, 決定日（決まった値だけ）").click()
     # Year, month and day are fields of their own, each leading on to the next.
     page.keyboard.type("20180501", delay=120)
@@ -93,11 +81,11 @@ def test_an_actual_is_entered_computed_compared_published_and_printed(
     page.wait_for_selector("text=公開中の計算は古くなっています")
     watched.screenshot("publish-out-of-date-1366", whole=True)
 
+    still(page)
     page.get_by_text("脚注を書く（管理者）").click()
     _choose(page, "脚注を付ける指標", "40604 携帯電話不通話地域の整備数（累計）")
     _choose(page, "脚注を付ける年度", "平成29年度")
-    page.get_by_label("脚注の文（日本語、一行）").fill(FOOTNOTE)
-    page.get_by_label("脚注の文（日本語、一行）").press("Tab")
+    enter(page.get_by_label("脚注の文（日本語、一行）"), FOOTNOTE)
     expect(page.get_by_role("button", name="脚注を記録する")).to_be_enabled(timeout=30_000)
     page.get_by_role("button", name="脚注を記録する").click()
     page.wait_for_selector("text=脚注を付けました", timeout=60_000)
@@ -113,10 +101,11 @@ def test_an_actual_is_entered_computed_compared_published_and_printed(
     page.reload()
     page.wait_for_selector("text=計算が終わりました", timeout=120_000)
     page.wait_for_selector("text=整備数と実績値の違い")
-    said = _main(page)
-    assert "40604 携帯電話不通話地域の整備数（累計）" in said
-    assert "75基" in said
+    words = main_words(page)
+    assert "40604 携帯電話不通話地域の整備数（累計）" in words
+    assert "75基" in words
     watched.screenshot("publish-difference-1366", whole=True)
+    still(page)
     page.get_by_text("違いを確かめました").click()
     expect(page.get_by_role("button", name="公開する", exact=True)).to_be_enabled(timeout=30_000)
     page.get_by_role("button", name="公開する", exact=True).click()
@@ -125,10 +114,10 @@ def test_an_actual_is_entered_computed_compared_published_and_printed(
 
     page.goto(f"{place.base}/progress")
     page.wait_for_selector(".foot", timeout=60_000)
-    said = _main(page)
-    assert "決定した実績値 75基（出典：議会提出資料）" in said
-    assert FOOTNOTE in said
-    assert "公開中の計算は古く" not in said
+    words = main_words(page)
+    assert "決定した実績値 75基（出典：議会提出資料）" in words
+    assert FOOTNOTE in words
+    assert "公開中の計算は古く" not in words
     watched.screenshot("publish-progress-1366", whole=True)
     after = page.request.get(f"{place.base}/api/v1/report.pdf").body()
     assert after.startswith(b"%PDF-")

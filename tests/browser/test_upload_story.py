@@ -9,9 +9,9 @@ from typing import Any
 
 import openpyxl
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
-from .conftest import PROJECT, Watched, served, still
+from .conftest import PROJECT, Watched, choose, enter, main_words, served, still
 
 
 def _open_district() -> dict[str, Any]:
@@ -110,7 +110,7 @@ def test_three_bad_rows_are_put_right_handed_in_accepted_and_the_count_moves(
     page.wait_for_selector("text=取り込める行 1 件、直す行 3 件", timeout=90_000)
     page.wait_for_selector("text=整備数（累計）への影響", timeout=60_000)
     watched.screenshot("upload-rows-to-fix-1366", whole=True)
-    page.wait_for_timeout(1500)
+    still(page)
     _type_into(page, 0, 0, "MH-9002")
     _type_into(page, 1, 2, "33.66")
     _type_into(page, 1, 3, "136.56")
@@ -119,10 +119,11 @@ def test_three_bad_rows_are_put_right_handed_in_accepted_and_the_count_moves(
     page.get_by_role("button", name="3 行を調べ直す").click()
     page.wait_for_selector("text=取り込める行 4 件、直す行 0 件", timeout=90_000)
     page.wait_for_selector("text=整備数（累計）への影響")
-    said = page.inner_text("[data-testid=stMain]")
-    assert "この取込で令和元年度の累計は 73 → 74 基になります。" in said
-    assert "MH-9001 試し谷局：令和元年度に計上（供用開始 2020年3月20日）。" in said
+    words = main_words(page)
+    assert "この取込で令和元年度の累計は 73 → 74 基になります。" in words
+    assert "MH-9001 試し谷局：令和元年度に計上（供用開始 2020年3月20日）。" in words
     assert page.locator("figure.diffmap img.map").count() == 1
+    still(page)
     page.get_by_text("行を見る・書き換える、一覧を保存する").click()
     assert _saved(page, "直した一覧を CSV で保存").startswith("\ufeff局番,局名,緯度,経度")
     watched.screenshot("upload-difference-1366", whole=True)
@@ -138,14 +139,15 @@ def test_three_bad_rows_are_put_right_handed_in_accepted_and_the_count_moves(
     page.wait_for_selector("text=承認待ち（0 件）")
     page.get_by_role("link", name="進捗", exact=True).first.click()
     page.wait_for_selector("text=台帳の現在", timeout=60_000)
-    assert "累計は 74 基" in page.inner_text("[data-testid=stMain]")
+    assert "累計は 74 基" in main_words(page)
     watched.screenshot("progress-after-acceptance-1366")
     assert watched.outside == []
     # Undone as a whole, the count is back.
     page.get_by_role("link", name="承認", exact=True).first.click()
+    page.get_by_text("承認した取込を取り消す").wait_for(timeout=60_000)
+    still(page)
     page.get_by_text("承認した取込を取り消す").click()
-    page.get_by_label("理由").last.fill("試験のため")
-    page.get_by_label("理由").last.press("Tab")
+    enter(page.get_by_label("理由").last, "試験のため")
     page.get_by_role("button", name="まとめて取り消す").click()
     page.wait_for_selector("text=取込をまとめて取り消しました", timeout=60_000)
 
@@ -197,14 +199,19 @@ def test_a_workbook_of_two_sheets_in_the_tokyo_datum_is_asked_about_and_read(
     assert '- button "ファイルを選ぶ"' in page.get_by_test_id("stFileUploader").aria_snapshot()
     page.set_input_files("input[type=file]", str(questions))
     page.wait_for_selector("text=データのあるシートが複数あります", timeout=90_000)
+    still(page)
     page.locator(".st-key-question-sheet label").filter(has_text="令和6年度").last.click()
+    still(page)
     page.locator(".st-key-question-sheet").get_by_role("button", name="この答えで読み直す").click()
     page.wait_for_selector(".st-key-question-datum", timeout=90_000)
     page.wait_for_selector("text=位置の変更 6")
     watched.screenshot(f"upload-tokyo-datum-{width}", whole=True)
+    still(page)
     page.locator(".st-key-question-datum label").filter(has_text="日本測地系（旧測地系）").last.click()
+    still(page)
     page.locator(".st-key-question-datum").get_by_role("button", name="この答えで読み直す").click()
     page.wait_for_selector("text=日本測地系から世界測地系（JGD2011）へ変換", timeout=90_000)
+    still(page)
     page.get_by_text("ここまでの答え（mapping）").click()
     assert json.loads(_saved(page, "答えを JSON で保存")) == {"datum": "tokyo", "sheet": "令和6年度"}
     watched.screenshot(f"upload-answered-{width}", whole=True)
@@ -230,8 +237,7 @@ def test_a_list_goes_back_with_a_reason_and_comes_again_corrected(
     page.wait_for_selector("text=承認待ちです", timeout=60_000)
     page.get_by_role("link", name="承認", exact=True).first.click()
     page.wait_for_selector("text=承認待ち（1 件）", timeout=60_000)
-    page.get_by_label("理由").first.fill("整備主体の列を加えてください")
-    page.get_by_label("理由").first.press("Tab")
+    enter(page.get_by_label("理由").first, "整備主体の列を加えてください")
     page.get_by_role("button", name="差し戻す").click()
     page.wait_for_selector("text=差し戻しました", timeout=60_000)
     page.get_by_role("link", name="アップロード").first.click()
@@ -254,7 +260,7 @@ def test_a_list_goes_back_with_a_reason_and_comes_again_corrected(
     page.wait_for_selector("text=提出を取り下げました", timeout=60_000)
     # The list of what was decided stands below and comes last.
     page.wait_for_selector("text=（理由：整備主体の列を加えてください）", timeout=60_000)
-    assert "取下げ" in page.inner_text("[data-testid=stMain]")
+    assert "取下げ" in main_words(page)
 
 
 def test_a_viewer_is_not_offered_the_pages_of_staff(
@@ -265,8 +271,6 @@ def test_a_viewer_is_not_offered_the_pages_of_staff(
     page.goto(f"{server_with_ledger}/data")
     page.wait_for_selector(".foot", timeout=40_000)
     assert page.get_by_role("link", name="アップロード").count() >= 1
-    page.get_by_role("combobox").first.click()
-    page.get_by_role("option", name="閲覧").click()
-    page.wait_for_timeout(2500)
-    assert page.get_by_role("link", name="アップロード").count() == 0
+    choose(page.get_by_role("combobox").first, "閲覧")
+    expect(page.get_by_role("link", name="アップロード")).to_have_count(0, timeout=30_000)
     assert page.get_by_role("link", name="承認", exact=True).count() == 0
