@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,12 +20,6 @@ app = typer.Typer(
     help="圏外の申出：出す・一覧・回答 / Challenges, 'there is no signal here': file, list, answer",
 )
 
-StoreUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--store", help="台帳の場所（既定は COVERAGE_GAP_STORE、なければ ledger.sqlite） / The ledger"
-    ),
-]
 Day = Annotated[
     str | None, typer.Option("--on", help="日付（既定は今日） / Day, YYYY-MM-DD (default: today)")
 ]
@@ -54,13 +46,13 @@ def file(
     ] = None,
     on: Day = None,
     region: options.Region = None,
-    store: StoreUrl = None,
+    store: options.Store = None,
     as_json: options.Json = False,
 ) -> None:
     """「ここは圏外」を申し出る / File a challenge: there is no signal here"""
     from coverage.services import challenges
 
-    with _open(region, store) as (context, opened, principal):
+    with options.opened_ledger(region, store) as (context, opened, principal):
         filed = challenges.file_challenge(
             context,
             opened,
@@ -84,7 +76,7 @@ def list_(
     state: Annotated[str, typer.Option("--state", help="open · answered · all")] = "open",
     municipality: Code = None,
     region: options.Region = None,
-    store: StoreUrl = None,
+    store: options.Store = None,
     as_json: options.Json = False,
 ) -> None:
     """申出の一覧 / List challenges"""
@@ -99,7 +91,7 @@ def list_(
             f"--state の「{state[:20]}」は使えません。open・answered・all のいずれかにしてください。",
             f"--state cannot be '{state[:20]}'; use open, answered or all.",
         )
-    with _open(region, store) as (context, opened, principal):
+    with options.opened_ledger(region, store) as (context, opened, principal):
         found = challenges.list_challenges(
             context, opened, principal=principal, state=states[state], municipality=municipality
         )
@@ -120,13 +112,13 @@ def answer(
     challenge_id: Annotated[str, typer.Argument(metavar="ID", help="申出番号 / Number of the challenge")],
     text: Annotated[str, typer.Option("--text", help="回答 / The answer")],
     region: options.Region = None,
-    store: StoreUrl = None,
+    store: options.Store = None,
     as_json: options.Json = False,
 ) -> None:
     """申出に回答する / Answer a challenge"""
     from coverage.services import challenges
 
-    with _open(region, store) as (context, opened, principal):
+    with options.opened_ledger(region, store) as (context, opened, principal):
         challenges.answer_challenge(opened, challenge_id, answer=text, principal=principal)
         shown = challenges.challenge(context, opened, challenge_id, principal=principal)
     if as_json:
@@ -154,14 +146,14 @@ def confirm(
     ] = False,
     reason: Annotated[str, typer.Option("--reason", help="取り下げる理由 / Reason")] = "",
     region: options.Region = None,
-    store: StoreUrl = None,
+    store: options.Store = None,
     as_json: options.Json = False,
 ) -> None:
     """地区の解消を確認する・取り下げる・一覧 / Confirm that a district is resolved, take it back, list"""
     from coverage.errors import InputError
     from coverage.services import challenges, confirmations
 
-    with _open(region, store) as (context, opened, principal):
+    with options.opened_ledger(region, store) as (context, opened, principal):
         if district is None:
             waiting = [_district(d) for d in confirmations.to_confirm(context, opened, principal=principal)]
             if as_json:
@@ -210,20 +202,6 @@ def confirm(
     typer.echo(f"解消を確認しました / confirmed: {district}  {done['resolved_on']}")
     for move in done["count"]:
         typer.echo(f"  整備数 / count FY{move['fiscal_year']}: {move['before']} → {move['after']}")
-
-
-@contextmanager
-def _open(region: Any, store: str | None) -> Iterator[tuple[Any, Any, Any]]:
-    """Context, store and who types."""
-    from coverage.services.context import AppContext
-    from coverage.services.stores import command_line_principal, open_context_store, store_url
-
-    base = AppContext.from_settings(region=region, store=store)
-    url = store_url(base, store)
-    context = AppContext(base.region_folder, base.runs_folder, base.layers_root, url)
-    principal = command_line_principal(url)
-    with open_context_store(context) as opened:
-        yield context, opened, principal
 
 
 def _row(shown: ListedChallenge) -> dict[str, Any]:

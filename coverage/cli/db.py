@@ -22,14 +22,6 @@ app = typer.Typer(
 
 DEFAULT_STORE = "ledger.sqlite"
 
-StoreUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        help="台帳の場所：ファイル名か sqlite:///… か postgresql://…（既定は COVERAGE_GAP_STORE、なければ ledger.sqlite） / "
-        "Where the ledger is (default: COVERAGE_GAP_STORE, else ledger.sqlite)",
-    ),
-]
 AnchorLog = Annotated[
     Path | None,
     typer.Option(
@@ -43,7 +35,7 @@ Force = Annotated[bool, typer.Option("--force", help="あるものを置き換�
 
 @app.command()
 def init(
-    store: StoreUrl = None,
+    store: options.Store = None,
     admin: Annotated[
         str | None,
         typer.Option("--admin", help="最初の管理者の利用者ID / User id of the first administrator"),
@@ -69,7 +61,7 @@ def init(
 
 
 @app.command()
-def migrate(store: StoreUrl = None, as_json: options.Json = False) -> None:
+def migrate(store: options.Store = None, as_json: options.Json = False) -> None:
     """台帳のスキーマを最新にする（前にバックアップを取る） / Bring the ledger's schema up to date, after a backup"""
     from coverage.store.locate import open_store
 
@@ -92,7 +84,7 @@ def backup(
             "File or folder to write (default: COVERAGE_GAP_BACKUPS, else beside the ledger)"
         ),
     ] = None,
-    store: StoreUrl = None,
+    store: options.Store = None,
     anchors: AnchorLog = None,
     force: Force = False,
     as_json: options.Json = False,
@@ -113,7 +105,7 @@ def backup(
 @app.command()
 def restore(
     source: Annotated[Path, typer.Argument(help="バックアップのファイル / Backup file")],
-    store: StoreUrl = None,
+    store: options.Store = None,
     anchors: AnchorLog = None,
     force: Force = False,
     as_json: options.Json = False,
@@ -129,7 +121,7 @@ def restore(
 
 @app.command("verify-audit")
 def verify_audit(
-    store: StoreUrl = None,
+    store: options.Store = None,
     anchors: AnchorLog = None,
     head: Annotated[
         list[str] | None,

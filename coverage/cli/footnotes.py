@@ -18,12 +18,6 @@ app = typer.Typer(
     help="脚注：書く・一覧・訂正・取下げ / Footnotes to a year's value: add, list, correct, withdraw",
 )
 
-StoreUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--store", help="台帳の場所（既定は COVERAGE_GAP_STORE、なければ ledger.sqlite） / The ledger"
-    ),
-]
 Number = Annotated[
     str,
     typer.Argument(metavar="ID", help="脚注の番号（list に出ます） / Number of the footnote, as list says"),
@@ -51,15 +45,14 @@ def add(
         str, typer.Option("--reason", help="理由・備考（履歴に残る） / Why, for the history")
     ] = "",
     region: options.Region = None,
-    store: StoreUrl = None,
+    store: options.Store = None,
     as_json: options.Json = False,
 ) -> None:
     """指標の年度の値に脚注を書く / Write a footnote to a year's value of an indicator"""
     from coverage.domain import fiscal
     from coverage.services import books, footnotes
 
-    context, opened, principal = _open(region, store)
-    with opened:
+    with options.opened_ledger(region, store) as (context, opened, principal):
         receipt = footnotes.add(
             context,
             opened,
@@ -88,7 +81,7 @@ def list_(
         typer.Option("--as-of", help="その日時に載っていた脚注 / As they stood then (ISO date or time)"),
     ] = None,
     region: options.Region = None,
-    store: StoreUrl = None,
+    store: options.Store = None,
     as_json: options.Json = False,
 ) -> None:
     """脚注の一覧 / List the footnotes"""
@@ -98,8 +91,7 @@ def list_(
     from coverage.services.figures import known_at
 
     then = known_at(as_of)
-    _, opened, principal = _open(region, store)
-    with opened:
+    with options.opened_ledger(region, store) as (_, opened, principal):
         found = footnotes.listed(
             opened,
             principal=principal,
@@ -125,14 +117,13 @@ def correct(
     ] = None,
     version: Version = None,
     region: options.Region = None,
-    store: StoreUrl = None,
+    store: options.Store = None,
     as_json: options.Json = False,
 ) -> None:
     """脚注の文を訂正する / Correct a footnote's words"""
     from coverage.services import footnotes
 
-    _, opened, principal = _open(region, store)
-    with opened:
+    with options.opened_ledger(region, store) as (_, opened, principal):
         held = footnotes.held(opened, footnote_id, principal=principal)
         footnotes.correct(
             opened,
@@ -152,30 +143,18 @@ def withdraw(
     reason: Annotated[str, typer.Option("--reason", help="取り下げる理由 / Why it is withdrawn")],
     version: Version = None,
     region: options.Region = None,
-    store: StoreUrl = None,
+    store: options.Store = None,
     as_json: options.Json = False,
 ) -> None:
     """脚注を取り下げる（履歴には残る） / Withdraw a footnote; it stays in the history"""
     from coverage.services import footnotes
 
-    _, opened, principal = _open(region, store)
-    with opened:
+    with options.opened_ledger(region, store) as (_, opened, principal):
         held = footnotes.held(opened, footnote_id, principal=principal)
         footnotes.withdraw(
             opened, footnote_id, reason=reason, expected_version=version or held.version, principal=principal
         )
         _say(opened, footnote_id, principal, "取り下げました / withdrawn", as_json)
-
-
-def _open(region: Any, store: str | None) -> tuple[Any, Any, Any]:
-    """Context, store and who types."""
-    from coverage.services.context import AppContext
-    from coverage.services.stores import command_line_principal, open_context_store, store_url
-
-    base = AppContext.from_settings(region=region, store=store)
-    url = store_url(base, store)
-    context = AppContext(base.region_folder, base.runs_folder, base.layers_root, url)
-    return context, open_context_store(context), command_line_principal(url)
 
 
 def _say(store: Any, footnote_id: str, principal: Any, words: str, as_json: bool) -> None:

@@ -21,14 +21,13 @@ Mapping = Annotated[
 Boundaries = Annotated[
     Path | None, typer.Option("--boundaries", help="位置を確かめる行政区域（N03） / Boundaries for the region check")
 ]
-Store = Annotated[str | None, typer.Option("--store", help="台帳の場所（既定は COVERAGE_GAP_STORE、なければ ledger.sqlite） / The ledger")]
 Accept = Annotated[bool, typer.Option("--accept", help="承認まで行う（管理者のみ） / Accept at once (administrators)")]
 Key = Annotated[str | None, typer.Option("--key", help="二重登録を防ぐ鍵 / Idempotency key")]
 
 
 def import_sites(
     file: File, name: Name = None, dry_run: DryRun = False, mapping: Mapping = None, boundaries: Boundaries = None,
-    region: options.Region = None, store: Store = None, accept: Accept = False, key: Key = None, as_json: options.Json = False,
+    region: options.Region = None, store: options.Store = None, accept: Accept = False, key: Key = None, as_json: options.Json = False,
 ) -> None:  # fmt: skip
     """基地局の一覧を取り込む / Import a list of sites"""
     _import("sites", file, name, dry_run, mapping, boundaries, region, store, accept, key, as_json)
@@ -36,7 +35,7 @@ def import_sites(
 
 def import_districts(
     file: File, name: Name = None, dry_run: DryRun = False, mapping: Mapping = None, boundaries: Boundaries = None,
-    region: options.Region = None, store: Store = None, accept: Accept = False, key: Key = None, as_json: options.Json = False,
+    region: options.Region = None, store: options.Store = None, accept: Accept = False, key: Key = None, as_json: options.Json = False,
 ) -> None:  # fmt: skip
     """不感地域の台帳を取り込む / Import no-signal districts"""
     _import("districts", file, name, dry_run, mapping, boundaries, region, store, accept, key, as_json)
@@ -44,7 +43,7 @@ def import_districts(
 
 def import_site_districts(
     file: File, name: Name = None, dry_run: DryRun = False, mapping: Mapping = None, boundaries: Boundaries = None,
-    region: options.Region = None, store: Store = None, accept: Accept = False, key: Key = None, as_json: options.Json = False,
+    region: options.Region = None, store: options.Store = None, accept: Accept = False, key: Key = None, as_json: options.Json = False,
 ) -> None:  # fmt: skip
     """基地局と不感地域の対応を取り込む / Import which site serves which district"""
     _import("site_districts", file, name, dry_run, mapping, boundaries, region, store, accept, key, as_json)
@@ -52,7 +51,7 @@ def import_site_districts(
 
 def import_actuals(
     file: File, name: Name = None, dry_run: DryRun = False, mapping: Mapping = None, boundaries: Boundaries = None,
-    region: options.Region = None, store: Store = None, accept: Accept = False, key: Key = None, as_json: options.Json = False,
+    region: options.Region = None, store: options.Store = None, accept: Accept = False, key: Key = None, as_json: options.Json = False,
 ) -> None:  # fmt: skip
     """指標の実績値を取り込む / Import actuals of indicators"""
     _import("actuals", file, name, dry_run, mapping, boundaries, region, store, accept, key, as_json)
@@ -60,7 +59,7 @@ def import_actuals(
 
 def import_measurements(
     file: File, name: Name = None, dry_run: DryRun = False, mapping: Mapping = None, boundaries: Boundaries = None,
-    region: options.Region = None, store: Store = None, accept: Accept = False, key: Key = None, as_json: options.Json = False,
+    region: options.Region = None, store: options.Store = None, accept: Accept = False, key: Key = None, as_json: options.Json = False,
 ) -> None:  # fmt: skip
     """電波の測定値を取り込む / Import measured signal levels"""
     _import("measurements", file, name, dry_run, mapping, boundaries, region, store, accept, key, as_json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,36 +22,23 @@ publication = typer.Typer(
     help="公表：整備数の公表と検証 / Publications: publish the count and verify it",
 )
 
-StoreUrl = Annotated[str | None, typer.Option("--store", help="台帳の場所（既定は COVERAGE_GAP_STORE、なければ ledger.sqlite） / The ledger")]
 Reason = Annotated[str, typer.Option("--reason", help="理由 / Reason")]
 ImportId = Annotated[str, typer.Argument(help="取込番号 / Import id")]
 
 
-def _open(region: Any, store: str | None) -> tuple[Any, Any, Any]:
-    from coverage.services.context import AppContext
-    from coverage.services.stores import command_line_principal, open_context_store, store_url
-
-    context = AppContext.from_settings(region=region, store=store)
-    url = store_url(context, store)
-    return AppContext(context.region_folder, context.runs_folder, context.layers_root, url), open_context_store(context, url), command_line_principal(url)
-
-
 @app.command()
-def load(region: options.Region = None, store: StoreUrl = None) -> None:
+def load(region: options.Region = None, store: options.Store = None) -> None:
     """地域フォルダーの表を台帳に読み込む / Take the region's CSV tables over into the ledger"""
     from coverage.services.ledger import load_tables_into_store
 
-    context, opened, principal = _open(region, store)
-    opened.close()
-    receipt = load_tables_into_store(context, principal)
+    receipt = load_tables_into_store(*options.at_ledger(region, store))
     typer.echo(f"読み込みました / loaded: {len(receipt.events)}")
 
 
 @app.command("imports")
-def list_imports(store: StoreUrl = None, as_json: options.Json = False) -> None:
+def list_imports(store: options.Store = None, as_json: options.Json = False) -> None:
     """取込の一覧 / List the imports"""
-    _, opened, _ = _open(None, store)
-    with opened:
+    with options.opened_ledger(None, store) as (_, opened, _):
         rows = [
             {"import_id": r.import_id, "table": r.table_name, "file": r.file_name, "state": r.state.value, "submitted_by": r.submitted_by, "result": dict(r.result)}
             for r in opened.imports()
@@ -66,36 +53,33 @@ def list_imports(store: StoreUrl = None, as_json: options.Json = False) -> None:
 @app.command()
 def accept(
     import_id: ImportId,
-    store: StoreUrl = None,
+    store: options.Store = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="差分の表示後に変わった行も上書きする / Also where the ledger changed since")] = False,
 ) -> None:
     """取込を承認する / Accept a staged import"""
     from coverage.services.imports import accept_import
 
-    _, opened, principal = _open(None, store)
-    with opened:
+    with options.opened_ledger(None, store) as (_, opened, principal):
         receipt = accept_import(opened, import_id, principal=principal, overwrite=overwrite)
     typer.echo(f"ACK {receipt.import_id} {receipt.state.value}")
 
 
 @app.command("return")
-def return_(import_id: ImportId, reason: Reason, store: StoreUrl = None) -> None:
+def return_(import_id: ImportId, reason: Reason, store: options.Store = None) -> None:
     """取込を差し戻す / Return a staged import with a reason"""
     from coverage.services.imports import return_import
 
-    _, opened, principal = _open(None, store)
-    with opened:
+    with options.opened_ledger(None, store) as (_, opened, principal):
         receipt = return_import(opened, import_id, principal=principal, reason=reason)
     typer.echo(f"ACK {receipt.import_id} {receipt.state.value}")
 
 
 @app.command()
-def undo(import_id: ImportId, reason: Reason, store: StoreUrl = None) -> None:
+def undo(import_id: ImportId, reason: Reason, store: options.Store = None) -> None:
     """取込をまるごと取り消す / Undo an accepted import as a whole"""
     from coverage.services.imports import undo_import
 
-    _, opened, principal = _open(None, store)
-    with opened:
+    with options.opened_ledger(None, store) as (_, opened, principal):
         receipt = undo_import(opened, import_id, principal=principal, reason=reason)
     typer.echo(f"ACK {receipt.import_id} {receipt.state.value}")
 
@@ -106,14 +90,13 @@ def opening(
     value: Annotated[int, typer.Argument(min=0, help="基数 / Number of sites")],
     source: Annotated[str, typer.Option("--source", help="出典 / Source")],
     decided_on: Annotated[str | None, typer.Option("--decided-on", help="決定日 / Day of decision (ISO)")] = None,
-    store: StoreUrl = None,
+    store: options.Store = None,
 ) -> None:
     """開始値を登録する / Register the opening balance"""
     from coverage.domain import fiscal
     from coverage.services import journal
 
-    _, opened, principal = _open(None, store)
-    with opened:
+    with options.opened_ledger(None, store) as (_, opened, principal):
         journal.set_opening(
             opened, fiscal.parse_fiscal_year(fy), value, source=source,
             decided_on=_date("decided-on", decided_on), principal=principal,
@@ -122,12 +105,11 @@ def opening(
 
 
 @app.command()
-def allocate(site_id: Annotated[str, typer.Argument(help="局番 / Site id")], store: StoreUrl = None, reason: Annotated[str, typer.Option("--reason", help="理由 / Reason")] = "") -> None:
+def allocate(site_id: Annotated[str, typer.Argument(help="局番 / Site id")], store: options.Store = None, reason: Annotated[str, typer.Option("--reason", help="理由 / Reason")] = "") -> None:
     """過去の基地局を開始値に割り当てる / Allocate a historical site to the opening balance"""
     from coverage.services import journal
 
-    _, opened, principal = _open(None, store)
-    with opened:
+    with options.opened_ledger(None, store) as (_, opened, principal):
         journal.allocate(opened, site_id, principal=principal, reason=reason)
     typer.echo("割り当てました / allocated")
 
@@ -137,14 +119,13 @@ def restate(
     fy: Annotated[str, typer.Argument(help="適用年度 / Effective fiscal year")],
     amount: Annotated[int, typer.Argument(help="増減（-1 など） / Amount, may be negative")],
     reason: Reason,
-    store: StoreUrl = None,
+    store: options.Store = None,
 ) -> None:
     """修正仕訳を入れる / Enter a restatement"""
     from coverage.domain import fiscal
     from coverage.services import journal
 
-    _, opened, principal = _open(None, store)
-    with opened:
+    with options.opened_ledger(None, store) as (_, opened, principal):
         journal.restate(opened, fiscal.parse_fiscal_year(fy), amount, reason=reason, principal=principal)
     typer.echo("登録しました / registered")
 
@@ -153,7 +134,7 @@ def restate(
 def publish(
     fy: Annotated[str, typer.Argument(help="公表する最後の年度 / Last fiscal year to publish")],
     region: options.Region = None,
-    store: StoreUrl = None,
+    store: options.Store = None,
     on: Annotated[str | None, typer.Option("--on", help="公表日（既定は今日） / Day of publication")] = None,
 ) -> None:
     """整備数を公表し、その年度の値を確定する / Publish the count and freeze that year"""
@@ -162,9 +143,8 @@ def publish(
     from coverage.domain import fiscal
     from coverage.services import journal
 
-    context, opened, principal = _open(region, store)
     day = _date("on", on) or fiscal.tokyo_date(datetime.now(UTC))
-    with opened:
+    with options.opened_ledger(region, store) as (context, opened, principal):
         done = journal.publish_count(
             context, opened, last_fy=fiscal.parse_fiscal_year(fy), published_on=day, principal=principal
         )
@@ -174,12 +154,11 @@ def publish(
 
 
 @publication.command("list")
-def list_publications(store: StoreUrl = None, as_json: options.Json = False) -> None:
+def list_publications(store: options.Store = None, as_json: options.Json = False) -> None:
     """公表の一覧 / List what was made public"""
     from coverage.services import journal
 
-    _, opened, principal = _open(None, store)
-    with opened:
+    with options.opened_ledger(None, store) as (_, opened, principal):
         rows = journal.publications(opened, principal=principal)
     if as_json:
         options.print_json({"publications": rows})
@@ -189,13 +168,12 @@ def list_publications(store: StoreUrl = None, as_json: options.Json = False) -> 
 
 
 @publication.command()
-def verify(publication_id: Annotated[str, typer.Argument(help="公表番号 / Publication id")], store: StoreUrl = None, as_json: options.Json = False) -> None:
+def verify(publication_id: Annotated[str, typer.Argument(help="公表番号 / Publication id")], store: options.Store = None, as_json: options.Json = False) -> None:
     """公表した値を計算し直して確かめる / Compute a publication again and compare"""
     from coverage.errors import ConflictError
     from coverage.services import journal
 
-    _, opened, principal = _open(None, store)
-    with opened:
+    with options.opened_ledger(None, store) as (_, opened, principal):
         check = journal.verify_publication(opened, publication_id, principal=principal)
     differences = [{"name": d.name, "published": d.published, "recomputed": d.recomputed} for d in check.differences]
     if as_json:

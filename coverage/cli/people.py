@@ -9,12 +9,6 @@ import typer
 
 from coverage.cli import options
 
-StoreUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--store", help="台帳の場所（既定は COVERAGE_GAP_STORE） / The ledger (default: COVERAGE_GAP_STORE)"
-    ),
-]
 Codes = Annotated[
     list[str] | None,
     typer.Option(
@@ -33,7 +27,7 @@ def user(
     code: Codes = None,
     off: Annotated[bool, typer.Option("--off", help="役割を取り上げる / Take the role away")] = False,
     note: Annotated[str, typer.Option("--note", help="備考 / Note")] = "",
-    store: StoreUrl = None,
+    store: options.Store = None,
     as_json: options.Json = False,
 ) -> None:
     """利用者に役割を与える・取り上げる・一覧 / Give a user a role, take it away, list users"""
@@ -83,7 +77,7 @@ def token(
     revoke: Annotated[
         str | None, typer.Option("--revoke", metavar="ID", help="取り消す番号 / Token to revoke")
     ] = None,
-    store: StoreUrl = None,
+    store: options.Store = None,
     as_json: options.Json = False,
 ) -> None:
     """閲覧トークンを発行する（一度だけ表示）・取り消す・一覧 / Issue a read token (shown once), revoke, list"""

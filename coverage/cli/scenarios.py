@@ -9,7 +9,6 @@ import typer
 
 from coverage.cli import options
 
-Store = Annotated[str | None, typer.Option("--store", help="台帳の場所（既定は COVERAGE_GAP_STORE、なければ ledger.sqlite） / The ledger")]
 PlanId = Annotated[str, typer.Argument(help="計画の番号 / Plan id")]
 
 
@@ -17,7 +16,7 @@ def save(
     name: Annotated[str, typer.Argument(help="計画案の名前 / Name of the scenario")],
     plan_id: PlanId,
     note: Annotated[str, typer.Option("--note", help="注記 / Note")] = "",
-    store: Store = None,
+    store: options.Store = None,
     runs: options.Runs = None,
     as_json: options.Json = False,
 ) -> None:
@@ -39,7 +38,7 @@ def save(
     typer.echo(f"{saved.name}@{saved.version}  {said}")
 
 
-def list_scenarios(store: Store = None, runs: options.Runs = None, as_json: options.Json = False) -> None:
+def list_scenarios(store: options.Store = None, runs: options.Runs = None, as_json: options.Json = False) -> None:
     """計画案の一覧 / List the scenarios"""
     from coverage.services import scenarios
     from coverage.services.context import AppContext
@@ -63,7 +62,7 @@ def compare(
     map_file: Annotated[
         Path | None, typer.Option("--map", help="一つめと二つめの差の地図（GeoJSON） / Difference map of the first two")
     ] = None,
-    store: Store = None,
+    store: options.Store = None,
     runs: options.Runs = None,
     as_json: options.Json = False,
 ) -> None:
@@ -88,7 +87,7 @@ def compare(
 def adopt(
     plan_id: PlanId,
     accept: Annotated[bool, typer.Option("--accept", help="承認まで行う（管理者のみ） / Accept at once (administrators)")] = False,
-    store: Store = None,
+    store: options.Store = None,
     region: options.Region = None,
     runs: options.Runs = None,
     as_json: options.Json = False,
