@@ -19,8 +19,9 @@ from coverage.services.context import AppContext
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
 from coverage.web.frame import Column, View
+from coverage.web.recording import Recording
 
-_SAID, _WRONG, _BACK, _TIMES = "actual-said", "actual-wrong", "actual-undo", "actual-times"
+_ENTRIES: Final = Recording("actual")
 _EARLIEST: Final = date(1989, 1, 8)
 
 
@@ -31,8 +32,7 @@ def show_actual_editor(view: View) -> None:
             st.caption(view.texts["books.actual_upload"])
         return
     context = web_context()
-    open_now = any(st.session_state.get(key) for key in (_SAID, _WRONG, _BACK)) or _TIMES in st.session_state
-    with st.expander(view.texts["books.actual_head"], expanded=bool(open_now)):
+    with st.expander(view.texts["books.actual_head"], expanded=_ENTRIES.times > 0):
         if not has_ledger(context):
             st.html(frame.notice(view.texts["upload.no_ledger"], kind="plain"))
             return
@@ -41,31 +41,13 @@ def show_actual_editor(view: View) -> None:
             st.html(frame.notice(view.texts["indicators.none"], kind="plain"))
             return
         with open_ledger(context) as store:
-            _outcome(view, store)
+            _ENTRIES.outcome(
+                view,
+                lambda back: books.undo_actual(
+                    store, back[0], back[1], expected_version=back[2], principal=view.principal
+                ),
+            )
             _form(view, context, store, sheet)
-
-
-def _outcome(view: View, store: Store) -> None:
-    """The receipt of the last change with its undo, or why it was not made."""
-    wrong = st.session_state.pop(_WRONG, None)
-    if wrong:
-        st.html(frame.notice(wrong, kind="grave"))
-    said = st.session_state.get(_SAID)
-    if not said:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", key="actual-receipt"):
-        st.html(frame.notice(said, head=view.texts["books.receipt"], kind="plain"))
-        back = st.session_state.get(_BACK)
-        if back and st.button(view.texts["books.undo"], key="actual-undo-button"):
-            code, fy, version = back
-            try:
-                done = books.undo_actual(store, code, fy, expected_version=version, principal=view.principal)
-                st.session_state[_SAID] = view.text("books.undone", seq=done.head.seq)
-            except CoverageGapError as error:
-                st.session_state[_WRONG] = error.text(view.lang)
-                st.session_state.pop(_SAID, None)
-            st.session_state.pop(_BACK, None)
-            _next()
 
 
 def _form(view: View, context: AppContext, store: Store, sheet: IndicatorSet) -> None:
@@ -91,7 +73,7 @@ def _form(view: View, context: AppContext, store: Store, sheet: IndicatorSet) ->
                 key="actual-year",
             )
         )
-    slot = f"{code}-{fy}-{st.session_state.get(_TIMES, 0)}"
+    slot = f"{code}-{fy}-{_ENTRIES.times}"
     state = books.actual_state(context, store, sheet, code, fy)
     if f"actual-value-{slot}" not in st.session_state:
         # The form begins with what is entered now; that version is what it will be recorded against.
@@ -112,7 +94,17 @@ def _form(view: View, context: AppContext, store: Store, sheet: IndicatorSet) ->
     if st.button(
         texts["books.record"], type="primary", key="actual-record", disabled=not entry.source.strip()
     ):
-        _record(view, store, sheet, entry, note, seen, rows[code])
+        _ENTRIES.record(
+            view,
+            lambda: books.enter_actual(
+                store, sheet, entry, expected_version=seen, note=note, principal=view.principal
+            ),
+            "books.actual_recorded",
+            back=lambda receipt: (code, fy, receipt.events[0].version),
+            code=code,
+            year=frame.year_label(view, fy),
+            value=rows[code].format(entry.value, view.lang),
+        )
 
 
 def _fields(
@@ -165,42 +157,3 @@ def _difference(view: View, indicator: Indicator, before: IndicatorCell, after: 
         [line(texts["books.before"], before), line(texts["books.after"], after)],
         caption=texts["books.difference"],
     )
-
-
-def _record(
-    view: View,
-    store: Store,
-    sheet: IndicatorSet,
-    entry: ActualEntry,
-    note: str,
-    seen: int,
-    indicator: Indicator,
-) -> None:
-    try:
-        receipt = books.enter_actual(
-            store, sheet, entry, expected_version=seen, note=note, principal=view.principal
-        )
-    except CoverageGapError as error:
-        st.session_state[_WRONG] = error.text(view.lang)
-        st.session_state.pop(_SAID, None)
-        _next()
-        return
-    if receipt.events:
-        st.session_state[_SAID] = view.text(
-            "books.actual_recorded",
-            code=entry.indicator,
-            year=frame.year_label(view, entry.fiscal_year),
-            value=indicator.format(entry.value, view.lang),
-            seq=receipt.head.seq,
-        )
-        st.session_state[_BACK] = (entry.indicator, entry.fiscal_year, receipt.events[0].version)
-    else:
-        st.session_state[_SAID] = view.texts["books.nothing_changed"]
-        st.session_state.pop(_BACK, None)
-    _next()
-
-
-def _next() -> None:
-    """Draw the form anew with what the ledger holds now."""
-    st.session_state[_TIMES] = int(st.session_state.get(_TIMES, 0)) + 1
-    st.rerun()

@@ -17,9 +17,10 @@ from coverage.services.context import AppContext
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
 from coverage.web.frame import Column, View
+from coverage.web.recording import Recording
 from coverage.web.views.edit_footnotes import footnote_forms
 
-_SAID, _WRONG, _BACK, _TIMES = "books-said", "books-wrong", "books-undo", "books-times"
+_ENTRIES: Final = Recording("books")
 _SHOWN: Final = 50
 _KINDS: Final = {
     "opening_balance": "books.kind_opening_balance",
@@ -39,12 +40,12 @@ def show_books_editor(view: View) -> None:
     if not view.may(Action.EDIT, Object.JOURNAL):
         return
     context = web_context()
-    with st.expander(view.texts["books.head"], expanded=_TIMES in st.session_state):
+    with st.expander(view.texts["books.head"], expanded=_ENTRIES.times > 0):
         if not has_ledger(context):
             st.html(frame.notice(view.texts["upload.no_ledger"], kind="plain"))
             return
         with open_ledger(context) as store:
-            _outcome(view, store)
+            _ENTRIES.outcome(view, lambda back: _undo(view, store, *back))
             tasks: dict[str, Callable[[], None]] = {
                 "books.task_freeze": lambda: _freeze(view, context, store),
                 "books.task_restate": lambda: _restate(view, context, store),
@@ -69,20 +70,6 @@ def show_books_editor(view: View) -> None:
                 st.html(frame.notice(error.text(view.lang), kind="grave"))
 
 
-def _outcome(view: View, store: Store) -> None:
-    wrong = st.session_state.pop(_WRONG, None)
-    if wrong:
-        st.html(frame.notice(wrong, kind="grave"))
-    said = st.session_state.get(_SAID)
-    if not said:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", key="books-receipt"):
-        st.html(frame.notice(said, head=view.texts["books.receipt"], kind="plain"))
-        back = st.session_state.get(_BACK)
-        if back and st.button(view.texts["books.undo"], key="books-undo-button"):
-            _record(view, lambda: _undo(view, store, *back), "books.undone")
-
-
 def _undo(view: View, store: Store, kind: str, key: str) -> Any:
     """The ledger takes nothing out: each undo is an entry of its own."""
     if kind == "opening":
@@ -94,39 +81,13 @@ def _undo(view: View, store: Store, kind: str, key: str) -> Any:
     return books.undo_allocation(store, held, reason=reason, principal=view.principal)
 
 
-def _record(
-    view: View,
-    work: Callable[[], Any],
-    words: str,
-    *,
-    back: Callable[[Any], tuple[str, str] | None] = lambda _: None,
-    **values: object,
-) -> None:
-    """Do it; the receipt, or why not, is shown when the page is drawn anew."""
-    st.session_state.pop(_SAID, None)
-    st.session_state.pop(_BACK, None)
-    try:
-        receipt = work()
-        st.session_state[_SAID] = view.text(words, seq=receipt.head.seq, **values)
-        st.session_state[_BACK] = back(receipt)
-    except CoverageGapError as error:
-        st.session_state[_WRONG] = error.text(view.lang)
-    st.session_state[_TIMES] = int(st.session_state.get(_TIMES, 0)) + 1
-    st.rerun()
-
-
-def _slot(name: str) -> str:
-    """Keys of a form that is empty again after each recording."""
-    return f"books-{name}-{st.session_state.get(_TIMES, 0)}"
-
-
 def _year(view: View, years: Sequence[int], name: str, *, index: int = 0) -> int:
     chosen = st.selectbox(
         view.texts["column.fiscal_year"],
         list(years),
         index=min(index, len(years) - 1),
         format_func=lambda fy: frame.year_label(view, fy),
-        key=_slot(name),
+        key=_ENTRIES.slot(name),
     )
     return int(chosen)
 
@@ -204,16 +165,16 @@ def _freeze(view: View, context: AppContext, store: Store) -> None:
         texts["books.published_on"],
         value=fiscal.tokyo_date(datetime.now(UTC)),
         format="YYYY-MM-DD",
-        key=_slot("freeze-day"),
+        key=_ENTRIES.slot("freeze-day"),
     )
     sure = st.checkbox(
         view.text("books.freeze_sure", year=frame.year_label(view, fy), value=f"{shown.value:,}"),
-        key=_slot("freeze-sure"),
+        key=_ENTRIES.slot("freeze-sure"),
     )
     if st.button(texts["books.freeze"], type="primary", key="books-freeze", disabled=not sure) and isinstance(
         day, date
     ):
-        _record(
+        _ENTRIES.record(
             view,
             lambda: _Published(
                 journal.publish_count(context, store, last_fy=fy, published_on=day, principal=view.principal),
@@ -229,7 +190,7 @@ class _Published:
     """A publication as a receipt: the head of the chain after it."""
 
     def __init__(self, done: journal.PublishedCount, store: Store) -> None:
-        self.done, self.head = done, store.head()
+        self.events, self.head = (done,), store.head()
 
 
 def _restate(view: View, context: AppContext, store: Store) -> None:
@@ -245,11 +206,11 @@ def _restate(view: View, context: AppContext, store: Store) -> None:
                 step=1,
                 min_value=-9999,
                 max_value=9999,
-                key=_slot("restate-amount"),
+                key=_ENTRIES.slot("restate-amount"),
             )
         )
     with right:
-        reason = st.text_input(texts["books.reason"], max_chars=500, key=_slot("restate-reason"))
+        reason = st.text_input(texts["books.reason"], max_chars=500, key=_ENTRIES.slot("restate-reason"))
     if amount == 0:
         st.caption(texts["books.restate_empty"])
         return
@@ -257,7 +218,7 @@ def _restate(view: View, context: AppContext, store: Store) -> None:
         view, books.preview_restatement(context, store, fy, amount, reason=reason, principal=view.principal)
     )
     if st.button(texts["books.record"], type="primary", key="books-restate", disabled=not reason.strip()):
-        _record(
+        _ENTRIES.record(
             view,
             lambda: journal.restate(store, fy, amount, reason=reason.strip(), principal=view.principal),
             "books.restated",
@@ -282,34 +243,34 @@ def _opening(view: View, context: AppContext, store: Store) -> None:
             min_value=0,
             value=None if held is None else held.value,
             step=1,
-            key=_slot("opening-value"),
+            key=_ENTRIES.slot("opening-value"),
         )
     with right:
         source = st.text_input(
             texts["books.source"],
             value="" if held is None else held.source,
             max_chars=300,
-            key=_slot("opening-source"),
+            key=_ENTRIES.slot("opening-source"),
         )
         decided = st.date_input(
             texts["books.decided_on"],
             value=None if held is None else held.decided_on,
             min_value=date(1989, 1, 8),
             format="YYYY-MM-DD",
-            key=_slot("opening-day"),
+            key=_ENTRIES.slot("opening-day"),
         )
     if value is None:
         return
     day = decided if isinstance(decided, date) else None
     _series(view, books.preview_opening(context, store, fy, int(value), source=source, decided_on=day))
     if st.button(texts["books.record"], type="primary", key="books-opening", disabled=not source.strip()):
-        _record(
+        _ENTRIES.record(
             view,
             lambda: journal.set_opening(
                 store, fy, int(value), source=source.strip(), decided_on=day, principal=view.principal
             ),
             "books.opened",
-            back=lambda receipt: ("opening", str(fy)) if held is not None and receipt.events else None,
+            back=lambda receipt: ("opening", str(fy)) if held is not None else None,
             year=frame.year_label(view, fy),
             value=f"{int(value):,}",
         )
@@ -327,17 +288,17 @@ def _allocate(view: View, context: AppContext, store: Store) -> None:
             texts["column.site"],
             list(candidates),
             format_func=lambda s: f"{s} {candidates[s]}",
-            key=_slot("allocate-site"),
+            key=_ENTRIES.slot("allocate-site"),
         )
     )
-    reason = st.text_input(texts["books.reason"], max_chars=500, key=_slot("allocate-reason"))
+    reason = st.text_input(texts["books.reason"], max_chars=500, key=_ENTRIES.slot("allocate-reason"))
     _series(view, books.preview_allocation(context, store, site_id))
     if st.button(texts["books.record"], type="primary", key="books-allocate"):
-        _record(
+        _ENTRIES.record(
             view,
             lambda: journal.allocate(store, site_id, reason=reason.strip(), principal=view.principal),
             "books.allocated",
-            back=lambda receipt: ("allocation", receipt.key) if receipt.events else None,
+            back=lambda receipt: ("allocation", receipt.key),
             site=site_id,
         )
 

@@ -5,7 +5,6 @@ The version that the editor saw travels with the form, as with actuals: who come
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 import streamlit as st
@@ -20,8 +19,9 @@ from coverage.services.footnotes import ListedFootnote, Receipt
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
 from coverage.web.frame import Column, View
+from coverage.web.recording import Recording
 
-_SAID, _WRONG, _BACK, _TIMES = "footnote-said", "footnote-wrong", "footnote-undo", "footnote-times"
+_ENTRIES: Final = Recording("footnote")
 _TASKS: Final = ("footnotes.task_add", "footnotes.task_correct", "footnotes.task_withdraw")
 
 
@@ -30,7 +30,7 @@ def show_footnote_editor(view: View) -> None:
     if not view.may(Action.EDIT, Object.ACTUAL):
         return
     context = web_context()
-    with st.expander(view.texts["footnotes.head"], expanded=_TIMES in st.session_state):
+    with st.expander(view.texts["footnotes.head"], expanded=_ENTRIES.times > 0):
         if not has_ledger(context):
             st.html(frame.notice(view.texts["upload.no_ledger"], kind="plain"))
             return
@@ -40,7 +40,10 @@ def show_footnote_editor(view: View) -> None:
 
 def footnote_forms(view: View, context: AppContext, store: Store, indicator: str | None = None) -> None:
     """The list and the three forms; ``indicator``: of this one alone."""
-    _outcome(view, store)
+    _ENTRIES.outcome(
+        view,
+        lambda back: footnotes.undo(store, back[0], expected_version=back[1], principal=view.principal),
+    )
     st.caption(view.texts["footnotes.lede"])
     standing = footnotes.listed(store, principal=view.principal, indicator=indicator)
     _list(view, standing)
@@ -60,27 +63,6 @@ def footnote_forms(view: View, context: AppContext, store: Store, indicator: str
             _add(view, context, store, indicator)
     except CoverageGapError as error:
         st.html(frame.notice(error.text(view.lang), kind="grave"))
-
-
-def _outcome(view: View, store: Store) -> None:
-    """The receipt of the last change with its undo, or why it was not made."""
-    wrong = st.session_state.pop(_WRONG, None)
-    if wrong:
-        st.html(frame.notice(wrong, kind="grave"))
-    said = st.session_state.get(_SAID)
-    if not said:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", key="footnote-receipt"):
-        st.html(frame.notice(said, head=view.texts["books.receipt"], kind="plain"))
-        back = st.session_state.get(_BACK)
-        if back and st.button(view.texts["books.undo"], key="footnote-undo-button"):
-            number, version = back
-            _record(
-                view,
-                lambda: footnotes.undo(store, number, expected_version=version, principal=view.principal),
-                "books.undone",
-                undoable=False,
-            )
 
 
 def _list(view: View, standing: list[ListedFootnote]) -> None:
@@ -136,14 +118,15 @@ def _add(view: View, context: AppContext, store: Store, indicator: str | None) -
                 key=f"footnote-year-{code}",
             )
         )
-    ja, en, reason = _fields(view, _slot("add"), "", "", texts["footnotes.note"])
+    ja, en, reason = _fields(view, _ENTRIES.slot("add"), "", "", texts["footnotes.note"])
     if st.button(texts["footnotes.record"], type="primary", key="footnote-add", disabled=not ja.strip()):
-        _record(
+        _ENTRIES.record(
             view,
             lambda: footnotes.add(
                 context, store, sheet, code, fy, ja=ja, en=en, reason=reason, principal=view.principal
             ),
             "footnotes.added",
+            back=_undo_of,
             code=code,
             year=frame.year_label(view, fy),
         )
@@ -152,12 +135,12 @@ def _add(view: View, context: AppContext, store: Store, indicator: str | None) -
 def _correct(view: View, store: Store, standing: list[ListedFootnote]) -> None:
     chosen = _chosen(view, standing)
     number = chosen.note.footnote_id
-    slot = _slot(f"correct-{number}")
+    slot = _ENTRIES.slot(f"correct-{number}")
     seen = _seen(slot, chosen.version)
     ja, en, reason = _fields(view, slot, chosen.note.ja, chosen.note.en, view.texts["books.reason"])
     ready = bool(ja.strip() and reason.strip())
     if st.button(view.texts["footnotes.record"], type="primary", key="footnote-correct", disabled=not ready):
-        _record(
+        _ENTRIES.record(
             view,
             lambda: footnotes.correct(
                 store,
@@ -169,6 +152,7 @@ def _correct(view: View, store: Store, standing: list[ListedFootnote]) -> None:
                 principal=view.principal,
             ),
             "footnotes.corrected",
+            back=_undo_of,
             number=number,
         )
 
@@ -176,18 +160,19 @@ def _correct(view: View, store: Store, standing: list[ListedFootnote]) -> None:
 def _withdraw(view: View, store: Store, standing: list[ListedFootnote]) -> None:
     chosen = _chosen(view, standing)
     number = chosen.note.footnote_id
-    slot = _slot(f"withdraw-{number}")
+    slot = _ENTRIES.slot(f"withdraw-{number}")
     seen = _seen(slot, chosen.version)
     reason = st.text_input(view.texts["books.reason"], max_chars=footnotes.MOST_REASON, key=f"{slot}-reason")
     if st.button(
         view.texts["footnotes.withdraw"], type="primary", key="footnote-withdraw", disabled=not reason.strip()
     ):
-        _record(
+        _ENTRIES.record(
             view,
             lambda: footnotes.withdraw(
                 store, number, reason=reason, expected_version=seen, principal=view.principal
             ),
             "footnotes.withdrawn",
+            back=_undo_of,
             number=number,
         )
 
@@ -201,7 +186,7 @@ def _chosen(view: View, standing: list[ListedFootnote]) -> ListedFootnote:
             f"{by_number[n].note.indicator} {frame.year_label(view, by_number[n].note.fiscal_year)} "
             f"{by_number[n].note.ja}"
         ),
-        key=_slot("which"),
+        key=_ENTRIES.slot("which"),
     )
     return by_number[str(number)]
 
@@ -217,32 +202,11 @@ def _fields(view: View, slot: str, ja: str, en: str, why: str) -> tuple[str, str
     return said, english, reason
 
 
-def _slot(name: str) -> str:
-    """Keys of a form that begins anew after each recording."""
-    return f"footnote-{name}-{st.session_state.get(_TIMES, 0)}"
-
-
 def _seen(slot: str, version: int) -> int:
     """The version that the form began with, whatever came in meanwhile."""
     return int(st.session_state.setdefault(f"{slot}-seen", version))
 
 
-def _record(
-    view: View, work: Callable[[], Receipt], words: str, *, undoable: bool = True, **values: object
-) -> None:
-    """Do it; the receipt, or why not, is shown when the page is drawn anew."""
-    st.session_state.pop(_SAID, None)
-    st.session_state.pop(_BACK, None)
-    try:
-        receipt = work()
-        if receipt.events:
-            st.session_state[_SAID] = view.text(words, seq=receipt.head.seq, **values)
-            if undoable:
-                number = str(values.get("number", receipt.key))
-                st.session_state[_BACK] = (number, receipt.events[0].version)
-        else:
-            st.session_state[_SAID] = view.texts["books.nothing_changed"]
-    except CoverageGapError as error:
-        st.session_state[_WRONG] = error.text(view.lang)
-    st.session_state[_TIMES] = int(st.session_state.get(_TIMES, 0)) + 1
-    st.rerun()
+def _undo_of(receipt: Receipt) -> tuple[str, int]:
+    """Which footnote, and the version that the undo takes back."""
+    return receipt.key, receipt.events[0].version
