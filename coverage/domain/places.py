@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from calendar import monthrange
 from dataclasses import dataclass
+from datetime import date
+from typing import Final
 
 from shapely.geometry.base import BaseGeometry
+
+_DATE: Final = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,20 @@ class PublishedCoverage:
 
     operator: str
     geometry: BaseGeometry
+    edition: str = ""
+    """As region.toml names it; with several editions of one operator, an ISO 8601 date (:func:`edition_day`)."""
+
+
+def edition_day(edition: str) -> date | None:
+    """The last day that an edition ``2019-03-31``, ``2019-03`` or ``2019`` can mean; None for any other name."""
+    found = _DATE.fullmatch(edition)
+    if found is None:
+        return None
+    year, month = int(found[1]), int(found[2] or 12)
+    try:
+        return date(year, month, int(found[3] or monthrange(year, month)[1]))
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)

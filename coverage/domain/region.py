@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
@@ -100,12 +101,18 @@ class AntennaConfig(_Table):
         return self
 
 
+def _in_a_list(value: Any) -> Any:
+    """One table is written as ``[…]``, several as ``[[…]]``; both are a list here."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
 class OperatorConfig(_Table):
     name_ja: str
     name_en: str
     colour: Annotated[str, Field(pattern="^#[0-9a-f]{6}$")]
     inventory: Inventory
-    published_coverage: LayerConfig | None = None
+    published_coverage: Annotated[tuple[LayerConfig, ...], BeforeValidator(_in_a_list)] = ()
+    """The operator's own areas, an edition each; each fiscal year takes the latest of its last day."""
     defaults: BandDefaults = BandDefaults()
     bands: dict[str, BandDefaults] = Field(default_factory=dict)
 

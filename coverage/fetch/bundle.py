@@ -89,12 +89,14 @@ def _named_by_region(folder: Path, code: str) -> list[str]:
     home = folder / code
     if not (home / region_file.NAME).is_file():
         return []
+    from coverage.readers.region import published_layers
     from coverage.readers.region_toml import load_config
 
     config = load_config(home)
     named = [home / region_file.NAME]
     layers = {name: getattr(config.layers, name) for name in type(config.layers).model_fields}
-    layers |= {f"published_coverage:{k}": o.published_coverage for k, o in config.operators.items()}
+    for operator, settings in config.operators.items():
+        layers |= published_layers(operator, settings)
     for name, layer in layers.items():
         if layer is not None:
             named += files_of(layer, find_root(name, layer, [home]))

@@ -29,7 +29,7 @@ class Statement:
 def statement(operators: Mapping[str, OperatorConfig]) -> Statement:
     """Judge the inventories of all operators."""
     by_operator = {
-        key: o.inventory is Inventory.COMPLETE or o.published_coverage is not None for key, o in operators.items()
+        key: o.inventory is Inventory.COMPLETE or bool(o.published_coverage) for key, o in operators.items()
     }
     missing = [o for key, o in operators.items() if not by_operator[key]]
     computable = {**by_operator, "any": not missing}

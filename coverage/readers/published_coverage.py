@@ -81,4 +81,6 @@ def read_published_coverage(layer: LayerConfig, root: Path, *, operator: str) ->
     union = shapely.union_all(
         [g for g in shapely.get_parts(shapes) if g.geom_type in ("Polygon", "MultiPolygon")]
     )
-    return PublishedReading(PublishedCoverage(operator, union), tuple(files_of(layer, root)), notes)
+    return PublishedReading(
+        PublishedCoverage(operator, union, layer.edition), tuple(files_of(layer, root)), notes
+    )

@@ -18,7 +18,7 @@ from coverage.domain.ledger import Ledger
 from coverage.domain.municipality_code import present_code
 from coverage.domain.places import ExclusionArea, Municipality, PublishedCoverage, Settlement, Shelter
 from coverage.domain.population import PopulationMesh
-from coverage.domain.region import LayerConfig, LayerRecord, RegionConfig, RegionData
+from coverage.domain.region import LayerConfig, LayerRecord, OperatorConfig, RegionConfig, RegionData
 from coverage.domain.terrain import Terrain
 from coverage.errors import InputError, RegionError
 from coverage.readers.layer_files import find_root, one_file, record, unknown_format
@@ -59,6 +59,13 @@ _NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "districts": ("sites",),
     "actuals": ("sites",),
 }
+
+
+def published_layers(operator: str, settings: OperatorConfig) -> dict[str, LayerConfig]:
+    """The operator's published areas by the name that each is recorded under; with several, it ends with the edition."""
+    layers = settings.published_coverage
+    name = f"published_coverage:{operator}"
+    return {name if len(layers) == 1 else f"{name}:{layer.edition}": layer for layer in layers}
 
 
 def load_region(
@@ -288,17 +295,14 @@ class _Loading:
             return ()
         found = []
         for operator, settings in self.config.operators.items():
-            layer = settings.published_coverage
-            if layer is None:
-                continue
-            from coverage.readers.published_coverage import read_published_coverage
+            for name, layer in published_layers(operator, settings).items():
+                from coverage.readers.published_coverage import read_published_coverage
 
-            name = f"published_coverage:{operator}"
-            self.progress(name)
-            root = find_root(name, layer, self.roots)
-            reading = read_published_coverage(layer, root, operator=operator)
-            self.records.append(record(name, layer, root, files=reading.files, notes=reading.notes))
-            found.append(reading.coverage)
+                self.progress(name)
+                root = find_root(name, layer, self.roots)
+                reading = read_published_coverage(layer, root, operator=operator)
+                self.records.append(record(name, layer, root, files=reading.files, notes=reading.notes))
+                found.append(reading.coverage)
         return tuple(found)
 
     def _antennas(self) -> tuple[tuple[str, Path], ...]:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from coverage.domain.municipality_code import is_valid, present_code
+from coverage.domain.places import edition_day
 from coverage.domain.region import RegionConfig
 from coverage.errors import RegionError
 from coverage.readers.text import decode, read_bytes
@@ -244,13 +245,34 @@ def _check(config: RegionConfig) -> None:
                     f"operators.{operator} の antenna「{values.antenna}」が [antennas.*] にありません",
                     f"operators.{operator} names the antenna '{values.antenna}', which [antennas] lacks",
                 )
-        if settings.published_coverage is not None and config.radio.reception != "outdoors":
+        _check_editions(operator, [layer.edition for layer in settings.published_coverage])
+        if settings.published_coverage and config.radio.reception != "outdoors":
             raise _contradicts(
                 f"operators.{operator} の published_coverage（公表エリア）は屋外の範囲なので、"
                 f'radio.reception = "{config.radio.reception}" とは一緒に使えません。どちらかを外してください',
                 f"operators.{operator}.published_coverage is of outdoors and cannot go with radio.reception = "
                 f'"{config.radio.reception}"; remove one of the two',
             )
+
+
+def _check_editions(operator: str, editions: list[str]) -> None:
+    """Several editions of an operator's areas are told apart by their day."""
+    if len(editions) < 2:
+        return
+    days = [edition_day(edition) for edition in editions]
+    unclear = next((e for e, day in zip(editions, days, strict=True) if day is None), None)
+    if unclear is not None:
+        raise _contradicts(
+            f"operators.{operator}.published_coverage の edition「{unclear[:40]}」は日付として読めません。版が二つ以上あるときは "
+            "2019-03-31 の形で書いてください",
+            f"the edition '{unclear[:40]}' of operators.{operator}.published_coverage is no date; where there are several, "
+            "write each as 2019-03-31",
+        )
+    if len(set(days)) < len(days):
+        raise _contradicts(
+            f"operators.{operator}.published_coverage に同じ日の edition が二つあります。どちらかを外してください",
+            f"operators.{operator}.published_coverage has two editions of one day; remove one",
+        )
 
 
 def _contradicts(ja: str, en: str) -> RegionError:

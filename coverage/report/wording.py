@@ -45,10 +45,12 @@ class Texts(Mapping[str, str]):
 
 
 def layer_name(texts: Texts, layer: str, *, table: str = "layer_name") -> str:
-    """A layer in words. ``layer``: its name in run.json, where "antennas:panel" is the layer "antennas" of "panel"."""
+    """A layer in words. ``layer``: its name in run.json, where "antennas:panel" is the layer "antennas" of "panel", and
+    "published_coverage:m2:2019-03-31" an edition of the areas of "m2".
+    """
     kind, _, owner = layer.partition(":")
     name = texts.get(f"{table}.{kind}", kind)
-    return f"{name}（{owner}）" if owner else name
+    return f"{name}（{owner.replace(':', ' ')}）" if owner else name
 
 
 def language(wanted: str | None) -> str:

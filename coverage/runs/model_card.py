@@ -15,7 +15,7 @@ def model_card(data: RegionData, radio_card: Mapping[str, Any]) -> dict[str, Any
     ``radio_card`` comes from the radio engine and names its model, version and the defaults it used.
     """
     terrain, radio = data.terrain, data.config.radio
-    published = published_card(data.layers, data.config.operators)
+    published = published_card(data.published_coverage, data.config.operators, data.config.fiscal_years)
     step = terrain.source_step_m
     return {
         "terrain": {
@@ -46,7 +46,7 @@ def model_card(data: RegionData, radio_card: Mapping[str, Any]) -> dict[str, Any
         "signal_edge_dbm": data.config.ladder.edge_dbm,
         "population_estimated": data.population.estimated,
         "census_year": data.population.census_year,
-        "published_coverage": sorted(p.operator for p in data.published_coverage),
+        "published_coverage": sorted({p.operator for p in data.published_coverage}),
         **({} if published is None else {"published_areas": published}),
         **radio_card,
     }

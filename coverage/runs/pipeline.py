@@ -16,6 +16,7 @@ from coverage import __version__
 from coverage.domain import fiscal
 from coverage.domain.grid import Grid
 from coverage.domain.ledger import District, Ledger
+from coverage.domain.places import PublishedCoverage
 from coverage.domain.projection import geometry_to_plane, plane_to_lonlat
 from coverage.domain.region import RegionData
 from coverage.errors import RegionError
@@ -33,6 +34,7 @@ from coverage.runs.counting import CountTables, current_ledger, predicted_people
 from coverage.runs.digest import RUN_ID_DIGITS, run_digest
 from coverage.runs.folder import damaged_files, writing
 from coverage.runs.geopackage import write_geopackage
+from coverage.runs.published_areas import in_force
 from coverage.runs.rasters import rounded_level, write_cog
 from coverage.runs.result import ANY_OPERATOR, RunResult
 from coverage.runs.signal import lay_over, on_air_rows
@@ -180,24 +182,27 @@ class _Builder:
         self.shelters = ShelterCounter(overlay, data.shelters)
         self.districts = _latest_rows(data.ledger.districts)
         self.district_pixels = [district_pixels(overlay, d) for d in self.districts]
-        self._operator_cache: dict[str, tuple[frozenset[int], BestServer]] = {}
+        self._operator_cache: dict[str, tuple[frozenset[int], PublishedCoverage | None, BestServer]] = {}
 
-    def operator_signal(self, operator: str, indices: Sequence[int]) -> BestServer:
-        """Best signal of one operator from the given cells; kept from the year before when nothing changed."""
+    def operator_signal(self, operator: str, indices: Sequence[int], fy: int) -> BestServer:
+        """Best signal of one operator from the given cells, within the areas that it publishes itself at the year's end.
+
+        Kept from the year before when nothing changed.
+        """
         wanted = frozenset(indices)
+        published = in_force(self.data.published_coverage, operator, fy)
         cached = self._operator_cache.get(operator)
-        if cached is not None and cached[0] == wanted:
-            return cached[1]
-        published = [p for p in self.data.published_coverage if p.operator == operator]
-        if cached is not None and cached[0] < wanted and not published:
-            best, todo = cached[1], wanted - cached[0]
+        if cached is not None and cached[0] == wanted and cached[1] is published:
+            return cached[2]
+        if cached is not None and cached[0] < wanted and published is None:
+            best, todo = cached[2], wanted - cached[0]
         else:
             best, todo = BestServer.empty(whole(self.grid)), wanted
         for index in sorted(todo, key=lambda i: self.cells.keys[i]):
             best.add(self.cells.footprint(index), self.server_of[self.cells.keys[index][0]])
-        if published:
+        if published is not None:
             best = _only_where_published(best, self.grid, published, self.edge)
-        self._operator_cache[operator] = (wanted, best)
+        self._operator_cache[operator] = (wanted, published, best)
         return best
 
     def year(self, fy: int) -> YearResult:
@@ -210,7 +215,7 @@ class _Builder:
             by_operator[row.operator] += self.cells.by_key[site.site_id, row.operator, row.band or ""]
             sites_of[row.operator].add(site.site_id)
             sites_of[ANY_OPERATOR].add(site.site_id)
-        signals = {op: self.operator_signal(op, by_operator[op]) for op in config.operators}
+        signals = {op: self.operator_signal(op, by_operator[op], fy) for op in config.operators}
         signals[ANY_OPERATOR] = lay_over(signals.values(), self.grid)
         site_code = {s.site_id: s.municipality_code for s in self.data.ledger.sites}
         operator_rows: list[dict[str, Any]] = []
@@ -311,14 +316,14 @@ def _latest_rows(districts: Sequence[District]) -> list[District]:
 
 
 def _only_where_published(
-    best: BestServer, grid: Grid, published: Sequence[Any], edge_dbm: float
+    best: BestServer, grid: Grid, published: PublishedCoverage, edge_dbm: float
 ) -> BestServer:
     """An operator's own polygons replace computed reach: at least the signal edge inside, nothing outside."""
     from rasterio.features import rasterize
     from rasterio.transform import Affine
 
     inside = rasterize(
-        [(geometry_to_plane(p.geometry, grid.epsg), 1) for p in published],
+        [(geometry_to_plane(published.geometry, grid.epsg), 1)],
         out_shape=grid.shape, transform=Affine(*grid.transform), fill=0, dtype="uint8",
     ).astype(np.bool_)  # fmt: skip
     empty = BestServer.empty(whole(grid), k=best.k)
@@ -416,7 +421,7 @@ def _meta(builder: _Builder, digest: str, run_id: str) -> dict[str, Any]:
                 "name_en": o.name_en,
                 "colour": o.colour,
                 "inventory": o.inventory.value,
-                "published_coverage": o.published_coverage is not None,
+                "published_coverage": bool(o.published_coverage),
             }
             for key, o in config.operators.items()
         ],

@@ -106,7 +106,7 @@ def test_impact_counts_only_people_whom_nobody_else_serves(overlay):
     assert impact.people_by_municipality == {"99201": pytest.approx(30.0)}
 
 
-def _operator(inventory, published=None):
+def _operator(inventory, published=()):
     return OperatorConfig(
         name_ja="見本", name_en="Sample", colour="#0072b2", inventory=inventory, published_coverage=published
     )
