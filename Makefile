@@ -56,4 +56,4 @@ clean:
 
 ## Make the pictures of the README and of the four guides anew (some minutes; needs Chromium).
 guides: setup-dev
-	@$(VENV)/python scripts/guide_pictures.py
+	@$(VENV)/python -m scripts.guide_pictures

@@ -8,19 +8,16 @@ as a multiple of what reading cost in the same run, so that runs on machines of 
 
 from __future__ import annotations
 
+import http.client
 import json
-import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 from coverage.uploads.sandbox import _resident_bytes, check_file
+from scripts.loopback import HEALTH, PROJECT, environment, free_port, get, running, words
 
 HEADER = ("site_id", "name", "operator", "lat", "lon", "height_m", "frequency_mhz", "eirp_dbm", "status", "in_service_date", "districts_served", "municipality_code")
 
@@ -100,32 +97,21 @@ serve(AppContext(region, runs, store_url=str(home / "ledger.sqlite")), port=port
 def responsiveness(home: Path, rows: int, *, runs: Path | None = None, patience_s: float = 600) -> dict[str, Any]:
     """Latency of ``/healthz`` (seconds: n, p50, p95, worst) while ``rows`` rows are checked by the same server, and the
     server's own memory (MB: idle, peak, after; None where the system does not tell it)."""
-    project = Path(__file__).resolve().parents[1]
     write_csv(home / "sites.csv", rows)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    command = [sys.executable, "-c", SERVER, str(project / "data"), str(runs or home / "runs"), str(home), str(port)]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_GAP_")} | {"PYTHONPATH": str(project)}
-    with (home / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    address = f"http://127.0.0.1:{port}/healthz"
-    try:
-        _until(lambda: _ask(address) is not None, patience_s)
+    port, log = free_port(), home / "server.log"
+    command = [sys.executable, "-c", SERVER, str(PROJECT / "data"), str(runs or home / "runs"), str(home), str(port)]
+    with running(command, port=port, cwd=home, environment=environment(), log=log, seconds=patience_s) as server:
         held = [_resident_mb(server.pid)]
         (home / "go").touch()
         asked: list[float] = []
         end = time.monotonic() + patience_s
         while not (home / "done").exists():
             if time.monotonic() > end or server.poll() is not None:
-                raise TimeoutError((home / "server.log").read_text(encoding="utf-8", errors="replace")[-2000:])
-            asked.append(_ask(address) or patience_s)
+                raise TimeoutError(words(log)[-2000:])
+            asked.append(_ask(port) or patience_s)
             held.append(_resident_mb(server.pid))
             time.sleep(0.05)
         held.append(_resident_mb(server.pid))
-    finally:
-        server.terminate()
-        server.wait(20)
     asked.sort()
     told: dict[str, Any] = json.loads((home / "done").read_text(encoding="utf-8"))
     known = [mb for mb in held if mb is not None]
@@ -138,22 +124,13 @@ def _resident_mb(pid: int) -> float | None:
     return None if found is None else found / 1e6
 
 
-def _until(met: Any, patience_s: float) -> None:
-    end = time.monotonic() + patience_s
-    while not met():
-        if time.monotonic() > end:
-            raise TimeoutError("the server does not answer")
-        time.sleep(0.2)
-
-
-def _ask(address: str) -> float | None:
+def _ask(port: int) -> float | None:
     begun = time.perf_counter()
     try:
-        with urllib.request.urlopen(address, timeout=60) as answer:
-            answer.read()
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        status, _ = get(port, HEALTH)
+    except (OSError, http.client.HTTPException):
         return None
-    return time.perf_counter() - begun
+    return time.perf_counter() - begun if status == 200 else None
 
 
 def main() -> None:

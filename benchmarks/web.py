@@ -18,7 +18,8 @@ from pathlib import Path
 from types import ModuleType
 
 from benchmarks.web_pages import page_seconds
-from benchmarks.web_server import PROJECT, get, launched, served
+from benchmarks.web_server import launched, served
+from scripts.loopback import PROJECT, get
 
 CLIENTS = 50
 REQUESTS = 10

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.web_server import PROJECT, launched, served
+from benchmarks.web_server import launched, served
+from scripts.loopback import PROJECT
 
 ROUNDS = 4
 STILL = """([address, before]) => {

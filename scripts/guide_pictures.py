@@ -1,4 +1,4 @@
-"""Pictures of the README and of the four guides, made new: ``python scripts/guide_pictures.py`` (``make guides``).
+"""Pictures of the README and of the four guides, made new: ``python -m scripts.guide_pictures`` (``make guides``).
 
 Computes the sample region in a temporary folder, begins a ledger there, serves it and plays in Chromium what the guides
 tell: a planner's list with three bad rows, its acceptance, the publication, a municipality's day, a look and a printed
@@ -20,22 +20,6 @@ from typing import Any
 import openpyxl
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page
-from screenshots import (
-    PROJECT,
-    Office,
-    PictureError,
-    chromium,
-    command,
-    keep,
-    new_page,
-    office_folder,
-    served,
-    settled,
-    shot,
-)
-
-sys.path.insert(0, str(PROJECT))
-
 from shapely.geometry import shape
 
 from coverage.report.map_files import map_file
@@ -49,6 +33,19 @@ from coverage.services.ledger import load_tables_into_store
 from coverage.services.stores import open_context_store
 from coverage.store.events import Kind
 from coverage.store.protocol import Actor
+from scripts.loopback import PROJECT
+from scripts.screenshots import (
+    Office,
+    PictureError,
+    chromium,
+    command,
+    keep,
+    new_page,
+    office_folder,
+    served,
+    settled,
+    shot,
+)
 
 KATO = Principal("kato", Role.ADMIN)
 COLUMNS = ["局番", "局名", "緯度", "経度", "事業者", "状態", "供用開始日", "対象地区", "整備主体", "目的"]

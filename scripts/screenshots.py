@@ -8,15 +8,10 @@ port nor folder. Nothing is fetched from outside. ``scripts/guide_pictures.py`` 
 from __future__ import annotations
 
 import io
-import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +20,16 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-PROJECT = Path(__file__).resolve().parent.parent
+from scripts.loopback import (
+    CHROMIUM_FLAGS,
+    PROJECT,
+    NotServingError,
+    environment,
+    find_chromium,
+    free_port,
+    running,
+)
+
 IMAGES = PROJECT / "docs" / "images"
 HOST = "gap.example.lg.jp"
 """The name of the office's server in every picture; it leads to this machine (RFC 2606 keeps no names under lg.jp, but
@@ -33,14 +37,6 @@ a browser of ours never asks a name server for it)."""
 OPERATOR_OF_THE_PC = "sato"
 MOST_BYTES = 120_000
 WIDTH, HEIGHT = 1366, 768
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
 
 _PLACES = [
     str(place)
@@ -69,13 +65,12 @@ class Office:
 
 def office_environment() -> dict[str, str]:
     """Settings that are relative to the office's folder: what a page shows of them is the same everywhere."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_GAP_")}
     own = {
         "AUTH": "local", "REGION": "data", "RUNS": "runs", "STORE": "sqlite:///ledger.sqlite", "BACKUPS": "backups",
         "ANCHOR_LOG": "backups/audit-heads.txt", "PUBLIC_HOSTS": HOST,
     }  # fmt: skip
     names = dict.fromkeys(("LOGNAME", "USER", "LNAME", "USERNAME"), OPERATOR_OF_THE_PC)
-    return {**kept, **names, **{f"COVERAGE_GAP_{k}": v for k, v in own.items()}, "PYTHONPATH": str(PROJECT)}
+    return environment(**names, **{f"COVERAGE_GAP_{k}": v for k, v in own.items()})
 
 
 def command(folder: Path, *words: str) -> None:
@@ -97,44 +92,21 @@ def office_folder() -> Iterator[Path]:
 @contextmanager
 def served(folder: Path) -> Iterator[Office]:
     """A server for the folder on a free port of the loopback, ended by its own process at the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    log = folder / "server.log"
-    with log.open("w", encoding="utf-8") as told:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "coverage", "serve", "--port", str(port)],
-            cwd=folder, env=office_environment(), stdout=told, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+    port = free_port()
     try:
-        _wait(port, process, log)
-        yield Office(folder, port)
-    finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(15)
-
-
-def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 120
-    while True:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).close()
-            return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise PictureError(f"the server does not answer: {log.read_text(encoding='utf-8')}") from None
-            time.sleep(0.3)
+        with running(
+            [sys.executable, "-m", "coverage", "serve", "--port", str(port)],
+            port=port, cwd=folder, environment=office_environment(), log=folder / "server.log", seconds=120,
+        ):  # fmt: skip
+            yield Office(folder, port)
+    except NotServingError as error:
+        raise PictureError(str(error)) from None
 
 
 @contextmanager
 def chromium(office: Office | None = None) -> Iterator[Browser]:
     """Chromium with a profile of its own, which finds the office under its example name."""
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    path = find_chromium()
     if path is None:
         raise PictureError(
             "Chromium と日本語フォントが要ります / Chromium and Japanese fonts are needed (scripts/debian-packages.sh)"
@@ -145,7 +117,7 @@ def chromium(office: Office | None = None) -> Iterator[Browser]:
         else [f"--host-resolver-rules=MAP {HOST}:80 127.0.0.1:{office.port}, MAP * ~NOTFOUND"]
     )
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *rules])
+        browser = playwright.chromium.launch(executable_path=path, args=[*CHROMIUM_FLAGS, *rules])
         try:
             yield browser
         finally:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
+import importlib
 import random
 import re
-import sys
 import tempfile
 import tomllib
 from pathlib import Path
@@ -52,13 +51,7 @@ def _pictures_made() -> set[str]:
 def screenshots() -> ModuleType:
     """scripts/screenshots.py; skipped where the browser's library is not installed."""
     pytest.importorskip("playwright")
-    spec = importlib.util.spec_from_file_location("screenshots", PROJECT / "scripts" / "screenshots.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("scripts.screenshots")
 
 
 def _command(words: list[str]) -> click.Command:

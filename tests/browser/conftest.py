@@ -6,16 +6,8 @@ Where Chromium or its fonts are missing, the tests are skipped with the reason. 
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,36 +18,18 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as TooLate
 
+from scripts.loopback import CHROMIUM_FLAGS, environment, find_chromium, free_port, running, serving, words
+
 PROJECT = Path(__file__).resolve().parents[2]
 ARTEFACTS = PROJECT / ".artefacts"
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
 HERE = ("data:", "blob:", "about:", "file:", "http://127.0.0.1:", "ws://127.0.0.1:")
 """Beginnings of addresses that stay on this machine."""
-
-SERVE = """
-import sys
-from pathlib import Path
-from coverage.services.context import AppContext
-from coverage.web.server import serve
-region, runs, store, port = sys.argv[1:]
-serve(AppContext(Path(region), Path(runs), store_url=store or None), port=int(port))
-"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(item.path).parent == Path(__file__).parent:
             item.add_marker(pytest.mark.browser)
-
-
-def find_chromium() -> str | None:
-    """Path of an installed Chromium or Chrome."""
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
 @pytest.fixture(scope="session")
@@ -78,13 +52,6 @@ def runs_folder(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory)
     return runs
 
 
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def served(
     runs: Path,
@@ -103,43 +70,15 @@ def served(
     COVERAGE_GAP_AUTH and the like.
     """
     port = port or free_port()
-    log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  (closed below, after the server)
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(region or runs), str(runs), str(store or ""), str(port)],
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        cwd=home or PROJECT,
-        env={k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_GAP_")}
-        | {"PYTHONPATH": str(PROJECT)}
-        | settings,
-    )
-    try:
-        base = f"http://127.0.0.1:{port}"
-        _wait(base, process)
-        yield base
-        log.seek(0)
-        words = log.read()
-        assert "Traceback" not in words or (expected and expected in words), words
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(10)
-        log.close()
-
-
-def _wait(base: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 40
-    while True:
-        try:
-            urllib.request.urlopen(f"{base}/healthz", timeout=5).close()
-            return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            assert process.poll() is None, "the server ended"
-            assert time.monotonic() < deadline, "the server does not answer"
-            time.sleep(0.2)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        log = Path(folder) / "server.log"
+        with running(
+            serving(region or runs, runs, port=port, store=str(store or "")),
+            port=port, cwd=home or PROJECT, environment=environment(**settings), log=log,
+        ):  # fmt: skip
+            yield f"http://127.0.0.1:{port}"
+            said = words(log)
+            assert "Traceback" not in said or (expected and expected in said), said
 
 
 @pytest.fixture(scope="session")
@@ -156,7 +95,7 @@ def browser() -> Iterator[Browser]:
     if path is None:
         pytest.skip("browser: no Chromium on this machine (Debian: apt-get install chromium fonts-noto-cjk)")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        started = playwright.chromium.launch(executable_path=path, args=[*CHROMIUM_FLAGS])
         yield started
         started.close()
 

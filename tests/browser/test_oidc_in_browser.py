@@ -14,8 +14,9 @@ from playwright.sync_api import Browser
 
 from coverage.store.locate import open_store
 from coverage.store.protocol import Actor
+from scripts.loopback import free_port
 
-from .conftest import PROJECT, free_port, served
+from .conftest import PROJECT, served
 
 
 @dataclass

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from benchmarks.uploads import responsiveness
 from coverage.errors import PermissionDeniedError
 from coverage.services import upload_jobs, upload_process
 from coverage.services.access import Principal, Role
@@ -133,9 +133,6 @@ def test_who_may_not_upload_starts_nothing(context: AppContext) -> None:
 
 
 def test_the_server_answers_others_while_a_long_list_is_checked(runs_and_home: tuple[Path, Path]) -> None:
-    sys.path.insert(0, str(PROJECT))
-    from benchmarks.uploads import responsiveness
-
     runs, home = runs_and_home
     told = responsiveness(home, 4000, runs=runs, patience_s=120)
     assert (told["phase"], told["rows"]) == ("done", 4000)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import json
 import math
-import os
 import random
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -36,28 +32,11 @@ from coverage.store.protocol import Actor
 from coverage.web import visitors
 from coverage.web.app_context import open_ledger, web_context
 from coverage.web.security import Gate
+from scripts.loopback import environment, free_port, get, running, serving
 
 CLIENTS = 50
 ADMIN = Actor("kanri", "admin")
 CODES = [f"99{number:03d}" for number in range(201, 201 + CLIENTS)]
-
-SERVE = """
-import sys
-from pathlib import Path
-from coverage.services.context import AppContext
-from coverage.web.server import serve
-serve(AppContext(Path(sys.argv[1]), Path(sys.argv[1])), port=int(sys.argv[2]))
-"""
-
-
-def _get(port: int, path: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    try:
-        connection.request("GET", path, headers=headers or {})
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
 
 
 def _all_at_once(work: Callable[[int], Any]) -> list[Any]:
@@ -103,45 +82,23 @@ def _resident_bytes(process_id: int) -> int | None:
 
 
 def test_fifty_clients_get_the_same_bytes_and_no_error(big_run: Path, tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_GAP_")}
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(tmp_path / "runs"), str(port)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=tmp_path, env=environment,
-    )  # fmt: skip
-    try:
-        deadline = time.monotonic() + 40
-        while True:
-            try:
-                if _get(port, "/healthz")[0] == 200:
-                    break
-            except OSError:
-                assert process.poll() is None, process.communicate()[0]
-                assert time.monotonic() < deadline, "the server did not start"
-                time.sleep(0.2)
+    runs, port = tmp_path / "runs", free_port()
+    command = serving(runs, runs, port=port)
+    with running(command, port=port, cwd=tmp_path, environment=environment()) as process:
         path = "/api/v1/municipalities/99201.geojson?fy=2018"
-        assert _get(port, path)[0] == 200
+        assert get(port, path)[0] == 200
         before = _resident_bytes(process.pid)
 
         def fetch(_: int) -> list[tuple[int, str, float]]:
             seen = []
             for _ in range(4):
                 begun = time.monotonic()
-                status, body = _get(port, path)
+                status, body = get(port, path)
                 seen.append((status, hashlib.sha256(body).hexdigest(), time.monotonic() - begun))
             return seen
 
         answers = [answer for seen in _all_at_once(fetch) for answer in seen]
         after = _resident_bytes(process.pid)
-    finally:
-        process.terminate()
-        try:
-            process.communicate(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
     assert {status for status, _, _ in answers} == {200}
     assert {digest for _, digest, _ in answers} == {hashlib.sha256(big_run.read_bytes()).hexdigest()}
     assert len(answers) == 4 * CLIENTS
@@ -226,7 +183,7 @@ def test_fifty_tokens_read_their_own_municipality_and_nothing_else(
         random.Random(number).shuffle(order)
         seen = []
         for headers in order:
-            status, body = _get(port, "/api/planned-sites", headers)
+            status, body = get(port, "/api/planned-sites", headers)
             seen.append((0 if headers is own else 1 if headers else 2, status, json.loads(body)))
         return seen
 

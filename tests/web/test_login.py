@@ -6,7 +6,6 @@ import asyncio
 import base64
 import os
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
@@ -36,6 +35,7 @@ from coverage.web.login import CHALLENGE, FrontDoor, Login, door
 from coverage.web.routes import EXCEPTION_HANDLERS, MIDDLEWARE, ROUTES
 from coverage.web.security import HEADERS
 from coverage.web.server import serve
+from scripts.loopback import free_port, running, serving
 
 GOOD = "kumano kodo 2017"
 ADMIN = Actor("kanri", "admin")
@@ -389,42 +389,20 @@ def test_a_mode_that_cannot_be_served_does_not_start(
 
 # -- The real server, on loopback ------------------------------------------------------------------------------------
 
-SERVE = """
-import sys
-from pathlib import Path
-from coverage.services.context import AppContext
-from coverage.web.server import serve
-serve(AppContext(Path(sys.argv[1]), Path(sys.argv[2]), store_url=sys.argv[3]), port=int(sys.argv[4]))
-"""
-
 
 @pytest.fixture(params=["coverage-gap serve", "streamlit run app.py"])
 def server(
     request: pytest.FixtureRequest, office: Path, runs_folder: Path, tmp_path: Path, project_dir: Path
 ) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    arguments = [str(tmp_path), str(runs_folder), os.environ["COVERAGE_GAP_STORE"], str(port)]
-    command, folder = [sys.executable, "-c", SERVE, *arguments], tmp_path
+    port = free_port()
+    command = serving(tmp_path, runs_folder, port=port, store=os.environ["COVERAGE_GAP_STORE"])
+    folder = tmp_path
     if request.param.startswith("streamlit"):
         command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
         folder = project_dir
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder)
-    try:
-        deadline = time.monotonic() + 40
-        while _status(f"http://127.0.0.1:{port}/healthz", {}) != 200:
-            assert process.poll() is None, process.communicate()[0]
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+    # The environment as it is: the office stands in it.
+    with running(command, port=port, cwd=folder, environment=os.environ):
         yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        try:
-            process.communicate(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
 
 
 def _status(url: str, headers: dict[str, str], method: str = "GET", data: bytes | None = None) -> int:

@@ -8,8 +8,6 @@ import importlib.util
 import json
 import os
 import re
-import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +35,7 @@ from coverage.web.oidc_settings import OidcSettings, read_oidc_settings
 from coverage.web.routes import EXCEPTION_HANDLERS, MIDDLEWARE, ROUTES
 from coverage.web.security import HEADERS
 from coverage.web.visitors import check_auth, login_word, principal_for
+from scripts import loopback
 
 ADMIN = Actor("kanri", "admin")
 BASE = "http://127.0.0.1:8501"
@@ -473,14 +472,6 @@ def test_secrets_are_in_no_text_of_the_settings(oidc_file: WriteFile) -> None:
 
 # -- The real server, on loopback ------------------------------------------------------------------------------------
 
-SERVE = """
-import sys
-from pathlib import Path
-from coverage.services.context import AppContext
-from coverage.web.server import serve
-serve(AppContext(Path(sys.argv[1]), Path(sys.argv[2]), store_url=sys.argv[3]), port=int(sys.argv[4]))
-"""
-
 
 class Browser:
     """As much of a browser as a login needs: one request at a time, cookies kept."""
@@ -522,29 +513,14 @@ def browser(
     request: pytest.FixtureRequest, office: Path, oidc_file: WriteFile, runs_folder: Path, tmp_path: Path, project_dir: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Browser]:  # fmt: skip
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = loopback.free_port()
     monkeypatch.setenv("COVERAGE_GAP_OIDC_FILE", str(oidc_file(redirect_uri=f"http://127.0.0.1:{port}/oauth2callback")))
-    command, folder = [sys.executable, "-c", SERVE, str(tmp_path), str(runs_folder), os.environ["COVERAGE_GAP_STORE"], str(port)], tmp_path
+    command, folder = loopback.serving(tmp_path, runs_folder, port=port, store=os.environ["COVERAGE_GAP_STORE"]), tmp_path
     if request.param.startswith("streamlit"):
         command, folder = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)], project_dir
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder)
-    found = Browser(f"127.0.0.1:{port}")
-    try:
-        deadline = time.monotonic() + 40
-        while found.get("/healthz")[0] != 200:
-            assert process.poll() is None, process.communicate()[0]
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        yield found
-    finally:
-        process.terminate()
-        try:
-            process.communicate(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+    # The environment as it is: the office stands in it.
+    with loopback.running(command, port=port, cwd=folder, environment=os.environ):
+        yield Browser(f"127.0.0.1:{port}")
 
 
 def test_the_real_server_opens_after_the_login_and_not_before(browser: Browser, provider: Any) -> None:

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
 import sys
-import time
 import tomllib
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +15,7 @@ import pytest
 from coverage.errors import ConflictError, InputError
 from coverage.services.context import AppContext
 from coverage.web.server import OPTIONS, is_loopback, options_for, serve
+from scripts.loopback import environment, free_port, get, running, words
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -39,38 +34,6 @@ from coverage.services.context import AppContext
 from coverage.web.server import serve
 serve(AppContext(Path(sys.argv[2]), Path(sys.argv[3])), port=int(sys.argv[4]))
 """
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _get(url: str, seconds: float = 25.0) -> bytes:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                body: bytes = answer.read()
-                return body
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
-
-
-@contextmanager
-def _stopped_in_the_end(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.communicate(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
 
 
 def test_the_options_file_for_streamlit_run_says_the_same() -> None:
@@ -132,7 +95,7 @@ def test_an_app_without_authentication_is_not_put_on_the_network(
 ) -> None:
     monkeypatch.delenv("COVERAGE_GAP_AUTH", raising=False)
     with pytest.raises(InputError) as caught:
-        serve(AppContext(tmp_path, tmp_path), host=host, port=_free_port())
+        serve(AppContext(tmp_path, tmp_path), host=host, port=free_port())
     assert caught.value.code == "local-auth-needs-loopback"
 
 
@@ -148,19 +111,15 @@ def test_a_taken_port_is_said_in_one_sentence(tmp_path: Path, monkeypatch: pytes
 
 
 def test_the_app_answers_prints_its_address_and_connects_to_nobody(runs_folder: Path, tmp_path: Path) -> None:
-    port, log = _free_port(), tmp_path / "network.log"
+    port, log, said = free_port(), tmp_path / "network.log", tmp_path / "server.log"
     log.touch()
     command = [sys.executable, "-c", WATCHED, str(log), str(tmp_path), str(runs_folder), str(port)]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", cwd=tmp_path
-    )
-    with _stopped_in_the_end(process):
-        assert json.loads(_get(f"http://127.0.0.1:{port}/healthz"))["status"] == "ok"
-        assert b'<html lang="ja">' in _get(f"http://127.0.0.1:{port}/")
-        assert _get(f"http://127.0.0.1:{port}/_stcore/health") == b"ok"
-        assert b"FeatureCollection" in _get(f"http://127.0.0.1:{port}/api/v1/municipalities/99201.geojson")
-        assert process.stdout is not None
-        assert f"http://127.0.0.1:{port}/" in process.stdout.readline()
+    with running(command, port=port, cwd=tmp_path, environment=environment(), log=said):
+        assert json.loads(get(port, "/healthz")[1])["status"] == "ok"
+        assert b'<html lang="ja">' in get(port, "/")[1]
+        assert get(port, "/_stcore/health") == (200, b"ok")
+        assert b"FeatureCollection" in get(port, "/api/v1/municipalities/99201.geojson")[1]
+        assert f"http://127.0.0.1:{port}/" in words(said).splitlines()[0]
     outside = [
         line
         for line in log.read_text(encoding="utf-8").splitlines()
@@ -198,7 +157,7 @@ finally:
         encoding="utf-8",
         timeout=60,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        env=environment(),
     )
     assert '"status":"ok"' in done.stdout, done.stderr
     assert "200" in done.stdout
