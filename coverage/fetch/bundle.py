@@ -11,9 +11,7 @@ import hashlib
 import os
 import shutil
 import stat
-import struct
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +22,7 @@ from coverage.fetch import region_file
 from coverage.fetch.catalogue import FILE_NAME, Catalogue, disk_error, parse_catalogue, safe_path
 from coverage.fetch.inspection import damaged_files
 from coverage.fetch.install import WORK, Watch, clear, install, opened
+from coverage.readers.archives import ARCHIVE_DAMAGE
 from coverage.readers.layer_files import files_of, find_root, sha256
 
 SUMS: Final = "SHA256SUMS"
@@ -31,7 +30,6 @@ MAX_TOTAL_BYTES: Final = 200 * 1024**3
 MAX_MEMBERS: Final = 2_000_000
 _CHUNK: Final = 1 << 20
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
-_DAMAGE: Final = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -143,7 +141,7 @@ def is_bundle(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
-    except (OSError, *_DAMAGE):
+    except ARCHIVE_DAMAGE:
         return False
     return {SUMS, FILE_NAME} <= names
 
@@ -202,9 +200,9 @@ def _unpack(archive: Path, scratch: Path, watch: Watch) -> dict[str, str]:
         ) from None
     except OSError as problem:
         raise disk_error(archive.name, problem) from None
-    except _DAMAGE as problem:
-        if isinstance(problem, FileFormatError | InputError):
-            raise
+    except InputError:
+        raise
+    except ARCHIVE_DAMAGE as problem:
         raise _damaged(archive.name, str(problem)) from None
     return sums
 

@@ -20,6 +20,7 @@ from coverage.domain.region import LayerConfig
 from coverage.errors import CoverageGapError, FileFormatError, PublisherError
 from coverage.fetch.addresses import Content
 from coverage.fetch.prefectures import Prefecture
+from coverage.readers.archives import ARCHIVE_DAMAGE
 
 if TYPE_CHECKING:
     from coverage.readers.terrain_mosaic import Tile
@@ -86,12 +87,9 @@ class _reported:  # noqa: N801  (used as a statement)
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        import struct
-        import zlib
-
         if isinstance(error, CoverageGapError):
             return
-        if isinstance(error, zipfile.BadZipFile | zlib.error | EOFError | OSError | struct.error | NotImplementedError | RuntimeError | ValueError):
+        if isinstance(error, ARCHIVE_DAMAGE):
             raise _damaged(self._name, str(error)) from None
 
 

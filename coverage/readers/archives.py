@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from coverage.errors import FileFormatError
 from coverage.readers.text import read_bytes
@@ -19,9 +20,20 @@ from coverage.readers.text import read_bytes
 MEMBER_LIMIT_BYTES = 2 * 1024**3
 """Largest unpacked member that is read: more than any layer of one prefecture."""
 
-_DAMAGE = (
+
+def _errors_of_lzma() -> tuple[type[Exception], ...]:
+    """A Python may have been built without it; zipfile raises RuntimeError then."""
+    try:
+        from lzma import LZMAError
+    except ImportError:
+        return ()
+    return (LZMAError,)
+
+
+ARCHIVE_DAMAGE: Final[tuple[type[Exception], ...]] = (
     zipfile.BadZipFile,
     zlib.error,
+    *_errors_of_lzma(),
     struct.error,
     EOFError,
     NotImplementedError,
@@ -29,7 +41,17 @@ _DAMAGE = (
     RuntimeError,
     ValueError,
 )
-"""What zipfile raises for damaged archives, depending on which byte is damaged."""
+"""What zipfile raises for a damaged or foreign archive, when it is opened or when a member is read.
+
+zipfile documents BadZipFile only. Which of the others comes depends on the byte that is damaged: lengths (struct.error,
+EOFError), the method (NotImplementedError, RuntimeError), the mark for encryption (RuntimeError), names and offsets
+(ValueError, UnicodeDecodeError, OSError), packed bytes (zlib.error, LZMAError, OSError of bzip2). One list for all who
+open zips, so that none falls over a byte that another has met.
+
+ValueError is the base of this package's own InputError, too: where sentences for people are raised inside the same
+``try``, they go first (``except FileFormatError: raise``). OSError may also be the disk's: who must tell the two apart
+catches it before.
+"""
 
 _UTF8_NAME = 0x800
 _ENCRYPTED = 0x1
@@ -78,7 +100,7 @@ class Archive:
             )
         try:
             return self._zip.read(info)
-        except _DAMAGE as problem:
+        except ARCHIVE_DAMAGE as problem:
             raise _damaged(self.name, str(problem)) from None
 
 
@@ -89,7 +111,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
         read_bytes(path)  # raises the sentence about a missing or unreadable file
     try:
         zipped = zipfile.ZipFile(path)
-    except _DAMAGE as problem:
+    except ARCHIVE_DAMAGE as problem:
         raise _damaged(path.name, str(problem)) from None
     with zipped:
         yield Archive(zipped, path.name)

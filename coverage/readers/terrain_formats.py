@@ -13,7 +13,6 @@ import math
 import re
 import warnings
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as RasterWindow
 
 from coverage.errors import FileFormatError
+from coverage.readers.archives import ARCHIVE_DAMAGE
 from coverage.readers.terrain_mosaic import AbsentTile, Float32, Frame, Samples, Tile, TileCache, WholeTile
 
 LOWEST_M, HIGHEST_M = -500.0, 9_000.0
@@ -259,7 +259,9 @@ def _unpack(path: Path, limit: int) -> bytes:
                 raise damaged(path.name, f"{len(members)} members named .hgt")
             with archive.open(members[0]) as stream:
                 return stream.read(limit + 1)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except FileFormatError:
+        raise
+    except ARCHIVE_DAMAGE as error:
         raise damaged(path.name, str(error)) from error
 
 

@@ -10,7 +10,6 @@ import contextlib
 import io
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +21,7 @@ from defusedxml.ElementTree import iterparse, parse
 from numpy.typing import NDArray
 
 from coverage.errors import FileFormatError
+from coverage.readers.archives import ARCHIVE_DAMAGE
 from coverage.readers.terrain_formats import GEODETIC_CRS, check_heights, damaged, misnamed
 from coverage.readers.terrain_mosaic import Frame, Samples, Tile, TileCache, WholeTile
 
@@ -41,18 +41,7 @@ _SRS = {
     "fguuid:jgd2024.bl": GEODETIC_CRS,
 }
 _JAPANESE = (b"shift_jis", b"shift-jis", b"sjis", b"windows-31j", b"cp932")
-_READ_ERRORS = (
-    ParseError,
-    DefusedXmlException,
-    ValueError,
-    LookupError,
-    OSError,
-    EOFError,
-    zlib.error,
-    zipfile.BadZipFile,
-    NotImplementedError,
-    RuntimeError,
-)
+_READ_ERRORS = (*ARCHIVE_DAMAGE, ParseError, DefusedXmlException, LookupError)
 
 
 class JpgisTile(WholeTile):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import random
+import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from coverage.errors import FileFormatError, InputError
-from coverage.readers.archives import only_member, open_archive
+from coverage.readers.archives import ARCHIVE_DAMAGE, _errors_of_lzma, only_member, open_archive
 
 WriteZip = Callable[[Path, Mapping[str, bytes]], Path]
 
@@ -75,6 +78,47 @@ def test_a_member_with_a_wrong_checksum_is_refused(tmp_path: Path) -> None:
     with open_archive(path) as opened, pytest.raises(FileFormatError) as caught:
         opened.read("a.txt")
     assert caught.value.code == "archive-damaged"
+
+
+@pytest.mark.parametrize("method", ["ZIP_DEFLATED", "ZIP_BZIP2", "ZIP_LZMA"])
+def test_damage_of_packed_bytes_is_said_whatever_packed_them(tmp_path: Path, method: str) -> None:
+    """Each method has an error of its own for it: zlib.error, OSError, LZMAError."""
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", getattr(zipfile, method)) as archive:
+        archive.writestr("a.txt", bytes(range(256)) * 20)
+    data = bytearray(path.read_bytes())
+    for at in range(45, 65):
+        data[at] ^= 0xFF
+    path.write_bytes(bytes(data))
+    with open_archive(path) as opened, pytest.raises(FileFormatError) as caught:
+        opened.read("a.txt")
+    assert caught.value.code == "archive-damaged"
+
+
+def test_a_byte_that_is_damaged_anywhere_raises_nothing_but_what_the_list_holds() -> None:
+    rng = random.Random(1909)
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        whole = io.BytesIO()
+        with zipfile.ZipFile(whole, "w", method) as archive:
+            archive.writestr("局/一覧.csv", "局番,緯度,経度\n" + "N-1,33.7,136.5\n" * 40)
+        met = set()
+        for _ in range(1500):
+            data = bytearray(whole.getvalue())
+            for _ in range(rng.choice((1, 1, 3))):
+                data[rng.randrange(len(data))] = rng.randrange(256)
+            try:
+                with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                    for member in archive.infolist():
+                        archive.read(member)
+            except ARCHIVE_DAMAGE as error:
+                met.add(type(error))
+        assert len(met) > 2
+
+
+def test_a_python_without_lzma_has_a_list_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [error.__name__ for error in _errors_of_lzma()] == ["LZMAError"]
+    monkeypatch.setitem(sys.modules, "lzma", None)
+    assert _errors_of_lzma() == ()
 
 
 def test_an_encrypted_member_is_refused(tmp_path: Path, write_zip: WriteZip) -> None:

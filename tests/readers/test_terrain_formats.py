@@ -117,6 +117,28 @@ def test_a_packed_tile_that_unpacks_to_too_much_is_refused_early(tmp_path: Path,
     refused(tmp_path, corner, layer("srtm-hgt"), "hgt-wrong-size")
 
 
+@pytest.mark.parametrize(
+    ("mark", "word"), [("encrypted", "encrypted"), ("method", "compression"), ("two", "2 members")]
+)
+def test_a_zip_that_cannot_be_unpacked_is_refused_in_one_sentence(
+    tmp_path: Path, corner: Grid, mark: str, word: str
+) -> None:
+    (tmp_path / "dem").mkdir()
+    path = tmp_path / "dem" / "N34E136.hgt.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("N34E136.hgt", srtm(34, 136).tobytes())
+        if mark == "two":
+            archive.writestr("N34E137.hgt", b"")
+    data = bytearray(path.read_bytes())
+    at, byte = {"encrypted": (6, 1), "method": (8, 99), "two": (8, 0)}[mark]
+    for magic, further in ((b"PK\x03\x04", 0), (b"PK\x01\x02", 2)):
+        data[data.find(magic) + at + further] |= byte
+    path.write_bytes(bytes(data))
+    error = refused(tmp_path, corner, layer("srtm-hgt"), "terrain-file-damaged")
+    assert word in error.en
+    assert error.en.count("N34E136.hgt.zip") == 1
+
+
 def test_a_truncated_gzip_is_refused(tmp_path: Path, corner: Grid) -> None:
     packed = gzip.compress(srtm(34, 136).tobytes())
     (tmp_path / "dem").mkdir()
