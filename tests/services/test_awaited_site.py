@@ -151,6 +151,28 @@ def test_pages_say_that_its_day_has_come_though_nobody_touched_the_ledger(
         assert "供用開始日を、1 局が迎えました" in said, page
 
 
+@pytest.mark.parametrize("place", ["store"], indirect=True)
+def test_the_ledgers_count_beside_the_published_one_is_that_of_the_day(
+    place: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _run_on(place, BEFORE, monkeypatch)
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+    monkeypatch.setenv("COVERAGE_GAP_REGION", str(place.region_folder))
+    monkeypatch.setenv("COVERAGE_GAP_RUNS", str(place.runs_folder))
+    monkeypatch.setenv("COVERAGE_GAP_STORE", str(place.store_url))
+
+    def said(day: date) -> str:
+        monkeypatch.setattr(ledger, "today", lambda: day)
+        monkeypatch.setattr(home, "today", lambda: day)
+        test = AppTest.from_function(_page, default_timeout=30, args=("progress",)).run()
+        assert not test.exception
+        return "".join(e.proto.body for e in test.get("html"))
+
+    moved = "累計は 71 基（公開中 70 基）"
+    assert moved not in said(BEFORE)
+    assert moved in said(ON)
+
+
 def _page(name: str) -> None:
     import importlib
 

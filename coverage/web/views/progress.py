@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import streamlit as st
@@ -13,7 +14,7 @@ from coverage.report.line_chart import ChartWords, ChartYear
 from coverage.report.map_data import public_site_ids
 from coverage.report.wording import report_texts
 from coverage.runs.result import RunResult
-from coverage.services import figures, home
+from coverage.services import figures, home, ledger
 from coverage.services.access import Action, Object
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
@@ -130,7 +131,7 @@ def _ledger_now(view: View, years: list[dict[str, Any]]) -> str:
         return ""
     with open_ledger(context) as store:
         head = store.head().hash
-    now = _ledger_totals((head, str(context.region_folder)))
+    now = _ledger_totals((head, str(context.region_folder), ledger.today()))
     moved = [
         view.text("progress.ledger_year", year=_short(view, fy), now=now[fy], published=year["total"])
         for year in years
@@ -140,9 +141,9 @@ def _ledger_now(view: View, years: list[dict[str, Any]]) -> str:
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
-def _ledger_totals(cache_key: tuple[str, str]) -> dict[int, int]:
-    """The count from the ledger itself, by fiscal year; ``cache_key`` (the ledger's head, the region's folder) alone
-    decides when it is counted anew."""
+def _ledger_totals(cache_key: tuple[str, str, date]) -> dict[int, int]:
+    """The count from the ledger itself, by fiscal year; ``cache_key`` (the ledger's head, the region's folder, the day,
+    on which a site may begin) alone decides when it is counted anew."""
     result = figures.count_series(web_context())
     return {year.fiscal_year: year.total for year in result.years if year.total is not None}
 
