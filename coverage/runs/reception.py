@@ -34,8 +34,11 @@ def reception_card(radio: RadioConfig, cells: Iterable[Cell]) -> dict[str, Any] 
     losses = sorted(by_mhz.items())
     kind = radio.building if radio.reception == "indoors" else radio.reception
     name_ja, name_en = _NAMES[kind]
-    if len(losses) > MOST_LOSSES:
-        low, high = min(by_mhz.values()), max(by_mhz.values())
+    low, high = min(by_mhz.values(), default=0.0), max(by_mhz.values(), default=0.0)
+    if len(losses) > 1 and low == high:
+        # A car takes the same of every frequency.
+        taken_ja, taken_en = f" {low:.1f} dB ", f" {low:.1f} dB,"
+    elif len(losses) > MOST_LOSSES:
         taken_ja, taken_en = (
             f" {low:.1f}〜{high:.1f} dB（周波数による） ",
             f" {low:.1f} to {high:.1f} dB, by frequency,",

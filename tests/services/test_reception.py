@@ -281,6 +281,16 @@ def test_the_sentence_with_many_frequencies_gives_the_range_and_without_a_cell_n
     assert reception_card(RadioConfig(), cells) is None
 
 
+@pytest.mark.parametrize("many", [2, 7])
+def test_a_car_takes_the_same_of_every_frequency_and_the_sentence_says_it_once(many: int) -> None:
+    cells = [_cell(mhz) for mhz in (700.0, 800.0, 900.0, 1500.0, 1800.0, 2100.0, 3500.0)[:many]]
+    card = reception_card(RadioConfig(reception="vehicle"), cells)
+    assert card is not None
+    assert "強さから 8.0 dB を引いて" in card["ja"]
+    assert "less 8.0 dB, decides" in card["en"]
+    assert len(card["loss_db"]) == many
+
+
 def _cell(mhz: float) -> Cell:
     return Cell("S9", "m1", 0.0, 0.0, 30.0, mhz, 60.0, 27.8)
 
