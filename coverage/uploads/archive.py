@@ -5,10 +5,10 @@ from __future__ import annotations
 import stat
 import struct
 import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 
 from coverage.errors import FileFormatError
+from coverage.readers.archives import ARCHIVE_DAMAGE
 from coverage.uploads.limits import Limits
 
 _LITTER = {".ds_store", "thumbs.db", "desktop.ini"}
@@ -51,7 +51,7 @@ def census(path: Path, label: str, limits: Limits, kind: str) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [info for info in archive.infolist() if not is_litter(info)]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
+    except ARCHIVE_DAMAGE:
         raise _refused(
             "archive-damaged", label, "は途中で切れているか壊れています。作り直してください", "is cut off or damaged; make it again"
         ) from None
@@ -99,7 +99,7 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, label: str) -> 
                 if got > info.file_size:
                     break
                 parts.append(block)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, ValueError, RuntimeError) as problem:
+    except ARCHIVE_DAMAGE as problem:
         raise _refused(
             "archive-damaged", label, f"の中の {info.filename} を展開できません（{problem}）", f"holds {info.filename}, which cannot be unpacked ({problem})"
         ) from None

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from coverage.errors import FileFormatError, InputError, StorageError
+from coverage.readers.archives import ARCHIVE_DAMAGE
 from coverage.uploads.archive import census, refuse_huge_directory
 from coverage.uploads.limits import Limits
 
@@ -181,7 +182,7 @@ def _kind_of_zip(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [n.lower().replace("\\", "/") for n in archive.namelist()]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
+    except ARCHIVE_DAMAGE:
         return "damaged zip"
     if "[content_types].xml" in names:
         if "xl/workbook.xml" in names or any(n.startswith("xl/") for n in names):
