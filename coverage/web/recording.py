@@ -13,16 +13,22 @@ from typing import Any, Protocol
 import streamlit as st
 
 from coverage.errors import CoverageGapError
-from coverage.store.audit import Head
 from coverage.web import frame
 from coverage.web.frame import View
+
+
+class Numbered(Protocol):
+    """The head of the ledger's chain."""
+
+    @property
+    def seq(self) -> int: ...
 
 
 class Written(Protocol):
     """What a use case answers: the chain's head after it, and what it wrote (nothing: it held already)."""
 
     @property
-    def head(self) -> Head: ...
+    def head(self) -> Numbered: ...
 
     @property
     def events(self) -> Sized: ...

@@ -14,11 +14,13 @@ from coverage.services import imports
 from coverage.services.access import Action, Object, allowed, import_resource
 from coverage.services.context import AppContext
 from coverage.services.corrections import told_by_line
+from coverage.services.decisions import Decision
 from coverage.services.import_preview import Preview
 from coverage.services.imports import ImportRecord, ImportState, Store, import_steps
 from coverage.services.upload_jobs import StagedDifference, accept_staged, start_difference, undo_accepted
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
+from coverage.web.deciding import begin, watch
 from coverage.web.frame import Column, Html, View
 from coverage.web.views.home import link
 from coverage.web.views.upload_difference import show_difference
@@ -43,13 +45,14 @@ def show(view: View, run: RunResult) -> None:
         if begins:
             link(view, "upload", view.texts["approvals.to_upload"])
         return
-    said = st.session_state.pop("approval-said", None)
-    if said:
-        st.html(frame.notice(said[0], kind="plain"))
-        if said[1]:
-            st.markdown(view.text("receipt.unpublished", lang=view.lang))
     with open_ledger(context) as store:
         records = list(store.imports())
+        _settle(view, records)
+        said = st.session_state.pop("approval-said", None)
+        if said:
+            st.html(frame.notice(said[0], kind="plain"))
+            if said[1]:
+                st.markdown(view.text("receipt.unpublished", lang=view.lang))
         waiting = [r for r in records if r.state is ImportState.STAGED]
         st.subheader(view.text("approvals.waiting", n=len(waiting)), anchor=False)
         if not waiting:
@@ -76,6 +79,9 @@ def _waiting(
     with st.container(border=True, key=f"waiting-{own}"):
         titles = ("column.file_name", "column.what", "column.by", "column.when")
         frame.sheet([Column(view.texts[t]) for t in titles], [_facts(view, store, record)])
+        if own in _running():
+            _watch(view, own)
+            return
         if record.mapping.get("revises"):
             st.caption(view.text("approvals.revises", id=record.mapping["revises"]))
         # The count of every list that waits would be made anew for all of them: the others on demand.
@@ -149,13 +155,14 @@ def _decide(view: View, store: Store, record: ImportRecord) -> None:
         st.html(frame.notice(conflict, kind="grave"))
         overwrite = st.checkbox(view.texts["approvals.overwrite"], key=f"overwrite-{own}")
     if st.button(view.texts["approvals.accept"], type="primary", key=f"accept-{own}"):
-        try:
-            with st.spinner(view.texts["phase.accepting"]):
-                accept_staged(web_context(), record, principal=view.principal, overwrite=overwrite)
-        except ConflictError as error:
-            st.session_state[f"conflict-{own}"] = error.text(view.lang)
-            st.rerun()
-        _said(view, "approvals.accepted", record, changed=True)
+        context = web_context()
+        decision = begin(
+            view,
+            "accepting",
+            lambda: accept_staged(context, record, principal=view.principal, overwrite=overwrite),
+        )
+        _running()[own] = (record, decision)
+        st.rerun()
     # Only a list that is sent back needs a reason: the field stands with that button, after accepting.
     st.caption(view.texts["approvals.return_note"])
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"send-back-{own}"):
@@ -171,9 +178,45 @@ def _withdraw(view: View, store: Store, record: ImportRecord) -> None:
         _said(view, "approvals.withdrawn", record)
 
 
-def _said(view: View, name: str, record: ImportRecord, *, changed: bool = False) -> None:
-    """Say it after the page was run anew; ``changed``: the ledger moved, and the published map did not."""
-    st.session_state["approval-said"] = (view.text(name, file=record.file_name), changed)
+def _running() -> dict[str, tuple[ImportRecord, Decision]]:
+    """What this session accepts or takes back beside the page, by import; a list is staged or accepted, never both."""
+    found: dict[str, tuple[ImportRecord, Decision]] = st.session_state.setdefault("approval-decisions", {})
+    return found
+
+
+def _watch(view: View, own: str) -> None:
+    record, decision = _running()[own]
+    watch(view, "accepting" if record.state is ImportState.STAGED else "undoing", decision)
+
+
+def _settle(view: View, records: list[ImportRecord]) -> None:
+    """Say what came of decisions that have ended, also while the page was left.
+
+    Where the list is as it was and the ledger has moved, its form shows the conflict and offers to overwrite.
+    """
+    states = {r.import_id: r.state for r in records}
+    for own, (record, decision) in list(_running().items()):
+        if not decision.ended:
+            continue
+        del _running()[own]
+        accepting = record.state is ImportState.STAGED
+        conflict = f"conflict-{own}"
+        st.session_state.pop(conflict, None)
+        try:
+            decision.result()
+        except CoverageGapError as error:
+            if isinstance(error, ConflictError) and states.get(own) is record.state:
+                st.session_state[conflict] = error.text(view.lang)
+            else:
+                st.html(frame.notice(error.text(view.lang), kind="grave"))
+            continue
+        name = "approvals.accepted" if accepting else "approvals.undone"
+        st.session_state["approval-said"] = (view.text(name, file=record.file_name), True)
+
+
+def _said(view: View, name: str, record: ImportRecord) -> None:
+    """Say it after the page was run anew; the ledger's figures are as they were."""
+    st.session_state["approval-said"] = (view.text(name, file=record.file_name), False)
     st.rerun()
 
 
@@ -215,32 +258,34 @@ def _undo(view: View, store: Store, records: list[ImportRecord]) -> None:
     ]
     if not undoable:
         return
-    with st.expander(view.texts["approvals.undo_head"]):
+    running = any(r.import_id in _running() for r in undoable)
+    with st.expander(view.texts["approvals.undo_head"], expanded=running):
         record = st.selectbox(
             view.texts["approvals.undo_which"],
             undoable,
             format_func=lambda r: f"{r.file_name}（{r.submitted_by}、{r.import_id}）",
             key="undo-which",
         )
+        if record is None:
+            return
+        own = record.import_id
+        if own in _running():
+            _watch(view, own)
+            return
         reason = st.text_input(view.texts["approvals.reason"], key="undo-reason", max_chars=500)
-        conflict = st.session_state.get("undo-conflict")
+        conflict = st.session_state.get(f"conflict-{own}")
         overwrite = False
-        if conflict and record is not None and conflict[0] == record.import_id:
-            st.html(frame.notice(conflict[1], kind="grave"))
-            overwrite = st.checkbox(view.texts["approvals.undo_overwrite"], key="undo-overwrite")
-        pressed = st.button(view.texts["approvals.undo"], key="undo", disabled=not reason.strip())
-        if pressed and record is not None:
-            try:
-                with st.spinner(view.texts["phase.undoing"]):
-                    undo_accepted(
-                        web_context(),
-                        record,
-                        principal=view.principal,
-                        reason=reason.strip(),
-                        overwrite=overwrite,
-                    )
-            except ConflictError as error:
-                st.session_state["undo-conflict"] = (record.import_id, error.text(view.lang))
-                st.rerun()
-            st.session_state.pop("undo-conflict", None)
-            _said(view, "approvals.undone", record, changed=True)
+        if conflict:
+            st.html(frame.notice(conflict, kind="grave"))
+            overwrite = st.checkbox(view.texts["approvals.undo_overwrite"], key=f"undo-overwrite-{own}")
+        if st.button(view.texts["approvals.undo"], key="undo", disabled=not reason.strip()):
+            context, why = web_context(), reason.strip()
+            decision = begin(
+                view,
+                "undoing",
+                lambda: undo_accepted(
+                    context, record, principal=view.principal, reason=why, overwrite=overwrite
+                ),
+            )
+            _running()[own] = (record, decision)
+            st.rerun()

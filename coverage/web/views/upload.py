@@ -13,9 +13,11 @@ from typing import Any
 import streamlit as st
 
 from coverage.domain.fiscal import TOKYO
+from coverage.errors import CoverageGapError
 from coverage.runs.result import RunResult
 from coverage.services.access import Action, Object, import_resource
 from coverage.services.context import AppContext
+from coverage.services.decisions import Decision
 from coverage.services.import_answers import own_answers
 from coverage.services.imports import ImportRecord, ImportState
 from coverage.services.ledger import load_tables_into_store
@@ -24,6 +26,7 @@ from coverage.services.templates import TEMPLATES, template_csv, template_xlsx
 from coverage.services.upload_jobs import Check, Request, hand_in_checked, start_check
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
+from coverage.web.deciding import begin, watch
 from coverage.web.frame import Column, View
 from coverage.web.views.upload_difference import moved_sentence, show_difference
 from coverage.web.views.upload_reading import questions, remarks, understood
@@ -44,11 +47,15 @@ def show(view: View, run: RunResult) -> None:
     if not has_ledger(context) or _is_empty(context):
         _begin(view, context)
         return
+    running = _handing_in(view)
     if "upload-receipt" in st.session_state:
         _receipt(view)
         return
-    kind = _choose(view)
-    _take_file(view, kind)
+    kind = _choose(view, disabled=running is not None)
+    _take_file(view, kind, disabled=running is not None)
+    if running is not None:
+        watch(view, "handing_in", running)
+        return
     state: dict[str, Any] | None = st.session_state.get("upload-state")
     if state is None:
         _columns(view, kind)
@@ -92,13 +99,14 @@ def _is_empty(context: AppContext) -> bool:
         return store.head().seq == 0
 
 
-def _choose(view: View) -> str:
+def _choose(view: View, *, disabled: bool) -> str:
     kind = st.segmented_control(
         view.texts["upload.kind"],
         list(TEMPLATES),
         default="sites",
         format_func=lambda k: view.texts[f"upload.kind_{k}"],
         key="upload-kind",
+        disabled=disabled,
     )
     kind = str(kind or "sites")
     name = view.texts[f"upload.kind_{kind}"]
@@ -114,12 +122,11 @@ def _choose(view: View) -> str:
     return kind
 
 
-def _take_file(view: View, kind: str) -> None:
+def _take_file(view: View, kind: str, *, disabled: bool) -> None:
     """The file in the uploader becomes the state of the page; another file or kind begins anew, none ends it."""
     # A new key empties the uploader after an import was handed in.
-    file = st.file_uploader(
-        view.texts["upload.file"], type=TYPES, key=f"file-{st.session_state.setdefault('upload-round', 0)}"
-    )
+    own = f"file-{st.session_state.setdefault('upload-round', 0)}"
+    file = st.file_uploader(view.texts["upload.file"], type=TYPES, key=own, disabled=disabled)
     state = st.session_state.get("upload-state")
     if file is None:
         if state is not None and not state.get("revises"):
@@ -262,18 +269,40 @@ def _propose(view: View, run: RunResult, context: AppContext, state: dict[str, A
         ),
         **({"revises": state["revises"]} if state["revises"] else {}),
     }
-    with st.spinner(view.texts["phase.handing_in"]):
-        receipt = hand_in_checked(
-            context, check, principal=view.principal, answers=mapping, accept=at_once, key=state["key"]
-        )
+    key = state["key"]
+    decision = begin(
+        view,
+        "handing_in",
+        lambda: hand_in_checked(
+            context, check, principal=view.principal, answers=mapping, accept=at_once, key=key
+        ),
+    )
+    # Beside the file's own state: that is gone when the page is left, the receipt is wanted all the same.
+    st.session_state["upload-decision"] = (decision, [m for m in difference.movements() if m.own])
+    st.rerun()
+
+
+def _handing_in(view: View) -> Decision | None:
+    """The hand-in that still runs; of one that has ended, the receipt or why not."""
+    if "upload-decision" not in st.session_state:
+        return None
+    decision: Decision = st.session_state["upload-decision"][0]
+    if not decision.ended:
+        return decision
+    _, moved = st.session_state.pop("upload-decision")
+    try:
+        receipt = decision.result()
+    except CoverageGapError as error:
+        st.html(frame.notice(error.text(view.lang), kind="grave"))
+        return None
     st.session_state["upload-receipt"] = {
         "import_id": receipt.import_id,
         "state": receipt.state.value,
-        "moved": [m for m in difference.movements() if m.own],
+        "moved": moved,
     }
     _leave()
-    st.session_state["upload-round"] += 1
-    st.rerun()
+    st.session_state["upload-round"] = st.session_state.get("upload-round", 0) + 1
+    return None
 
 
 def _receipt(view: View) -> None:
