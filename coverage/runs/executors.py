@@ -198,13 +198,14 @@ class DaskExecutor:
                 f"Dask のスケジューラー {address} にワーカーがいません。各計算機で dask worker を立ててください。",
                 f"The Dask scheduler at {address} has no workers; start 'dask worker' on the machines.",
             ) from error
-        others = sorted(set(self._client.run(_begin_dask_worker).values()) - {__version__})
+        others = sorted(set(self._client.run(_version_asked_for()).values()) - {__version__})
         if others:
             raise EnvironmentProblemError(
                 "dask-other-version",
                 f"Dask のワーカーに別の版（{'、'.join(others)}）が入っています。この版（{__version__}）にそろえてください。",
                 f"Dask workers hold another version ({', '.join(others)}); install this one ({__version__}) there.",
             )
+        self._client.run(_one_thread)
 
     @property
     def workers(self) -> int:
@@ -334,10 +335,18 @@ def _one_thread() -> None:
         os.environ.setdefault(name, "1")
 
 
-def _begin_dask_worker() -> str:
-    """One thread for every task; returns the version of the package that the worker runs."""
-    _one_thread()
-    return __version__
+def _version_asked_for() -> Callable[[], str]:
+    """A question that travels by value: a worker without this package, or with an earlier one, answers it too."""
+
+    def version() -> str:
+        try:
+            import coverage
+
+            return str(coverage.__version__)
+        except (ImportError, AttributeError):
+            return "—"
+
+    return version
 
 
 def _workers_die(times: int) -> EnvironmentProblemError:

@@ -484,7 +484,22 @@ def test_dask_without_its_extra_names_the_extra(monkeypatch: pytest.MonkeyPatch)
     assert "[dask]" in caught.value.en
 
 
-def _refused_by_dask(address: str, code: str) -> None:
+def _an_earlier_release() -> Callable[[], None]:
+    """Makes a worker into one that holds a package of another time, without what this one would call there."""
+
+    def become() -> None:
+        import sys
+        import types
+
+        for name in [name for name in sys.modules if name.partition(".")[0] == "coverage"]:
+            del sys.modules[name]
+        sys.modules["coverage"] = types.ModuleType("coverage")
+        sys.modules["coverage"].__dict__["__version__"] = "0.9.0"
+
+    return become
+
+
+def _refused_by_dask(address: str, code: str) -> str:
     with pytest.raises(EnvironmentProblemError) as caught:
         DaskExecutor(address, wait_s=1.0)
     assert caught.value.code == code
@@ -492,6 +507,7 @@ def _refused_by_dask(address: str, code: str) -> None:
     if code != "dask-other-version":
         assert address in caught.value.ja
         assert address in caught.value.en
+    return caught.value.en
 
 
 def test_a_scheduler_that_is_not_there_has_no_workers_or_another_version_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -505,8 +521,12 @@ def test_a_scheduler_that_is_not_there_has_no_workers_or_another_version_is_name
         cluster.wait_for_workers(1)
         with DaskExecutor(address, wait_s=20.0) as executor:
             assert executor.workers == 1
-        monkeypatch.setattr("coverage.runs.executors.__version__", "0.0.0")
-        _refused_by_dask(address, "dask-other-version")
+        with monkeypatch.context() as patch:
+            patch.setattr("coverage.runs.executors.__version__", "0.0.0")
+            _refused_by_dask(address, "dask-other-version")
+        with distributed.Client(address) as client:
+            client.run(_an_earlier_release())
+        assert "0.9.0" in _refused_by_dask(address, "dask-other-version")
     _refused_by_dask(address, "dask-unreachable")
 
 
