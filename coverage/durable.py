@@ -6,13 +6,18 @@ are flushed first, then renamed into place, then the folder that holds the name 
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 _REPLACE_TRIES: Final = 20
 """A twentieth of a second apart."""
+_NOT_FOR_FOLDERS: Final = frozenset({errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.ENOSYS})
+"""What file systems say that cannot flush a folder."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -24,7 +29,7 @@ def write_text(path: Path, text: str) -> None:
         with part.open("w", encoding="utf-8", newline="\n") as out:
             out.write(text)
             out.flush()
-            os.fsync(out.fileno())
+            _flush(out.fileno())
         _replace(part, path)
     except OSError:
         part.unlink(missing_ok=True)
@@ -44,19 +49,34 @@ def make_folder(folder: Path) -> None:
 def flush_file(path: Path) -> None:
     """Wait until the bytes of a file that is closed are on the disk."""
     with path.open("rb+") as file:
-        os.fsync(file.fileno())
+        _flush(file.fileno())
 
 
 def flush_folder(folder: Path) -> None:
-    """Wait until the names in ``folder`` are on the disk."""
+    """Wait until the names in ``folder`` are on the disk, as far as its file system knows such a thing."""
     # Windows has no such thing as flushing a folder; its rename is journalled by the file system.
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        _flush(handle)
+    except OSError as error:
+        # Network shares refuse it, and what is written there is in its place all the same.
+        if error.errno not in _NOT_FOR_FOLDERS:
+            raise
     finally:
         os.close(handle)
+
+
+def _flush(handle: int) -> None:
+    if sys.platform == "darwin":
+        import fcntl
+
+        # There fsync ends in the drive's own cache; a file system without the full one is left to fsync.
+        with suppress(OSError):
+            fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(handle)
 
 
 def _replace(part: Path, final: Path) -> None:

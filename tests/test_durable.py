@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -93,6 +96,49 @@ def test_a_disk_that_is_full_leaves_the_old_text_and_no_part(
         durable.write_text(path, "new")
     assert path.read_text(encoding="utf-8") == "old"
     assert os.listdir(tmp_path) == ["a.json"]
+
+
+@posix_only
+def test_a_share_that_cannot_flush_folders_holds_the_new_text_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync, answer = os.fsync, [errno.EINVAL]
+
+    def share(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(answer[0], os.strerror(answer[0]))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", share)
+    durable.write_text(tmp_path / "a.json", "new")
+    durable.make_folder(tmp_path / "b")
+    assert (tmp_path / "a.json").read_text(encoding="utf-8") == "new"
+    answer[0] = errno.EIO
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        durable.write_text(tmp_path / "a.json", "newer")
+
+
+@posix_only
+def test_on_macos_the_drive_itself_is_asked_to_write_it_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    refused: list[OSError] = []
+
+    def fcntl(handle: int, command: int) -> None:
+        if refused:
+            raise refused[0]
+        asked.append(command)
+
+    monkeypatch.setitem(sys.modules, "fcntl", SimpleNamespace(F_FULLFSYNC=51, fcntl=fcntl))
+    fsynced: list[int] = []
+    monkeypatch.setattr(os, "fsync", fsynced.append)
+    monkeypatch.setattr(durable, "sys", SimpleNamespace(platform="darwin"))
+    durable.write_text(tmp_path / "a.json", "new")
+    assert (asked, fsynced) == ([51, 51], [])
+    refused.append(OSError(errno.ENOTSUP, "of a share"))
+    durable.write_text(tmp_path / "a.json", "newer")
+    assert len(fsynced) == 2
 
 
 @pytest.mark.parametrize("refusals", [3, 20])
