@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from coverage.domain.counting import count
 from coverage.domain.municipality_code import present_code
-from coverage.domain.service_start import StartState, has_been_in_service, service_start
+from coverage.domain.service_start import StartState, is_public, service_start
 from coverage.errors import ConflictError, InputError, NotFoundError
 from coverage.services.access import Action, Object, Principal, Resource, allowed, authorise
 from coverage.services.challenges import clean_text, places, today
@@ -278,9 +278,10 @@ def _standing_one(context: AppContext, store: Store, district_id: str, principal
 
 
 def _serving_sites(ledger: Ledger) -> dict[str, tuple[ServingSite, ...]]:
-    """Sites in service by the district that they are registered for. Planned sites are none of them."""
+    """Sites in service by the district that they are registered for. Plans are none of them, also those given up."""
     ledger = as_of_today(ledger)
-    sites = {site.site_id: site for site in ledger.sites if has_been_in_service(site)}
+    dated = {row.site_id for row in ledger.site_operators if row.in_service_date is not None}
+    sites = {s.site_id: s for s in ledger.sites if is_public(s.status, dated=s.site_id in dated)}
     linked = {link.site_id for link in ledger.site_districts} & set(sites)
     operators: dict[str, list[SiteOperator]] = {site_id: [] for site_id in linked}
     for row in ledger.site_operators:

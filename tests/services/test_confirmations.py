@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from coverage.domain.counting import count
+from coverage.domain.ledger import SiteDistrict, Status
 from coverage.errors import ConflictError, CoverageGapError, InputError, NotFoundError, PermissionDeniedError
 from coverage.runs.result import RunResult
 from coverage.services import challenges, compute, confirmations, journal
@@ -47,10 +49,6 @@ def context(region: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ap
 @pytest.fixture
 def store(context: AppContext, tiny: ModuleType) -> Iterator[Any]:
     """The tiny ledger: D1 was resolved by an import, D2 is on the register and T2 serves it too since 2017-03-31."""
-    from dataclasses import replace
-
-    from coverage.domain.ledger import SiteDistrict
-
     ledger = tiny.tiny_ledger()
     ledger = replace(
         ledger, site_districts=(*ledger.site_districts, SiteDistrict("T2", "D2", date(2017, 3, 31)))
@@ -88,6 +86,33 @@ def test_a_municipality_confirms_its_own_district_with_the_site_that_resolved_it
         link for link in store.ledger().site_districts if (link.site_id, link.district_id) == ("T2", "D2")
     )
     assert (link.confirmed_by, link.confirmed_on) == ("higashi-cho", challenges.today())
+
+
+@pytest.mark.parametrize(
+    ("closed_on", "started", "named"),
+    [(date(2017, 3, 1), True, []), (None, False, []), (date(2018, 1, 10), True, ["T2"])],
+    ids=["ended before its day", "never dated", "ended after its day"],
+)
+def test_a_plan_that_was_given_up_is_not_named_as_a_site_that_serves(
+    context: AppContext, tiny: ModuleType, closed_on: date | None, started: bool, named: list[str]
+) -> None:
+    every = tiny.tiny_ledger()
+    ledger = replace(
+        every,
+        sites=tuple(
+            replace(s, status=Status.CLOSED, closed_on=closed_on) if s.site_id == "T2" else s
+            for s in every.sites
+        ),
+        site_operators=tuple(
+            row if started or row.site_id != "T2" else replace(row, in_service_date=None)
+            for row in every.site_operators
+        ),
+        site_districts=(*every.site_districts, SiteDistrict("T2", "D2")),
+    )
+    with open_context_store(context) as store:
+        store.load_ledger(ledger, by=ADMIN.actor, source="見本")
+        (waiting,) = confirmations.to_confirm(context, store, principal=TOWN)
+        assert [s.site_id for s in waiting.sites] == named
 
 
 @pytest.mark.parametrize("principal", [CITY, VIEWER, PLANNER, ANONYMOUS, TOKEN])
