@@ -30,7 +30,10 @@ def damaged(method: str, *names: str) -> bytes:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_member_that_cannot_be_unpacked_is_named(method: str) -> None:
-    with zipfile.ZipFile(io.BytesIO(damaged(method, "a.shp"))) as archive, pytest.raises(FileFormatError) as caught:
+    with (
+        zipfile.ZipFile(io.BytesIO(damaged(method, "a.shp"))) as archive,
+        pytest.raises(FileFormatError) as caught,
+    ):
         read_member(archive, archive.getinfo("a.shp"), "局.zip")
     assert caught.value.code == "archive-damaged"
     assert "a.shp" in caught.value.ja
