@@ -82,6 +82,8 @@ def publish_run(context: AppContext, principal: Principal, run_id: str) -> RunRe
     Raises what :func:`coverage.services.compute.publish_run` does.
     """
     run = compute.publish_run(context, run_id, principal=principal)
+    # Nobody comes back to such a job: what earlier publications left goes with the next.
+    jobs.sweep(_root(context), keep_s=_KEPT_S)
     try:
         _start(context, principal, FILES, run_id=run_id)
     except StorageError as error:

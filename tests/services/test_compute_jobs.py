@@ -202,6 +202,16 @@ def _made_files(place, run_id):
     return {p.relative_to(kept).as_posix() for p in kept.rglob("*") if p.is_file()}
 
 
+def _files_made(place):
+    """The one job that makes public files, ended."""
+    for _ in range(900):
+        (job,) = jobs.listing(place.runs_folder, compute_jobs.FILES)
+        if job.state != "running":
+            return job
+        time.sleep(0.1)
+    raise AssertionError("the files were not made in 90 seconds")
+
+
 def test_the_public_files_are_made_however_a_run_becomes_public(place, monkeypatch):
     done = _ended(place, compute_jobs.start_run(place, ADMIN, publish=True, force=True))
     assert done.state == "done"
@@ -212,16 +222,17 @@ def test_the_public_files_are_made_however_a_run_becomes_public(place, monkeypat
     assert jobs.listing(place.runs_folder, compute_jobs.FILES) == []
     assert compute_jobs.publish_run(place, ADMIN, done.run_id).run_id == done.run_id
     assert folder.published(place.runs_folder).run_id == done.run_id
-    for _ in range(900):
-        (job,) = jobs.listing(place.runs_folder, compute_jobs.FILES)
-        if job.state != "running":
-            break
-        time.sleep(0.1)
+    job = _files_made(place)
     assert (job.state, job.answer["run_id"]) == ("done", done.run_id)
     assert _made_files(place, done.run_id) == ahead
     assert any(name.endswith("report.pdf") for name in ahead)
     # It is no computation: nobody is told to wait for it or to read its outcome.
     assert compute_jobs.current(place, ADMIN).job_id == done.job_id
+    # Nobody drops the process of an earlier publication but the next one.
+    monkeypatch.setattr(compute_jobs, "_KEPT_S", 0.0)
+    compute_jobs.publish_run(place, ADMIN, done.run_id)
+    assert _files_made(place).job_id != job.job_id
+    assert job.job_id not in jobs._own
 
 
 def test_a_run_is_public_also_where_its_files_cannot_be_made_ahead(place, monkeypatch, caplog):
