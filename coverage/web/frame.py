@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -154,6 +154,11 @@ def notice(sentence: str, *, head: str = "", kind: str = "") -> str:
     """HTML of one notice; kind is "", "grave" or "plain"."""
     strong = f"<strong>{esc(head)}</strong>" if head else ""
     return f'<div class="notice {kind}" role="note">{strong}{esc(sentence)}</div>'
+
+
+def sentences(view: View, said: Iterable[str]) -> str:
+    """Sentences one after the other, as the language parts them."""
+    return ("" if view.lang == "ja" else " ").join(said)
 
 
 def head(title: str, lede: str = "") -> None:

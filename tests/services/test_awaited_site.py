@@ -152,6 +152,35 @@ def test_pages_say_that_its_day_has_come_though_nobody_touched_the_ledger(
 
 
 @pytest.mark.parametrize("place", ["store"], indirect=True)
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_a_site_that_began_does_not_hide_that_the_ledger_was_changed(
+    place: AppContext, monkeypatch: pytest.MonkeyPatch, lang: str
+) -> None:
+    run = _run_on(place, BEFORE, monkeypatch)
+    with open_context_store(place) as store:
+        store.restate(2016, -1, reason="二重計上", by=ADMIN.actor)
+    monkeypatch.setattr(home, "today", lambda: ON)
+    fresh = home.freshness(place, run, ADMIN)
+    assert (fresh.changes, fresh.begun) == (1, 1)
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+    monkeypatch.setenv("COVERAGE_GAP_REGION", str(place.region_folder))
+    monkeypatch.setenv("COVERAGE_GAP_RUNS", str(place.runs_folder))
+    monkeypatch.setenv("COVERAGE_GAP_STORE", str(place.store_url))
+    changed = {
+        "ja": ("1 回変わりました", "1 回変更され", "1 回変更され"),
+        "en": (": 1 (last on ", "changed 1 times", "changed 1 times"),
+    }[lang]
+    begun = {"ja": "供用開始日を、1 局が迎えました", "en": " Sites whose service day has come"}[lang]
+    for page, words in zip(("home", "manage_runs", "progress"), changed, strict=True):
+        test = AppTest.from_function(_page, default_timeout=30, args=(page,))
+        test.query_params["lang"] = lang
+        said = "".join(e.proto.body for e in test.run().get("html"))
+        assert not test.exception
+        assert words in said, page
+        assert begun in said, page
+
+
+@pytest.mark.parametrize("place", ["store"], indirect=True)
 def test_the_ledgers_count_beside_the_published_one_is_that_of_the_day(
     place: AppContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -234,16 +234,17 @@ def _districts(view: View, people: PeopleNow) -> None:
 
 def _stale(view: View, now: Freshness) -> None:
     """The published figures and the ledger have parted: said first, because every figure below is concerned."""
-    numbered = now.changes is not None and now.last is not None
-    sentence = (
-        view.text("home.stale", n=now.changes, day=now.last)
-        if numbered
-        else view.texts["home.stale_unnumbered"]
-    )
+    said = []
+    if now.changes and now.last is not None:
+        said.append(view.text("home.stale", n=now.changes, day=now.last))
+    elif not now.begun:
+        said.append(view.texts["home.stale_unnumbered"])
     if now.begun:
-        sentence = view.text("home.begun", n=now.begun)
+        said.append(view.text("home.begun", n=now.begun))
     may = view.may(Action.PUBLISH, Object.RUN)
-    st.html(frame.notice(sentence if may else sentence + view.texts["home.ask_admin"]))
+    if not may:
+        said.append(view.texts["home.ask_admin"])
+    st.html(frame.notice(frame.sentences(view, said)))
     if may:
         link(view, "manage", view.texts["home.to_runs"], section="runs")
 

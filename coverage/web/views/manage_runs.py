@@ -71,16 +71,15 @@ def _stale(view: View, context: AppContext, published: RunResult | None) -> None
     fresh = home.freshness(context, published, view.principal)
     if not fresh.changed:
         st.caption(view.text("manage_runs.fresh", id=published.run_id))
-    elif fresh.begun:
-        sentence = view.text("home.begun", n=fresh.begun)
-        st.html(frame.notice(sentence, head=view.texts["manage_runs.stale_head"]))
-    elif fresh.changes is None or fresh.last is None:
-        st.html(
-            frame.notice(view.texts["manage_runs.stale_tables"], head=view.texts["manage_runs.stale_head"])
-        )
-    else:
-        sentence = view.text("manage_runs.stale", n=fresh.changes, day=fresh.last.isoformat())
-        st.html(frame.notice(sentence, head=view.texts["manage_runs.stale_head"]))
+        return
+    said = []
+    if fresh.changes and fresh.last is not None:
+        said.append(view.text("manage_runs.stale", n=fresh.changes, day=fresh.last.isoformat()))
+    elif not fresh.begun:
+        said.append(view.texts["manage_runs.stale_tables"])
+    if fresh.begun:
+        said.append(view.text("home.begun", n=fresh.begun))
+    st.html(frame.notice(frame.sentences(view, said), head=view.texts["manage_runs.stale_head"]))
 
 
 def _start(view: View, context: AppContext) -> None:

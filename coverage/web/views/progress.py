@@ -78,16 +78,17 @@ def show_stale(view: View, run: RunResult, *, more: str = "") -> None:
     if not has_ledger(context):
         return
     fresh = home.freshness(context, run, view.principal)
-    if not fresh.changed and not more:
-        return
-    sentence = view.texts["progress.stale"]
+    said = []
     if fresh.changes and fresh.last is not None:
-        sentence = view.text("progress.stale_more", n=fresh.changes, day=fresh.last.isoformat())
+        said.append(view.text("progress.stale_more", n=fresh.changes, day=fresh.last.isoformat()))
+    elif fresh.changed and not fresh.begun:
+        said.append(view.texts["progress.stale"])
     if fresh.begun:
-        sentence = view.text("home.begun", n=fresh.begun)
+        said.append(view.text("home.begun", n=fresh.begun))
     if more:
-        sentence += ("" if view.lang == "ja" else " ") + more
-    st.html(frame.notice(sentence, head=view.texts["progress.stale_head"]))
+        said.append(more)
+    if said:
+        st.html(frame.notice(frame.sentences(view, said), head=view.texts["progress.stale_head"]))
 
 
 def _beside(
