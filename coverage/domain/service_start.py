@@ -85,7 +85,11 @@ def _first_day_of(known: KnownLedger, site_id: str) -> date | None:
 
 def _never_began(ledger: Ledger) -> set[str]:
     """Sites that ended on a day before the first that their service dates allow, whatever day it is today."""
-    closed = {s.site_id: s.closed_on for s in ledger.sites if s.closed_on is not None}
+    # Of all versions the earliest: the order of the rows decides nothing, the known one is asked below.
+    closed: dict[str, date] = {}
+    for site in ledger.sites:
+        if site.closed_on is not None:
+            closed[site.site_id] = min(site.closed_on, closed.get(site.site_id, site.closed_on))
     late = {
         row.site_id
         for row in ledger.site_operators

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -126,6 +126,25 @@ def test_who_joins_later_moves_no_count() -> None:
         for one in (ledger, then)
     ]
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize(
+    ("at_first", "corrected", "began"),
+    [(date(2018, 1, 1), date(2016, 10, 1), False), (date(2016, 10, 1), date(2018, 1, 1), True)],
+)
+def test_the_closing_day_that_holds_is_the_one_recorded_last_whatever_the_order_of_the_rows(
+    at_first: date, corrected: date, began: bool, newest_first: bool
+) -> None:
+    ledger = _ledger((date(2017, 3, 1), DatePrecision.DAY), status=Status.CLOSED)
+    versions = [
+        replace(ledger.sites[0], closed_on=day, recorded_at=datetime(year, 4, 1, tzinfo=UTC))
+        for year, day in ((2019, at_first), (2020, corrected))
+    ]
+    then = until_service(
+        replace(ledger, sites=tuple(versions[::-1] if newest_first else versions)), awaited(ledger, TODAY)
+    )
+    assert [row.in_service_date is not None for row in then.site_operators] == [began]
 
 
 def test_a_site_that_closed_before_its_service_date_never_began_also_after_that_date() -> None:
