@@ -52,11 +52,11 @@ class BackupPlace:
         return self.folder.relative_to(here) if self.folder.is_relative_to(here) else self.folder
 
 
-def place_of(context: AppContext, *, to: Path | None = None, anchors: Path | None = None) -> BackupPlace:
+def place_of(context: AppContext) -> BackupPlace:
     """Where a backup of the context's ledger goes (:func:`folder_of`), and the heads of its chain."""
     settings, location = Settings.from_environment(), Location.parse(store_url(context))
-    log = anchors or settings.anchor_log or store_backup.anchor_log(location, settings.backups_folder)
-    return BackupPlace(to or folder_of(location), log, location.name, len(read_anchors(log)))
+    log = settings.anchor_log or store_backup.anchor_log(location, settings.backups_folder)
+    return BackupPlace(folder_of(location), log, location.name, len(read_anchors(log)))
 
 
 def folder_of(location: Location) -> Path:
