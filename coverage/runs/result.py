@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,15 @@ class RunResult:
     def operator_ids(self) -> list[str]:
         """Operators in the order of region.toml, without "any"."""
         return [str(o["id"]) for o in self.meta["operators"]]
+
+    @property
+    def ahead(self) -> dict[str, date]:
+        """The first day on which a site or who joins it was to begin, by site, where it had not come for this run."""
+        return {
+            str(site_id): date.fromisoformat(day)
+            for name in ("awaited", "joining")
+            for site_id, day in self.meta.get(name, {}).items()
+        }
 
     def check_fy(self, fiscal_year: int | None) -> int:
         """The year asked for, or the latest; :class:`NotFoundError` for a year the run does not hold."""

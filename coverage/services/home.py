@@ -239,8 +239,7 @@ def freshness(context: AppContext, run: RunResult, principal: Principal) -> Fres
     """
     authorise(principal, Action.VIEW, Resource(Object.PUBLISHED_RUN))
     now = today()
-    days = [day for name in ("awaited", "joining") for day in run.meta.get(name, {}).values()]
-    begun = sum(date.fromisoformat(day) <= now for day in days)
+    begun = sum(day <= now for day in run.ahead.values())
     if context.store_url is None:
         return Freshness(tables_changed(context, run) or begun > 0, None, None, begun)
     with _store(context) as store:

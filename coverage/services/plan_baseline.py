@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -51,13 +51,20 @@ class DecidedSite:
 
 
 def decided_rows(
-    ledger: Ledger, baseline: str, *, latest_fy: int, operator: str, today: date
+    ledger: Ledger,
+    baseline: str,
+    *,
+    latest_fy: int,
+    operator: str,
+    today: date,
+    ahead: Mapping[str, date] | None = None,
 ) -> list[tuple[Site, list[SiteOperator]]]:
     """Sites that ``baseline`` adds to those on the air at the end of ``latest_fy``, with the operators that come.
 
     Beside the sites of the baseline's statuses: sites that go on the air after the run's last year or after ``today``, in
-    every baseline; and with "planned", operators without a date on a mast in service (an adopted joining). A site without
-    any operator is taken as one of ``operator``. ``ledger``: one row per key.
+    every baseline, or have begun since the run, which had them ``ahead`` (:attr:`RunResult.ahead`); and with "planned",
+    operators without a date on a mast in service (an adopted joining). A site without any operator is taken as one of
+    ``operator``. ``ledger``: one row per key.
     """
     statuses = STATUSES[baseline]
     day = fiscal.last_day(latest_fy)
@@ -71,7 +78,9 @@ def decided_rows(
             found.append((site, own or [SiteOperator(site.site_id, operator)]))
         elif site.status is Status.IN_SERVICE:
             # A run shows nobody on the air before the day has come, also within its last year.
-            later = [r for r in own if not on_air(site, r, day) or lies_ahead(r, today)]
+            known = (ahead or {}).get(site.site_id)
+            shown = today if known is None else min(today, known - timedelta(days=1))
+            later = [r for r in own if not on_air(site, r, day) or lies_ahead(r, shown)]
             coming = [r for r in later if r.in_service_date is not None or Status.PLANNED in statuses]
             if coming:
                 found.append((site, coming))
@@ -86,11 +95,12 @@ def decided_sites(
     baseline: str,
     latest_fy: int,
     operator: str,
+    ahead: Mapping[str, date],
     workers: int,
     progress: Progress,
 ) -> list[DecidedSite]:
     """The sites of :func:`decided_rows` with what they serve, by planned year and id."""
-    found = decided_rows(ledger, baseline, latest_fy=latest_fy, operator=operator, today=today())
+    found = decided_rows(ledger, baseline, latest_fy=latest_fy, operator=operator, today=today(), ahead=ahead)
     if not found:
         return []
     named = {r.site_id for r in ledger.site_operators}

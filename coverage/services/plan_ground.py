@@ -123,8 +123,8 @@ def prepare(context: AppContext, run: RunResult, request: PlanRequest, *, worker
     pixels = [district_pixels(overlay, d) for d in registered]
     operator = operator_of(data, request)
     decided = decided_sites(
-        context, data, ledger, baseline=request.baseline, latest_fy=run.latest_fy, operator=operator, workers=workers,
-        progress=lambda f, t: progress(0.1 * f, t),
+        context, data, ledger, baseline=request.baseline, latest_fy=run.latest_fy, operator=operator, ahead=run.ahead,
+        workers=workers, progress=lambda f, t: progress(0.1 * f, t),
     )  # fmt: skip
     state = signal_state(read_raster(run.raster("level", run.latest_fy)), data.config.ladder.edge_dbm).ravel()
     who = _Lacking(data, overlay, run, registered, pixels)

@@ -14,13 +14,15 @@ from streamlit.testing.v1 import AppTest
 
 from coverage.domain.ledger import SiteOperator
 from coverage.report.map_data import public_site_ids, site_records
-from coverage.services import books, compute, figures, home, journal, ledger
+from coverage.services import books, compute, figures, home, journal, ledger, plan_baseline
 from coverage.services.access import ANONYMOUS, Principal, Role
 from coverage.services.context import AppContext
 from coverage.services.import_preview import preview
 from coverage.services.map_pages import map_page
 from coverage.services.place_files import place_file
 from coverage.services.place_search import find_places
+from coverage.services.plan_ground import prepare
+from coverage.services.plan_request import PlanRequest
 from coverage.services.run_publication import RUN_SUBJECT
 from coverage.services.stores import open_context_store
 from coverage.store.events import change_of
@@ -212,6 +214,21 @@ def _page(name: str) -> None:
         shown(frame.open_view())
     else:
         frame.render(frame.open_view(), shown)
+
+
+def test_a_plan_on_a_run_of_before_its_day_does_not_serve_its_people_again(
+    place: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = _run_on(place, BEFORE, monkeypatch)
+    assert run.ahead == {"T2": ON}
+    asked = PlanRequest(sites=1, baseline="decided")
+    for day in (BEFORE, ON, date(2017, 4, 1)):
+        monkeypatch.setattr(ledger, "today", lambda day=day: day)
+        monkeypatch.setattr(plan_baseline, "today", lambda day=day: day)
+        now = AppContext(place.region_folder, place.runs_folder, store_url=place.store_url)
+        ground = prepare(now, run, asked, workers=1, progress=lambda *_: None)
+        assert [d.site.site_id for d in ground.decided] == ["T2"], day
+        assert ground.demand.people.sum() == pytest.approx(11), day
 
 
 def test_an_upload_of_such_a_site_announces_no_count(

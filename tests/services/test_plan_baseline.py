@@ -71,6 +71,20 @@ def test_who_joins_within_the_runs_last_year_but_after_today_comes_in_every_base
         assert [[r.operator for r in own] for _, own in found] == expected
 
 
+def test_who_began_since_the_run_comes_in_every_baseline() -> None:
+    # The run had them ahead and shows none of them; two years later they are no news to the ledger.
+    began = replace(LEDGER, site_operators=(*LEDGER.site_operators, SiteOperator("OLD", "m3", date(2020, 7, 1))))
+    for ahead, expected in (
+        ({"NEW": date(2020, 6, 1)}, {"NEW": ["m1"]}),
+        ({"OLD": date(2020, 7, 1)}, {"OLD": ["m3"]}),
+        ({}, {}),
+    ):
+        rows = decided_rows(
+            began, "in-service", latest_fy=2020, operator="m1", today=date(2022, 4, 1), ahead=ahead
+        )
+        assert {site.site_id: [r.operator for r in own] for site, own in rows} == expected
+
+
 class _Counted:
     def __init__(self, ledger: Ledger) -> None:
         from coverage.domain.counting import count
