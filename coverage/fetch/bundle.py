@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from coverage.archive_damage import ARCHIVE_DAMAGE
 from coverage.errors import FileFormatError, InputError, StorageError
 from coverage.fetch import region_file
 from coverage.fetch.catalogue import FILE_NAME, Catalogue, disk_error, parse_catalogue, safe_path
 from coverage.fetch.inspection import damaged_files
 from coverage.fetch.install import WORK, Watch, clear, install, opened
-from coverage.readers.archives import ARCHIVE_DAMAGE
 from coverage.readers.layer_files import files_of, find_root, sha256
 
 SUMS: Final = "SHA256SUMS"

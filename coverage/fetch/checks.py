@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from coverage.archive_damage import ARCHIVE_DAMAGE
 from coverage.domain.places import Municipality
 from coverage.domain.region import LayerConfig
 from coverage.errors import CoverageGapError, FileFormatError, PublisherError
 from coverage.fetch.addresses import Content
 from coverage.fetch.prefectures import Prefecture
-from coverage.readers.archives import ARCHIVE_DAMAGE
 
 if TYPE_CHECKING:
     from coverage.readers.terrain_mosaic import Tile

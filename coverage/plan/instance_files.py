@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
+import tokenize
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from coverage.archive_damage import ARCHIVE_DAMAGE
 from coverage.errors import FileFormatError, InputError
 from coverage.plan.instance import Instance, make_instance
 
@@ -154,13 +155,22 @@ def _read_json(file: Path) -> dict[str, Any]:
     return fields
 
 
+_NPZ_DAMAGE: Final[tuple[type[Exception], ...]] = (
+    *ARCHIVE_DAMAGE,
+    tokenize.TokenError,
+    SyntaxError,
+    MemoryError,
+)
+"""Beside the archive's: a damaged header of NumPy, which is a Python literal and may claim any size."""
+
+
 def _read_npz(file: Path) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     try:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             for key in archive.files:
                 fields[key] = archive[key]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except _NPZ_DAMAGE as error:
         raise FileFormatError(
             "plan-instance-not-npz",
             f"インスタンス「{file.name}」を NumPy の .npz として読めません（途中で切れているか、別の形式です）。",

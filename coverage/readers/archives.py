@@ -6,52 +6,17 @@ refused all the same, because an archive that has one is not what it claims to b
 
 from __future__ import annotations
 
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Final
 
+from coverage.archive_damage import ARCHIVE_DAMAGE
 from coverage.errors import FileFormatError
 from coverage.readers.text import read_bytes
 
 MEMBER_LIMIT_BYTES = 2 * 1024**3
 """Largest unpacked member that is read: more than any layer of one prefecture."""
-
-
-def _errors_of_lzma() -> tuple[type[Exception], ...]:
-    """A Python may have been built without it; zipfile raises RuntimeError then."""
-    try:
-        from lzma import LZMAError
-    except ImportError:
-        return ()
-    return (LZMAError,)
-
-
-ARCHIVE_DAMAGE: Final[tuple[type[Exception], ...]] = (
-    zipfile.BadZipFile,
-    zlib.error,
-    *_errors_of_lzma(),
-    struct.error,
-    EOFError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    ValueError,
-)
-"""What zipfile raises for a damaged or foreign archive, when it is opened or when a member is read.
-
-zipfile documents BadZipFile only. Which of the others comes depends on the byte that is damaged: lengths (struct.error,
-EOFError), the method (NotImplementedError, RuntimeError), the mark for encryption (RuntimeError), names and offsets
-(ValueError, UnicodeDecodeError, OSError), packed bytes (zlib.error, LZMAError, OSError of bzip2). One list for all who
-open zips, so that none falls over a byte that another has met.
-
-ValueError is the base of this package's own InputError, too: where sentences for people are raised inside the same
-``try``, they go first (``except FileFormatError: raise``). OSError may also be the disk's: who must tell the two apart
-catches it before.
-"""
 
 _UTF8_NAME = 0x800
 _ENCRYPTED = 0x1

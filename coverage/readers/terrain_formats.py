@@ -22,8 +22,8 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as RasterWindow
 
+from coverage.archive_damage import ARCHIVE_DAMAGE
 from coverage.errors import FileFormatError
-from coverage.readers.archives import ARCHIVE_DAMAGE
 from coverage.readers.terrain_mosaic import AbsentTile, Float32, Frame, Samples, Tile, TileCache, WholeTile
 
 LOWEST_M, HIGHEST_M = -500.0, 9_000.0

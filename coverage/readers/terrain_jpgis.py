@@ -20,8 +20,8 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse, parse
 from numpy.typing import NDArray
 
+from coverage.archive_damage import ARCHIVE_DAMAGE
 from coverage.errors import FileFormatError
-from coverage.readers.archives import ARCHIVE_DAMAGE
 from coverage.readers.terrain_formats import GEODETIC_CRS, check_heights, damaged, misnamed
 from coverage.readers.terrain_mosaic import Frame, Samples, Tile, TileCache, WholeTile
 

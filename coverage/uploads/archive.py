@@ -7,8 +7,8 @@ import struct
 import zipfile
 from pathlib import Path, PurePosixPath
 
+from coverage.archive_damage import ARCHIVE_DAMAGE
 from coverage.errors import FileFormatError
-from coverage.readers.archives import ARCHIVE_DAMAGE
 from coverage.uploads.limits import Limits
 
 _LITTER = {".ds_store", "thumbs.db", "desktop.ini"}

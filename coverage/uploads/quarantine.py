@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from coverage.archive_damage import ARCHIVE_DAMAGE
 from coverage.errors import FileFormatError, InputError, StorageError
-from coverage.readers.archives import ARCHIVE_DAMAGE
 from coverage.uploads.archive import census, refuse_huge_directory
 from coverage.uploads.limits import Limits
 

@@ -190,6 +190,29 @@ def test_an_npz_that_ends_early_is_refused(tmp_path: Path) -> None:
         read_instance(tmp_path / "cut.npz")
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_npz_with_damaged_bytes_is_read_or_refused_in_words(tmp_path: Path, packed: bool) -> None:
+    write_instance(make_instance(**hamlet()), tmp_path / "whole.npz")
+    if packed:
+        with np.load(tmp_path / "whole.npz") as whole:
+            np.savez_compressed(tmp_path / "whole.npz", **{name: whole[name] for name in whole.files})
+    content = (tmp_path / "whole.npz").read_bytes()
+    random = np.random.default_rng(20260401)
+    refused = 0
+    for _ in range(300):
+        damaged = bytearray(content)
+        for place in random.integers(0, len(content), 2):
+            damaged[place] ^= int(random.integers(1, 256))
+        (tmp_path / "damaged.npz").write_bytes(damaged)
+        try:
+            read_instance(tmp_path / "damaged.npz")
+        except InputError as error:
+            assert error.ja
+            assert error.en
+            refused += 1
+    assert refused > 100
+
+
 def test_an_npz_with_pickled_objects_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "pickle.npz", weights=np.array([{"a": 1}], dtype=object))
     with pytest.raises(FileFormatError):

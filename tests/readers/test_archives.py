@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from coverage.archive_damage import ARCHIVE_DAMAGE, _errors_of_lzma
 from coverage.errors import FileFormatError, InputError
-from coverage.readers.archives import ARCHIVE_DAMAGE, _errors_of_lzma, only_member, open_archive
+from coverage.readers.archives import only_member, open_archive
 
 WriteZip = Callable[[Path, Mapping[str, bytes]], Path]
 
