@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import streamlit as st
@@ -17,6 +18,7 @@ from coverage.services.corrections import told_by_line
 from coverage.services.decisions import Decision
 from coverage.services.import_preview import Preview
 from coverage.services.imports import ImportRecord, ImportState, Store, import_steps
+from coverage.services.ledger import today
 from coverage.services.upload_jobs import StagedDifference, accept_staged, start_difference, undo_accepted
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
@@ -26,6 +28,8 @@ from coverage.web.views.home import link
 from coverage.web.views.upload_difference import show_difference
 from coverage.web.views.upload_reading import REMARKS_SHOWN
 
+Differences = dict[tuple[str, str, date], StagedDifference]
+"""By import, head of the audit chain and day."""
 SHOWN = 30
 _KEPT = 20
 """Differences that a session remembers, so that a click does not count the ledger anew."""
@@ -98,19 +102,29 @@ def _waiting(
 
 
 def _difference(view: View, context: AppContext, store: Store, record: ImportRecord) -> Preview:
-    """The difference against the ledger as it is now, made beside the page and remembered until the ledger moves."""
-    kept: dict[tuple[str, str], StagedDifference] = st.session_state.setdefault("approval-differences", {})
-    key = (record.import_id, store.head().hash)
+    """The difference against the ledger as it is now, made beside the page and remembered until the ledger moves or the
+    day is over, on which a site may begin."""
+    kept: Differences = st.session_state.setdefault("approval-differences", {})
+    key = (record.import_id, store.head().hash, today())
     if key not in kept or kept[key].problem is not None:
-        if len(kept) >= _KEPT:
-            kept.clear()
+        make_room(kept, record.import_id)
         kept[key] = start_difference(context, record, principal=view.principal)
+    made = kept[key]
     with st.spinner(view.texts["phase.comparing"]):
         pause = st.empty()
-        while not kept[key].wait(0.5):
+        while not made.wait(0.5):
             # Each look at the page is a place at which Streamlit may leave for another one.
             pause.empty()
-    return kept[key].result()
+    return made.result()
+
+
+def make_room(kept: Differences, import_id: str) -> None:
+    """Drop what was begun for this import and is overtaken, and the oldest beyond :data:`_KEPT`. One that still runs is
+    ended: it holds one of the two turns that uploads have on a server."""
+    for key in [key for key in kept if key[0] == import_id]:
+        kept.pop(key).cancel()
+    while len(kept) >= _KEPT:
+        kept.pop(next(iter(kept))).cancel()
 
 
 def _as_sent(view: View, record: ImportRecord) -> None:
