@@ -13,8 +13,8 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
     "site_id": ("site_id", "siteid", "id", "局id", "基地局id", "局番", "局番号", "基地局番号", "基地局コード", "局コード", "サイトid", "サイトコード", "管理番号", "station_id", "stationid", "識別番号", "整理番号", "施設番号", "施設id", "無線局番号", "台帳番号", "サイト番号", "局no", "局no.", "基地局no", "基地局no.", "サイトno", "site_no", "siteno", "site_code", "sitecode", "station_no", "station_code", "siteid.", "site-id", "site", "番号", "no", "no."),
     "name": ("name", "局名", "名称", "基地局名", "基地局名称", "サイト名", "局名称", "site_name", "sitename", "station_name", "施設名"),
     "operator": ("operator", "事業者", "事業者名", "通信事業者", "携帯電話事業者", "キャリア", "carrier", "電気通信事業者", "事業者id"),
-    "lat": ("lat", "latitude", "緯度", "北緯", "緯度(度)", "緯度(jgd2011)", "緯度(世界測地系)", "lat_deg", "緯度(10進)", "緯度度", "北緯(度)", "北緯度", "y(緯度)"),
-    "lon": ("lon", "lng", "long", "longitude", "経度", "東経", "経度(度)", "経度(jgd2011)", "経度(世界測地系)", "lon_deg", "経度(10進)", "経度度", "東経(度)", "東経度", "x(経度)"),
+    "lat": ("lat", "latitude", "緯度", "北緯", "緯度(度)", "緯度(jgd2011)", "緯度(世界測地系)", "lat_deg", "緯度(10進)", "緯度度", "北緯(度)", "北緯度", "y(緯度)", "lat.", "ido"),
+    "lon": ("lon", "lng", "long", "longitude", "経度", "東経", "経度(度)", "経度(jgd2011)", "経度(世界測地系)", "lon_deg", "経度(10進)", "経度度", "東経(度)", "東経度", "x(経度)", "lng.", "lon.", "long.", "keido"),
     "x": ("x座標", "x", "x(m)", "平面直角x"),
     "y": ("y座標", "y", "y(m)", "平面直角y"),
     "zone": ("系", "座標系番号", "平面直角座標系", "系番号", "epsg"),
@@ -52,6 +52,8 @@ OWN_UNITS: Final[Mapping[str, str]] = {
     "cost_yen": "円", "lat": "度", "lon": "度", "azimuth_deg": "度", "tilt_deg": "度", "x": "m", "y": "m",
 }  # fmt: skip
 """The unit that each field is kept in, as a header may state it."""
+_MEASURED: Final = frozenset(OWN_UNITS) - {"lat", "lon", "x", "y"}
+_PLANE: Final = {"x", "y"}
 
 _TOKYO_HEADERS: Final = {
     "lat": ("緯度(日本測地系)", "緯度(旧測地系)", "緯度(tokyo)", "lat_tokyo"),
@@ -65,6 +67,12 @@ _PERSONAL = re.compile(
 _IN_BRACKETS = re.compile(r"(?P<base>.+?)[(\[【〔](?P<inside>[^()\[\]【】〔〕]*)[)\]】〕]")
 _UNITS = re.compile(r"(cm|mm|km|m|メートル|ft|feet|フィート|[kmg]hz|dbm|dbw|dbd|dbi|[mk]?w|ワット|千円|百万円|万円|円|度|°|rad)", re.IGNORECASE)
 _TOKYO_INSIDE = re.compile(r"tokyo|旧測地系|旧日本測地系|日本測地系(?!20)|東京", re.IGNORECASE)
+
+_WORLD_INSIDE = re.compile(r"jgd|世界測地系|新測地系|wgs|日本測地系20|grs80", re.IGNORECASE)
+_SEXAGESIMAL_INSIDE = re.compile(r"度分|dms|ddd?\.?mm|60進|六十進", re.IGNORECASE)
+_ZONE_INSIDE = re.compile(r"(?:平面直角(?:座標)?系?)?第?(\d{1,2}|[ivx]{1,5})系|epsg:?(\d{4,5})", re.IGNORECASE)
+_ANOTHER_QUANTITY = re.compile(r"海抜|標高|楕円体|(?<![a-z])(?:asl|amsl|msl|t\.?p)(?![a-z])|/", re.IGNORECASE)
+"""「アンテナ高（海抜）」, "EIRP (dBm/MHz)": numbers of something else, which must not be taken for the field's own."""
 
 _WEAK: Final = {"id", "x", "y", "区分", "年月日", "年度", "目的", "状況", "番号", "no", "no.", "site"}
 """Headers that many tables have for something else: taken only where no clearer one means the same."""
@@ -87,7 +95,10 @@ def field_of(header: str) -> str | None:
         return known
     bracketed = _IN_BRACKETS.fullmatch(name)
     if bracketed and bracketed["base"] not in _WEAK:
-        return _LOOKUP.get(bracketed["base"])
+        field = _LOOKUP.get(bracketed["base"])
+        return None if field in _MEASURED and _ANOTHER_QUANTITY.search(bracketed["inside"]) else field
+    if bracketed and bracketed["base"] in _PLANE and zone_in(header):
+        return bracketed["base"]
     if len(name) == _DBF_NAME and name.isascii():
         # A Shapefile cuts the names of its columns: districts_served arrives as "districts_".
         fields = {field for alias, field in _LOOKUP.items() if alias.startswith(name)}
@@ -116,6 +127,25 @@ def says_tokyo(header: str) -> bool:
     name = plain_header(header)
     bracketed = _IN_BRACKETS.fullmatch(name)
     return name in _TOKYO_LOOKUP or bool(bracketed and _TOKYO_INSIDE.search(bracketed["inside"]))
+
+
+def says_world(header: str) -> bool:
+    """「緯度（世界測地系）」: the header itself says that it is not the Tokyo datum."""
+    bracketed = _IN_BRACKETS.fullmatch(plain_header(header))
+    return bool(bracketed and _WORLD_INSIDE.search(bracketed["inside"]))
+
+
+def says_sexagesimal(header: str) -> bool:
+    """「緯度（度分秒）」, "lat (ddmmss)": a number with one point under it is no decimal degree."""
+    bracketed = _IN_BRACKETS.fullmatch(plain_header(header))
+    return bool(bracketed and _SEXAGESIMAL_INSIDE.search(bracketed["inside"]))
+
+
+def zone_in(header: str) -> str:
+    """The plane rectangular zone that a header states in brackets: 「X座標（平面直角座標系第6系）」 → "6"; "" if none."""
+    bracketed = _IN_BRACKETS.fullmatch(plain_header(header))
+    found = _ZONE_INSIDE.search(bracketed["inside"]) if bracketed else None
+    return (found[1] or found[2]) if found else ""
 
 
 def assign(columns: Sequence[str], answers: Mapping[str, str], label: str) -> dict[str, int]:

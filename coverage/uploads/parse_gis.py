@@ -10,7 +10,7 @@ import re
 import sqlite3
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,6 +24,7 @@ from coverage.readers.geopackage import read_geopackage
 from coverage.readers.shapefile import parse_shapefile
 from coverage.uploads.archive import is_litter, read_member
 from coverage.uploads.limits import Limits
+from coverage.uploads.positions import plane_epsg
 from coverage.uploads.report import Remark
 from coverage.uploads.tables import ChoiceError, RawRow, RawTable
 from coverage.uploads.vector_parts import (
@@ -43,6 +44,7 @@ _PARTS = (".shp", ".dbf", ".prj", ".cpg")
 def parse_gpkg_rows(path: Path, label: str, limits: Limits, layer: str | None) -> RawTable:
     """One feature table. Raises FileFormatError "geopackage-broken", "layer-choose", "crs-contradicts", …"""
     guesses: list[Remark] = []
+    datum: str | None = None
     crs = _gpkg_crs(path, label, layer)
     try:
         table = read_geopackage(path, layer=layer, judge=False)
@@ -50,6 +52,7 @@ def parse_gpkg_rows(path: Path, label: str, limits: Limits, layer: str | None) -
         # The reader names the file as it lies here; people know it by the name they gave it.
         ja, en = problem.ja.replace(path.name, label), problem.en.replace(path.name, label)
         if problem.code == "layer-choose":
+            ja, en = ja.replace("options の layer", "mapping の layer"), en.replace("the option 'layer'", "mapping: layer")
             raise ChoiceError(problem.code, ja, en, {"layers": _gpkg_offers(path)}) from None
         raise FileFormatError(problem.code, ja, en) from None
     if crs is None:
@@ -64,15 +67,16 @@ def parse_gpkg_rows(path: Path, label: str, limits: Limits, layer: str | None) -
             stated = CRS.from_user_input(crs)
         except CRSError:
             raise refused("crs-unknown", label, "の座標系が分かりません", "has an unknown coordinate system") from None
+        datum = "tokyo" if "tokyo" in stated.name.lower() else "jgd2011"
         if stated.is_projected:
             _refuse_moved_degrees(_gpkg_numbers(path, layer), label)
             guesses.append(crs_transformed())
-        elif "tokyo" in stated.name.lower():
+        elif datum == "tokyo":
             guesses.append(datum_transformed())
     offers = _gpkg_offers(path)
     read = layer or (offers[0]["name"] if len(offers) == 1 else "")
     understood = {"format": "GeoPackage", "crs": _crs_word(crs), "layer": read, "layers": offers}
-    return _from_features(table, label, limits, understood, guesses)
+    return _from_features(table, label, limits, understood, guesses, datum)
 
 
 def _crs_word(crs: int | str | None) -> str:
@@ -179,8 +183,8 @@ def _refuse_moved_degrees(numbers: list[tuple[float, float]], label: str) -> Non
         )  # fmt: skip
 
 
-def parse_shapefile_rows(path: Path, label: str, limits: Limits) -> RawTable:
-    """The only Shapefile of a zip. Raises FileFormatError "shapefile-choose", "shapefile-incomplete", …"""
+def parse_shapefile_rows(path: Path, label: str, limits: Limits, answers: Mapping[str, Any]) -> RawTable:
+    """The only Shapefile of a zip; ``answers`` may name the plane system of metres without a .prj. Raises FileFormatError "shapefile-choose", "shapefile-incomplete", …"""
     parts = _shapefile_parts(path, label)
     guesses: list[Remark] = []
     dbf = parts.get(".dbf", b"")
@@ -194,6 +198,11 @@ def parse_shapefile_rows(path: Path, label: str, limits: Limits) -> RawTable:
         stated = "cp932" if dbf[29:30] == b"\x13" else None
     prj = parts.get(".prj", b"").decode("utf-8", "replace").strip("\ufeff \r\n\t\x00")
     lost = _drop_impossible(parts)
+    if not prj and (told := _answered_plane(_shp_numbers(parts), answers)):
+        from pyproj import CRS
+
+        prj = CRS.from_epsg(told).to_wkt("WKT1_GDAL")
+        parts[".prj"] = prj.encode("utf-8")
     if not prj:
         guesses.append(
             Remark("crs-assumed", "座標系（.prj）がないため、緯度経度（JGD2011）とみなしました。", "No .prj: taken as longitude and latitude (JGD2011).")
@@ -217,12 +226,22 @@ def parse_shapefile_rows(path: Path, label: str, limits: Limits) -> RawTable:
         table = parse_shapefile(parts, name=label, encoding=stated, judge=False)
     except ProjError:
         raise refused("crs-unknown", label, "の座標系（.prj）が分かりません", "has an unknown coordinate system (.prj)") from None
-    raw = _from_features(table, label, limits, {"format": "Shapefile", "crs": _prj_name(prj)}, guesses)
+    datum = None if not prj else "tokyo" if "tokyo" in prj.lower() else "jgd2011"
+    raw = _from_features(table, label, limits, {"format": "Shapefile", "crs": _prj_name(prj)}, guesses, datum)
     numbers_of = [f.number - 1 for f in table.features]
     for row, at in zip(raw.rows, numbers_of, strict=True):
         if at in lost:
             row.lonlat, row.geometry = (math.nan, math.nan), "Point"
     return raw
+
+
+def _answered_plane(numbers: list[tuple[float, float]], answers: Mapping[str, Any]) -> int | None:
+    """EPSG of the plane system that a person named, where every point is metres; None where it is not asked for."""
+    epsg = plane_epsg(str(answers.get("crs") or ""))
+    metres = bool(numbers) and all(max(abs(x), abs(y)) > 360 for x, y in numbers)
+    if epsg is None or not metres or answers.get("axes") == "swap":
+        return None
+    return epsg - 6668 + 30160 if answers.get("datum") == "tokyo" else epsg
 
 
 def _prj_name(prj: str) -> str:
@@ -283,7 +302,7 @@ def _drop_impossible(parts: dict[str, bytes]) -> set[int]:
 
 
 def _from_features(
-    table: FeatureTable, label: str, limits: Limits, understood: dict[str, Any], guesses: list[Remark]
+    table: FeatureTable, label: str, limits: Limits, understood: dict[str, Any], guesses: list[Remark], datum: str | None
 ) -> RawTable:
     if len(table.features) > limits.rows:
         raise too_many_rows(label, limits)
@@ -304,6 +323,6 @@ def _from_features(
         rows.append(RawRow(number, cells, lonlat=where, geometry=kind, shape=area))
     if multi:
         guesses.append(multipoint_single(multi))
-    return RawTable(names, rows, spatial=True, guesses=guesses, understood=understood)
+    return RawTable(names, rows, spatial=True, guesses=guesses, understood=understood, datum=datum)
 
 

@@ -73,7 +73,9 @@ def parse_geojson_rows(data: bytes, label: str, limits: Limits) -> RawTable:
         rows.append(RawRow(number, cells, lonlat=where, geometry=kind_, shape=_area(geometry, kind_, epsg)))
     if multi:
         guesses.append(multipoint_single(multi))
-    return RawTable(names, rows, spatial=True, guesses=guesses, understood={"format": "GeoJSON", "crs": f"EPSG:{epsg or 4326}"})
+    datum = None if epsg is None else "tokyo" if epsg == TOKYO_DATUM else "jgd2011"
+    understood = {"format": "GeoJSON", "crs": f"EPSG:{epsg or 4326}"}
+    return RawTable(names, rows, spatial=True, guesses=guesses, understood=understood, datum=datum)
 
 
 def parse_kml_rows(data: bytes, label: str, limits: Limits) -> RawTable:
@@ -100,13 +102,18 @@ def parse_kml_rows(data: bytes, label: str, limits: Limits) -> RawTable:
     if len(placemarks) > limits.rows:
         raise too_many_rows(label, limits)
     own = [_kml_values(p) for p in placemarks]
+    clashing = [_clashing_key(p) for p in placemarks]
     names = list(dict.fromkeys(key for values in own for key in values))
     if len(names) > limits.columns:
         raise too_many_columns(label, limits)
     rows: list[RawRow] = []
     for number, (placemark, values) in enumerate(zip(placemarks, own, strict=True)):
         where, kind = _kml_point(placemark)
-        rows.append(RawRow(number, [cell_text(values.get(n), label, limits) for n in names], lonlat=where, geometry=kind))
+        key, spoilt = clashing[number], None
+        if key is not None:
+            spoilt = Remark("feature-broken", f"項目「{key[:60]}」に値が二つあります。", f"It has two values of '{key[:60]}'.", row=number)
+        cells = [cell_text(values.get(n), label, limits) for n in names]
+        rows.append(RawRow(number, cells, lonlat=where, geometry=kind, spoilt=spoilt))
     return RawTable(names, rows, spatial=True, understood={"format": "KML", "crs": "EPSG:4326"})
 
 
@@ -123,6 +130,18 @@ def _as_utf8_xml(data: bytes, label: str) -> bytes:
 
 def _local(element: Any) -> str:
     return str(element.tag).rsplit("}", 1)[-1]
+
+
+def _clashing_key(placemark: Any) -> str | None:
+    """A column that one placemark gives two values; nobody can tell which one is meant."""
+    seen: dict[str, str] = {}
+    for element in placemark.iter():
+        if _local(element) in ("Data", "SimpleData"):
+            name = element.get("name", "")
+            text = element.text if _local(element) == "SimpleData" else next((c.text for c in element if _local(c) == "value"), None)
+            if seen.setdefault(name, (text or "").strip()) != (text or "").strip():
+                return str(name)
+    return None
 
 
 def _kml_values(placemark: Any) -> dict[str, str]:

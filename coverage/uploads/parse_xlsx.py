@@ -10,12 +10,14 @@ import datetime as dt
 import itertools
 import re
 import warnings
+import xml.parsers.expat
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from openpyxl import load_workbook
+from openpyxl.chartsheet import Chartsheet
+from openpyxl.reader.excel import ExcelReader
 from openpyxl.utils import column_index_from_string
 from openpyxl.worksheet._reader import WorkSheetParser
 
@@ -36,8 +38,18 @@ from coverage.uploads.tables import TEMPLATE_SHEETS, ChoiceError, RawTable
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _FORMULA, _VALUE, _TEXT = f"{_MAIN}f", f"{_MAIN}v", f"{_MAIN}t"
+_DEPTH_COUNTED_BYTES = 8_000_000
+"""Counting the depth of a larger part (a sheet of many rows) would cost seconds; time and memory bound what it can do."""
 UNCOMPUTED = "#UNCOMPUTED!"
 """Stands for a formula whose result is not in the file: no number and no date, so that it is named and left out."""
+
+
+class _Book(ExcelReader):  # type: ignore[misc]
+    """Leaves chart sheets alone: they hold no rows, and openpyxl stumbles over an empty one."""
+
+    def read_chartsheet(self, sheet: Any, rel: Any) -> None:
+        # In its place, because names of the workbook tell sheets by their position.
+        self.wb._sheets.append(Chartsheet(parent=self.wb, title=sheet.name))
 
 
 class _Rows(WorkSheetParser):  # type: ignore[misc]
@@ -65,7 +77,6 @@ class _Rows(WorkSheetParser):  # type: ignore[misc]
             if width and 0 <= value < 10**width and float(value).is_integer():
                 cell["value"] = f"{int(value):0{width}d}"
         return cell
-
 
     def _plain_cell(self, element: Any) -> dict[str, Any] | None:
         """Shared strings and simple inline ones, most cells of a large list, by the short way; None for all others."""
@@ -107,16 +118,18 @@ def _zero_formats(book: Any) -> dict[int, int]:
 def parse_xlsx(path: Path, label: str, limits: Limits, sheet: str | None) -> RawTable:
     """One sheet of a workbook, row by row within bounds; formulas by their stored results.
 
-    Raises FileFormatError "xml-doctype", "workbook-damaged", "sheet-choose" (several sheets with data), "sheet-missing",
+    Raises FileFormatError "xml-doctype", "xml-too-deep", "workbook-damaged", "sheet-choose" (several sheets with data), "sheet-missing",
     "too-many-…", "cell-too-long".
     """
-    _scan_parts(path, label)
+    _scan_parts(path, label, limits)
     try:
         # A stream: openpyxl judges paths by their extension, and ours in quarantine has none.
         with path.open("rb") as stream, warnings.catch_warnings():
             # openpyxl warns of styles and validations that it leaves out; only values are read here.
             warnings.simplefilter("ignore")
-            book = load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+            reader = _Book(stream, read_only=True, data_only=True, keep_links=False)
+            reader.read()
+            book = reader.wb
             try:
                 return _one_sheet(book, label, limits, sheet)
             finally:
@@ -132,19 +145,52 @@ def parse_xlsx(path: Path, label: str, limits: Limits, sheet: str | None) -> Raw
         ) from None  # fmt: skip
 
 
-def _scan_parts(path: Path, label: str) -> None:
-    """No part of a workbook has a use for a DOCTYPE; entity bombs and outside files begin with one."""
+def _scan_parts(path: Path, label: str, limits: Limits) -> None:
+    """No part of a workbook has a use for a DOCTYPE (entity bombs and outside files begin with one) or for deep nesting."""
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             part = read_member(archive, info, label)
-            is_xml = part[:200].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").startswith(b"<")
-            if is_xml and (
-                re.search(rb"<!DOCTYPE|<!ENTITY", part, re.IGNORECASE)
-                or re.search("<!DOCTYPE|<!ENTITY".encode("utf-16-le")[:-1], part, re.IGNORECASE)
+            if not part[:200].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").startswith(b"<"):
+                continue
+            if re.search(rb"<!DOCTYPE|<!ENTITY", part, re.IGNORECASE) or re.search(
+                "<!DOCTYPE|<!ENTITY".encode("utf-16-le")[:-1], part, re.IGNORECASE
             ):
                 raise refused(
                     "xml-doctype", label, "に DOCTYPE 宣言が含まれています。安全のため読めません", "holds a DOCTYPE, which is not read for safety"
                 )
+            if len(part) <= _DEPTH_COUNTED_BYTES and _too_deep(part, limits.depth):
+                raise refused(
+                    "xml-too-deep", label, f"の入れ子が {limits.depth} 段を超えています", f"is nested deeper than {limits.depth}"
+                )
+
+
+def _too_deep(part: bytes, most: int) -> bool:
+    """Whether the elements of an XML part are nested deeper than ``most``, as far as it can be read."""
+    depth = 0
+
+    def start(name: str, attributes: Any) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > most:
+            raise _TooDeepError
+
+    def end(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    parser = xml.parsers.expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    try:
+        parser.Parse(part, True)
+    except _TooDeepError:
+        return True
+    except xml.parsers.expat.ExpatError:
+        return False  # openpyxl says what is wrong with it
+    return False
+
+
+class _TooDeepError(Exception):
+    """An element deeper than the limit."""
 
 
 def _one_sheet(book: Any, label: str, limits: Limits, wanted: str | None) -> RawTable:
@@ -158,6 +204,12 @@ def _one_sheet(book: Any, label: str, limits: Limits, wanted: str | None) -> Raw
     if wanted is None and any(title not in TEMPLATE_SHEETS for title in found):
         # The sheets of our own template that explain it are no data, whoever has typed beside them.
         found = {title: lines for title, lines in found.items() if title not in TEMPLATE_SHEETS}
+    prose = [name for name, lines in found.items() if _is_prose(lines)] if wanted is None else []
+    notes: list[str] = []
+    if prose and len(found) - len(prose) == 1:
+        # What they say of the datum or the zone holds for the table.
+        notes = [cell for name in prose for _, cells in found[name] for cell in cells if cell]
+        found = {name: lines for name, lines in found.items() if name not in prose}
     if wanted is not None and wanted not in found:
         raise refused("sheet-missing", label, f"にデータのあるシート「{wanted[:60]}」がありません", f"has no sheet '{wanted[:60]}' with data")
     if not found:
@@ -175,13 +227,25 @@ def _one_sheet(book: Any, label: str, limits: Limits, wanted: str | None) -> Raw
     for _, cells in lines:
         cells += [""] * (width - len(cells))
     guesses = []
+    if notes:
+        shown = "、".join(name[:60] for name in prose[:20])
+        guesses.append(
+            Remark("sheet-prose", f"説明文だけのシート（{shown}）は読みませんでした。", f"Sheets that hold sentences and no table were not read ({shown}).")
+        )
     states = {sheet.title: sheet.sheet_state for sheet in book.worksheets}
     if wanted is None and states.get(title) != "visible":
         guesses.append(
             Remark("sheet-hidden", f"データは非表示のシート「{title[:60]}」にだけありました。", f"The data stand in the hidden sheet '{title[:60]}' only.")
         )
     understood = {"format": "XLSX", "sheet": title, "sheets": offers}
-    return build_table(lines, label, limits, guesses, understood=understood)
+    table = build_table(lines, label, limits, guesses, understood=understood)
+    table.titles = " ".join([title, table.titles, *notes])
+    return table
+
+
+def _is_prose(lines: list[Line]) -> bool:
+    """Sentences, one to a line, beside the table proper: no table of ours has but one column."""
+    return all(sum(map(bool, cells)) == 1 for _, cells in lines)
 
 
 def _offers(

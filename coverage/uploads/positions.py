@@ -43,6 +43,20 @@ def tokyo_to_lonlat(lon: float, lat: float) -> tuple[float, float]:
     return float(x), float(y)
 
 
+@lru_cache(maxsize=4)
+def _from_tokyo_plane(zone: int) -> Any:
+    from pyproj import Transformer
+
+    return Transformer.from_crs(30160 + zone, 4326, always_xy=True)
+
+
+def tokyo_plane_to_lonlat(easting: float, northing: float, epsg: int) -> tuple[float, float]:
+    """Metres of the plane rectangular zone of EPSG ``epsg`` (6669–6687) as the Tokyo datum had it (EPSG:30161–30179) →
+    (lon, lat) of JGD2011, to about 9 m."""
+    x, y = _from_tokyo_plane(epsg - 6668).transform(easting, northing)
+    return float(x), float(y)
+
+
 @dataclass(frozen=True, slots=True)
 class Angle:
     """Degrees, and whether they were written as degrees, minutes and seconds."""
@@ -122,17 +136,26 @@ POSITION_SENTENCES = {
 }  # fmt: skip
 
 
+def outside_region(row: int, lat: float, lon: float) -> Remark:
+    """The warning on a position that is kept, but lies outside the prefecture's land."""
+    return Remark(
+        "outside-region",
+        f"{row + 1} 件目: 位置（{lat:.5f}, {lon:.5f}）が県の陸地の外です。確かめてください。",
+        f"Row {row + 1}: the position ({lat:.5f}, {lon:.5f}) lies outside the prefecture's land; check it.",
+        row,
+        "lat",
+    )
+
+
 def plane_epsg(text: str) -> int | None:
-    """EPSG 6669–6687 from "6", "VI", "第6系", "6674" or "EPSG:6674"; None for anything else."""
-    digits = re.search(r"\d+", text)
-    number = int(digits[0]) if digits else _ROMAN.get(re.sub(r"[第系\s]", "", text).upper(), 0)
-    if 1 <= number <= 19:
-        return 6668 + number
-    if 6669 <= number <= 6687:
-        return number
-    if 2443 <= number <= 2461:  # JGD2000: the same numbers for our purposes
-        return number - 2443 + 6669
-    return None
+    """EPSG 6669–6687 from "6", "VI", "第6系", "JGD2011 第6系", "6674" or "EPSG:6674"; None for anything else."""
+    numbers = [int(n) for n in re.findall(r"\d+", text)] or [_ROMAN.get(re.sub(r"[第系\s]", "", text).upper(), 0)]
+    found = {
+        6668 + n if 1 <= n <= 19 else n if 6669 <= n <= 6687 else n - 2443 + 6669  # JGD2000: the same for our purposes
+        for n in numbers
+        if 1 <= n <= 19 or 6669 <= n <= 6687 or 2443 <= n <= 2461
+    }
+    return found.pop() if len(found) == 1 else None
 
 
 _ROMAN = {r: i for i, r in enumerate(["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII", "XIV", "XV", "XVI", "XVII", "XVIII", "XIX"], 1)}

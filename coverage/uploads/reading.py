@@ -48,4 +48,4 @@ def _parse(path: Path, label: str, form: str, limits: Limits, answers: dict[str,
         return parse_vector.parse_kml_rows(path.read_bytes(), label, limits)
     if form == "gpkg":
         return parse_gis.parse_gpkg_rows(path, label, limits, answers.get("layer"))
-    return parse_gis.parse_shapefile_rows(path, label, limits)
+    return parse_gis.parse_shapefile_rows(path, label, limits, answers)

@@ -17,16 +17,18 @@ from coverage.domain.municipality_code import parse_municipality_code
 from coverage.errors import FileFormatError, InputError
 from coverage.readers.crs import in_japan
 from coverage.uploads import closing
-from coverage.uploads.headers import OWN_UNITS, assign, plain_header, says_tokyo, unit_of
+from coverage.uploads.datums import CONTRADICTS, Datums
+from coverage.uploads.headers import OWN_UNITS, assign, plain_header, says_sexagesimal, unit_of
 from coverage.uploads.other_tables import name_ignored
 from coverage.uploads.positions import (
     POSITION_SENTENCES,
     TOKYO_WORDS,
-    WORLD_WORDS,
     judge_position,
     moved_remarks,
+    outside_region,
     plane_epsg,
     read_angle,
+    tokyo_plane_to_lonlat,
     tokyo_to_lonlat,
 )
 from coverage.uploads.report import Remark, Remarks, Report
@@ -36,7 +38,6 @@ from coverage.uploads.values import ENUMS, RANGES, is_blank, read_number, read_s
 
 _ID_CHARACTERS = 200
 _BETWEEN_IDS = re.compile(r"[;、,\s]+")
-_TOKYO_TITLE = re.compile(r"日本測地系(?!\s*20)|旧測地系|tokyo\s*datum", re.IGNORECASE)
 _EXCEL_ERROR = re.compile(r"#(N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|UNCOMPUTED!|SPILL!|CALC!)")
 _OPTIONAL_NUMBERS = ("height_m", "frequency_mhz", "eirp_dbm", "bandwidth_mhz", "azimuth_deg", "tilt_deg", "cost_yen")
 
@@ -92,12 +93,12 @@ class _Reader:
         self.sites: dict[str, dict[str, Any]] = {}
         self.repeats: list[int] = []
         self.dms: list[int] = []
-        self.tokyo_header = any(says_tokyo(table.columns[i]) for name, i in place.items() if name in ("lat", "lon"))
+        self.datums = Datums(table, place, label, context.answers)
+        self.sexagesimal = any(says_sexagesimal(table.columns[i]) for name, i in place.items() if name in ("lat", "lon"))
         self.moved: dict[str, list[int]] = {}
         self.region = context.region
         if self.region is not None:
             shapely.prepare(self.region)
-        self.tokyo_title = bool(_TOKYO_TITLE.search(unicodedata.normalize("NFKC", table.titles)))
         self.controls = 0
         self.units = {
             name: unit
@@ -182,7 +183,7 @@ class _Reader:
 
     def position(self, row: RawRow) -> tuple[float, float] | None:
         """(lat, lon) in degrees JGD2011, or None after an error was noted."""
-        if self.table.spatial and not ("lat" in self.place and "lon" in self.place and row.geometry == "" and row.lonlat is None):
+        if self.by_geometry(row):
             if row.lonlat is None:
                 self.wrong("not-a-point" if row.geometry else "position-missing", row, row.geometry or "")
                 return None
@@ -204,7 +205,7 @@ class _Reader:
             if metres is not None:
                 return self.from_metres(row, *metres, shown)
             angles = read_angle(texts[0]), read_angle(texts[1])
-            if angles[0] is None or angles[1] is None:
+            if angles[0] is None or angles[1] is None or (self.sexagesimal and not (angles[0].was_dms and angles[1].was_dms)):
                 self.wrong("position-unreadable", row, shown)
                 return None
             lat, lon = angles[0].degrees, angles[1].degrees
@@ -217,9 +218,16 @@ class _Reader:
         if code is not None:
             self.wrong(code, row, shown)
             return None
+        return self.of_datum(row, lat, lon)
+
+    def by_geometry(self, row: RawRow) -> bool:
+        """Whether the row's position is its geometry; a spatial file may have columns for rows without one."""
+        return self.table.spatial and not ("lat" in self.place and "lon" in self.place and row.geometry == "" and row.lonlat is None)
+
+    def of_datum(self, row: RawRow, lat: float, lon: float) -> tuple[float, float] | None:
+        """Degrees of the row's datum → degrees of JGD2011, or None after an error was noted."""
         tokyo = self.is_tokyo(row)
         if tokyo is None:
-            self.wrong("datum-unknown", row, self.cell(row, "datum"))
             return None
         if tokyo:
             lon, lat = tokyo_to_lonlat(lon, lat)
@@ -248,19 +256,26 @@ class _Reader:
     def to_degrees(self, row: RawRow, northing: float, easting: float, epsg: int, shown: str) -> tuple[float, float] | None:
         from coverage.domain.projection import plane_to_lonlat
 
-        lon_array, lat_array = plane_to_lonlat(easting, northing, epsg)
-        lat, lon = float(lat_array), float(lon_array)
+        tokyo = self.is_tokyo(row)
+        if tokyo is None:
+            return None
+        if tokyo:
+            lon, lat = tokyo_plane_to_lonlat(easting, northing, epsg)
+        else:
+            lon, lat = (float(v) for v in plane_to_lonlat(easting, northing, epsg))
         code = judge_position(lat, lon)
         if code is not None:
             self.wrong(code, row, shown)
             return None
-        self.moved.setdefault(f"plane:{epsg}", []).append(row.number)
+        self.moved.setdefault(f"plane:{epsg - 6668 + 30160 if tokyo else epsg}", []).append(row.number)
+        if tokyo:
+            self.moved.setdefault("tokyo", []).append(row.number)
         self.check_region(row, lat, lon)
         return lat, lon
 
     def plane_position(self, row: RawRow) -> tuple[float, float] | None:
         """Plane rectangular metres. X is the northing in Japanese tables, whatever the letters suggest."""
-        zone = unicodedata.normalize("NFKC", self.cell(row, "zone")) or str(self.context.answers.get("crs") or "")
+        zone = unicodedata.normalize("NFKC", self.cell(row, "zone")) or str(self.context.answers.get("crs") or "") or self.datums.zone
         epsg = plane_epsg(zone)
         texts = self.cell(row, "x"), self.cell(row, "y")
         shown = ", ".join(texts)
@@ -269,36 +284,32 @@ class _Reader:
             if zone:
                 self.wrong("crs-contradicts", row, shown)
                 return None
-            lat, lon = angles[1].degrees, angles[0].degrees  # type: ignore[union-attr]
             self.moved.setdefault("xy", []).append(row.number)
-            self.check_region(row, lat, lon)
-            return lat, lon
+            return self.of_datum(row, angles[1].degrees, angles[0].degrees)  # type: ignore[union-attr]
         if epsg is None:
             self.wrong("position-metres", row, shown)
             return None
         silent: list[Remark] = []
-        northing, easting = (
-            read_number("plane_m", t, row.number, "x", silent.append) for t in texts
-        )
+        northing, easting = (read_number("plane_m", t, row.number, "x", silent.append) for t in texts)
         if northing is None or easting is None:
             self.wrong("position-unreadable", row, shown)
             return None
         return self.to_degrees(row, northing, easting, epsg, shown)
 
     def is_tokyo(self, row: RawRow) -> bool | None:
-        """Whether the row's position is of the Tokyo datum; None where it states a datum that is neither."""
-        stated = unicodedata.normalize("NFKC", self.cell(row, "datum"))
-        if not is_blank(stated):
-            if TOKYO_WORDS.search(stated):
-                return True
-            if WORLD_WORDS.search(stated):
-                return False
-        answer = self.context.answers.get("datum")
-        if not is_blank(stated) and answer is None:
+        """Whether the row's position has yet to be moved from the Tokyo datum; None after an error was noted."""
+        stated, zone = self.cell(row, "datum"), self.cell(row, "zone")
+        if is_blank(stated) and TOKYO_WORDS.search(unicodedata.normalize("NFKC", zone)):
+            stated = zone  # 「日本測地系 第6系」
+        geometry = self.by_geometry(row)
+        datum = self.datums.of(stated, geometry=geometry)
+        if datum == "unknown":
+            self.wrong("datum-unknown", row, stated)
+        elif datum == "contradicts":
+            self.bad("datum-unknown", *CONTRADICTS, row, "lat")
+        if datum not in ("tokyo", "jgd2011"):
             return None
-        if answer is not None:
-            return bool(answer == "tokyo")
-        return self.tokyo_header or self.tokyo_title
+        return datum == "tokyo" and not (geometry and self.table.datum == "tokyo")
 
     def compare_columns(self, row: RawRow, lat: float, lon: float) -> None:
         """A geometry beside columns of latitude and longitude: the geometry counts, and a difference is named."""
@@ -318,15 +329,7 @@ class _Reader:
 
     def check_region(self, row: RawRow, lat: float, lon: float) -> None:
         if self.region is not None and not shapely.intersects_xy(self.region, lon, lat):
-            self.report.warnings.append(
-                Remark(
-                    "outside-region",
-                    f"{row.number + 1} 件目: 位置（{lat:.5f}, {lon:.5f}）が県の陸地の外です。確かめてください。",
-                    f"Row {row.number + 1}: the position ({lat:.5f}, {lon:.5f}) lies outside the prefecture's land; check it.",
-                    row.number,
-                    "lat",
-                )
-            )
+            self.report.warnings.append(outside_region(row.number, lat, lon))
 
     def wrong(self, code: str, row: RawRow, shown: str) -> None:
         ja, en = POSITION_SENTENCES[code]

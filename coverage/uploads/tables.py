@@ -54,6 +54,8 @@ class RawTable:
     guesses: list[Remark] = field(default_factory=list)
     understood: dict[str, Any] = field(default_factory=dict)
     titles: str = ""
-    """Text of the lines above the header."""
+    """Text of the lines above the header, and of the sheet's tab."""
+    datum: str | None = None
+    """What the file itself declares of its geometries: "tokyo" (transformed already), "jgd2011", None for nothing."""
     ends_open: bool = False
     """Whether the last line has no line end: a cut inside its last cell cannot be told from a complete one."""

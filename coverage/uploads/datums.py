@@ -1,0 +1,88 @@
+"""What a site list says of its own system: the datum (Tokyo or JGD2011) and the plane rectangular zone.
+
+Both may stand in a column, in the headers, in a title or a note, in the name of the sheet or the file, in the file's own
+CRS, or in a person's answer. Statements that differ are asked about: a wrong datum is 450 m that nobody sees.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from coverage.uploads.headers import says_tokyo, says_world, zone_in
+from coverage.uploads.positions import TOKYO_WORDS, WORLD_WORDS
+from coverage.uploads.tables import RawTable
+from coverage.uploads.values import is_blank
+
+_TOKYO_TITLE = re.compile(r"日本測地系(?!\s*20)|旧測地系|tokyo\s*datum", re.IGNORECASE)
+_ZONE_TITLE = re.compile(r"平面直角[^\d第IVX]{0,12}(?:第\s*)?(\d{1,2}|[IVX]{1,5})\s*系")
+_TOKYO: Final = "tokyo"
+_WORLD: Final = "jgd2011"
+
+Datum = Literal["tokyo", "jgd2011", "unknown", "contradicts"]
+CONTRADICTS: Final = (
+    "測地系の記載が食い違っています。世界測地系か日本測地系かを確認してください（mapping の datum）。",
+    "The datum is stated in two ways; confirm which one holds (mapping: datum).",
+)
+
+
+class Datums:
+    """The statements of one file. ``label``: the client's name of it; ``answers``: those of a person."""
+
+    def __init__(self, table: RawTable, place: Mapping[str, int], label: str, answers: Mapping[str, Any]) -> None:
+        self._answer = answers.get("datum")
+        self._declared = table.datum
+        axes = [table.columns[place[name]] for name in ("lat", "lon", "x", "y") if name in place]
+        self._headers = {
+            *((_TOKYO,) if any(map(says_tokyo, axes)) else ()),
+            *((_WORLD,) if any(map(says_world, axes)) else ()),
+        }
+        text = unicodedata.normalize("NFKC", " ".join([label, table.titles, *_notes(table, place)]))
+        self._text = {
+            *((_TOKYO,) if _TOKYO_TITLE.search(text) else ()),
+            *((_WORLD,) if WORLD_WORDS.search(text) else ()),
+        }
+        in_headers = {zone_in(table.columns[place[name]]) for name in ("x", "y") if name in place} - {""}
+        zones = in_headers or set(_ZONE_TITLE.findall(text))
+        self.zone = zones.pop() if len(zones) == 1 else ""
+        """The plane rectangular zone by headers or title, "" where they name none or more than one."""
+
+    def of(self, stated: str, *, geometry: bool) -> Datum:
+        """The datum of a position beside which a column says ``stated``; JGD2011 where nothing is said at all.
+
+        A ``geometry`` follows its file's CRS; headers of columns say nothing about it. The column counts more than the
+        answer, which is given for the whole file, unless something else contradicts the column.
+        """
+        cell = self._by_cell(stated)
+        if cell == "unknown" and self._answer is None:
+            return "unknown"
+        cells = {cell} if cell in (_TOKYO, _WORLD) else set()
+        if geometry and self._declared is not None:
+            others = {self._declared}
+        else:
+            others = self._text if geometry else self._headers | self._text
+        said = cells | others
+        if self._answer is not None and (len(said) > 1 or not cells):
+            said = {_TOKYO if self._answer == _TOKYO else _WORLD}
+        if len(said) > 1 or cell == "contradicts" or (geometry and self._declared == _TOKYO and _WORLD in said):
+            return "contradicts"
+        return "tokyo" if _TOKYO in said else "jgd2011"
+
+    def _by_cell(self, stated: str) -> Datum | None:
+        text = unicodedata.normalize("NFKC", stated)
+        if is_blank(text):
+            return None
+        tokyo, world = TOKYO_WORDS.search(text), WORLD_WORDS.search(text)
+        if tokyo and world:
+            return "contradicts"
+        return "tokyo" if tokyo else "jgd2011" if world else "unknown"
+
+
+def _notes(table: RawTable, place: Mapping[str, int]) -> list[str]:
+    """Lines without a position, as notes under a table are: 「※座標は日本測地系」."""
+    at = place.get("lat", place.get("x"))
+    if at is None or table.spatial:
+        return []
+    return [cell for row in table.rows if not row.cells[at] for cell in row.cells if cell]
