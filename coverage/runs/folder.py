@@ -248,8 +248,8 @@ def _publishing_lock(runs_folder: Path, about: dict[str, str]) -> lock.Lock:
 
 
 Record = Callable[[Sequence[Publication] | None], str]
-"""Write a publication down elsewhere, knowing those there were so far (oldest first; None: that cannot be read), and
-return the id that it has there."""
+"""Write a publication down elsewhere, knowing those there were so far (oldest first, the one that is public at the end
+whatever the clock said then; None: that cannot be read), and return the id that it has there."""
 
 
 def publish(
@@ -279,9 +279,12 @@ def publish(
 
 def _known(runs_folder: Path) -> list[Publication] | None:
     try:
-        return published_when(runs_folder)
+        every, pointer = published_when(runs_folder), _pointer(runs_folder)
+        public = None if pointer is None else publication_history.parse(pointer)
     except FileFormatError:
         return None
+    # A clock that was set back puts what is public before what was.
+    return every if public is None else [*(p for p in every if p != public), public]
 
 
 def _sweep_parts(runs_folder: Path) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,24 @@ def test_a_run_that_comes_back_is_a_publication_of_its_own(store: Any, place: Ap
         publish_run(place, run_id, principal=KANRI)
     assert _records(store) == ["aaa", "bbb", "aaa", "aaa"]
     assert _shown(place) == ["aaa", "bbb", "aaa", "ccc", "aaa"]
+
+
+def test_a_run_that_comes_back_is_one_also_after_the_clock_was_set_back(
+    store: Any, place: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = timedelta(days=2)
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + ahead
+
+    monkeypatch.setattr(folder, "datetime", Clock)
+    publish_run(place, "aaa", principal=KANRI)
+    ahead = timedelta(0)
+    for run_id in ("ccc", "aaa", "aaa"):
+        publish_run(place, run_id, principal=KANRI)
+    assert _records(store) == ["aaa", "aaa"]
 
 
 def test_a_run_that_was_computed_again_has_a_record_of_its_own_bytes(store: Any, place: AppContext) -> None:
