@@ -55,6 +55,7 @@ export function search(base, query, words, chosen) {
   function take(index) {
     const item = items[index];
     close();
+    status.classList.remove('listed');
     status.textContent = item.question ? words.both(item.question) : '';
     chosen(item);
   }
@@ -68,7 +69,9 @@ export function search(base, query, words, chosen) {
     try {
       found = await fetchJson(`${base}/search.json?${new URLSearchParams({ q: text, ...query })}`);
     } catch {
-      if (mine === asked) status.textContent = words.say('search.failed');
+      if (mine !== asked) return;
+      status.classList.remove('listed');
+      status.textContent = words.say('search.failed');
       return;
     }
     if (mine !== asked) return;
@@ -86,6 +89,8 @@ export function search(base, query, words, chosen) {
     field.setAttribute('aria-expanded', items.length ? 'true' : 'false');
     mark(items.length ? 0 : -1);
     const told = found.hint ? words.both(found.hint) : '';
+    /* A list says itself how long it is: its number is for screen readers. What goes wrong stands whole above the map. */
+    status.classList.toggle('listed', items.length > 0);
     status.textContent = items.length ? words.say('search.found', { n: String(found.total) }) : (told || words.say('search.nothing'));
   }
 
