@@ -49,6 +49,17 @@ def test_the_first_five_steps_take_five_minutes() -> None:
     assert sum(minutes) == 5
 
 
+@pytest.mark.parametrize("role", ["viewer", "planner", "admin"])
+def test_the_title_says_how_long_this_visitors_steps_take(role: str) -> None:
+    words = _words(role=role)
+    minutes = sum(int(n) for n in re.findall(r"(\d+) 分<", words))
+    assert f"はじめての方へ（{minutes}分）" in words
+
+
+def test_nobody_is_invited_to_file_a_challenge_as_a_trial() -> None:
+    assert "試しに出さないでください" in _words(role="viewer")
+
+
 def test_the_figures_are_those_of_the_region(run: RunResult) -> None:
     counted = home.count_now(run)
     assert counted.total is not None

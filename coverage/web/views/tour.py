@@ -1,4 +1,4 @@
-"""使い方: a tour of five minutes through the pages that this visitor may use, with this region's figures, and the words."""
+"""使い方: a tour through the pages that this visitor may use, five minutes for everybody, with this region's figures, and the words."""
 
 from __future__ import annotations
 
@@ -32,11 +32,10 @@ WORDS: Final = ("gap", "count", "year", "rsrp", "coverage", "uncomputable", "est
 def show(view: View, run: RunResult) -> None:
     """The page."""
     texts = view.texts
-    frame.head(texts["tour.title"], texts["tour.lede"])
+    steps = [(name, minutes) for name, minutes, right in STEPS if right is None or view.may(*right)]
+    frame.head(view.text("tour.title", minutes=sum(minutes for _, minutes in steps)), texts["tour.lede"])
     rows: list[list[str]] = []
-    for name, minutes, right in STEPS:
-        if right is not None and not view.may(*right):
-            continue
+    for name, minutes in steps:
         seen = _first_figures(view, run) if name == "home" else texts[f"tour.{name}_see"]
         rows.append(
             [
