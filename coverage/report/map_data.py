@@ -29,7 +29,7 @@ from coverage.report.pictures import (
     rgb,
     year_stack,
 )
-from coverage.report.wording import Texts, layer_name, report_texts
+from coverage.report.wording import Texts, layer_edition, layer_name, report_texts
 from coverage.runs.reception import conditions_said
 from coverage.runs.result import ANY_OPERATOR, RunResult
 
@@ -524,7 +524,7 @@ def _credits(layers: Sequence[dict[str, Any]], texts: Texts) -> list[str]:
                 "map.credit",
                 layer=name + mark,
                 credit=layer["credit"],
-                edition=layer["edition"],
+                edition=layer_edition(texts, layer),
                 licence=layer["licence"],
             )
         )

@@ -28,7 +28,7 @@ from coverage.report.line_chart import ChartWords, ChartYear, line_chart
 from coverage.report.map_data import RAMP, map_data
 from coverage.report.pictures import grid_of, mercator_frame
 from coverage.report.static_map import still_map
-from coverage.report.wording import Texts, layer_name, report_texts
+from coverage.report.wording import Texts, layer_edition, layer_name, report_texts
 from coverage.runs.reception import conditions_said
 from coverage.runs.result import RunResult
 
@@ -113,7 +113,7 @@ def report_content(run: RunResult, fy: int, texts: Texts, *, breaks: list[int]) 
                     layer_name(texts, str(layer["layer"]))
                     + (texts["estimated.mark"] if layer["estimated"] else ""),
                     str(layer["credit"]),
-                    str(layer["edition"]),
+                    layer_edition(texts, layer),
                     str(layer["licence"]),
                 ]
                 for layer in meta["layers"]
@@ -184,9 +184,10 @@ def _rule(run: RunResult, texts: Texts) -> list[str]:
     rule, opening = str(run.count["rule"][texts.lang]), run.count["opening"]
     parts = rule_sentences(rule)
     if opening is None:
-        return [*parts, texts["report.opening_missing"]]
+        return [*parts, texts["report.in_operation"], texts["report.opening_missing"]]
     return [
         *parts,
+        texts["report.in_operation"],
         texts(
             "report.opening",
             year=_year(int(opening["fiscal_year"]), texts),

@@ -122,8 +122,8 @@ def _figures(place: Place, texts: Texts) -> list[dict[str, str]]:
     shown = [
         *gaps,
         ("place.column.population", whole(row["population"]), people + estimated),
-        ("place.legend.site", whole(row["sites_in_service"]), ""),
-        ("place.legend.district", whole(row["districts_registered"]), districts),
+        ("place.sheet.site", whole(row["sites_in_service"]), ""),
+        ("place.sheet.district", whole(row["districts_registered"]), districts),
     ]
     return [{"label": texts[label], "value": value, "unit": unit} for label, value, unit in shown]
 

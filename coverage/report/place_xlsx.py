@@ -14,7 +14,7 @@ from shapely.geometry import shape
 from coverage.domain import fiscal
 from coverage.report.fields import Field, fields
 from coverage.report.place import PLANNED, Place
-from coverage.report.wording import Texts, layer_name, report_texts
+from coverage.report.wording import Texts, layer_edition, layer_name, report_texts
 from coverage.report.workbook import PERCENT, WHOLE, add_sheet, put_table, without_clock
 
 _FORMATS: Final = {"persons": WHOLE, "households": WHOLE, "1": PERCENT, "km2": "#,##0.0", "deg": "0.000000"}
@@ -109,10 +109,10 @@ def _sources(sheet: Worksheet, place: Place, texts: Texts) -> None:
             [
                 layer_name(texts, c["layer"]),
                 c["credit"],
-                c["edition"],
+                layer_edition(texts, c),
                 c["licence"],
             ]
-            for c in place.credits
+            for c in place.run.meta["layers"]
         ],
         [None] * 4,
         notes,

@@ -53,6 +53,12 @@ def layer_name(texts: Texts, layer: str, *, table: str = "layer_name") -> str:
     return f"{name}（{owner.replace(':', ' ')}）" if owner else name
 
 
+def layer_edition(texts: Texts, layer: Mapping[str, Any]) -> str:
+    """The edition of a layer of run.json; the ledger's own is the number of its last audit row, and says so."""
+    edition = str(layer["edition"])
+    return texts("report.from_ledger", seq=edition) if layer.get("format") == "store" else edition
+
+
 def language(wanted: str | None) -> str:
     """``wanted`` if the product speaks it, else Japanese."""
     return wanted if wanted in LANGUAGES else DEFAULT_LANGUAGE

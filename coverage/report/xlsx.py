@@ -11,7 +11,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from coverage.domain import fiscal
 from coverage.report.count_notes import cell_remarks, count_notes, indicator_cells
-from coverage.report.wording import Texts, layer_name, report_texts
+from coverage.report.wording import Texts, layer_edition, layer_name, report_texts
 from coverage.report.workbook import PERCENT, WHOLE, add_sheet, put_table, without_clock
 from coverage.runs.reception import conditions_said
 from coverage.runs.result import RunResult
@@ -93,7 +93,7 @@ def _count(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
                 source=opening["source"],
             )
         )
-    notes.append(str(run.count["rule"][lang]))
+    notes += [str(run.count["rule"][lang]), texts["report.in_operation"]]
     formats = [None, "0", WHOLE, WHOLE, WHOLE, "0.00", WHOLE, WHOLE, WHOLE, WHOLE, None]
     head = [*(texts[f"xlsx.column.{n}"] for n in names), texts["count_notes.mark"]]
     put_table(sheet, head, rows, formats, notes)
@@ -182,7 +182,7 @@ def _sources(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
         [
             layer_name(texts, layer["layer"]),
             layer["credit"],
-            layer["edition"],
+            layer_edition(texts, layer),
             layer["licence"],
         ]
         for layer in run.meta["layers"]

@@ -16,6 +16,8 @@ from PIL import Image
 from coverage.errors import NotFoundError
 from coverage.report.line_chart import ChartYear, line_chart
 from coverage.report.pdf import report_content, report_pages, report_pdf
+from coverage.report.place import Place
+from coverage.report.place_xlsx import place_xlsx
 from coverage.report.wording import report_texts
 from coverage.report.xlsx import report_xlsx
 from coverage.runs.result import RunResult
@@ -81,6 +83,28 @@ def test_the_report_says_count_target_people_rule_and_sources(run: RunResult) ->
         "架空の県です。",
         "人口は国勢調査の合計を町丁の位置へ割り振った推計値です。",
     ]
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("ja", "台帳（監査番号 214 まで）"), ("en", "ledger, up to audit row 214")]
+)
+def test_the_edition_of_the_ledger_says_what_its_number_is(
+    tmp_path: Path, synthetic: ModuleType, lang: str, said: str
+) -> None:
+    run = RunResult.open(synthetic.write_synthetic_run(tmp_path))
+    run.meta["layers"].append(run.meta["layers"][0] | {"layer": "sites", "format": "store", "edition": "214"})
+    assert _content(run, lang=lang)["sources"]["rows"][-1][2] == said  # type: ignore[index]
+    book = openpyxl.load_workbook(io.BytesIO(report_xlsx(run, lang=lang)))
+    assert [row[2].value for row in book.worksheets[-1].iter_rows()][3] == said
+    place = openpyxl.load_workbook(io.BytesIO(place_xlsx(Place(run, "99201", 2018), lang=lang)))
+    assert [row[2].value for row in place.worksheets[-1].iter_rows()][3] == said
+
+
+def test_it_is_said_that_sites_in_operation_are_those_of_the_ledger(run: RunResult) -> None:
+    for lang, said in (("ja", "開始値に割り当てた局を含む"), ("en", "allocated to the opening balance")):
+        assert any(said in line for half in _content(run, lang=lang)["rule"] for line in half)  # type: ignore[attr-defined]
+        book = openpyxl.load_workbook(io.BytesIO(report_xlsx(run, lang=lang)))
+        assert any(said in str(row[0].value) for row in book.worksheets[0].iter_rows())
 
 
 def test_a_thin_site_list_is_said_instead_of_figures(tmp_path: Path, synthetic: ModuleType) -> None:

@@ -276,8 +276,10 @@ def _rule(view: View, count: dict[str, Any], unit: str) -> str:
             day=opening["decided_on"] or "—",
         )
     sentences = rule_sentences(str(count["rule"][view.lang]))
-    words = "".join(f"<li>{esc(sentence)}</li>" for sentence in sentences)
-    return f'<div class="rule"><h3>{esc(view.texts["rule.title"])}</h3><ul>{words}<li>{esc(start)}</li></ul></div>'
+    words = "".join(
+        f"<li>{esc(sentence)}</li>" for sentence in (*sentences, view.texts["rule.in_operation"], start)
+    )
+    return f'<div class="rule"><h3>{esc(view.texts["rule.title"])}</h3><ul>{words}</ul></div>'
 
 
 def _table(
