@@ -22,14 +22,14 @@ from coverage.errors import FileFormatError, InputError
 from coverage.readers import table_records as records
 from coverage.readers.table_cells import Cells
 from coverage.uploads.date_answers import answered_text
-from coverage.uploads.headers import is_personal, plain_header, says_tokyo
+from coverage.uploads.datums import CONTRADICTS, Datums
+from coverage.uploads.headers import is_personal, plain_header
 from coverage.uploads.positions import (
     POSITION_SENTENCES,
-    TOKYO_WORDS,
-    WORLD_WORDS,
     judge_position,
     plane_epsg,
     read_angle,
+    tokyo_plane_to_lonlat,
     tokyo_to_lonlat,
 )
 from coverage.uploads.report import Remark, Remarks, Report
@@ -191,9 +191,7 @@ class _Reader:
         self.kind, self.table, self.place, self.label = kind, table, place, label
         self.answers, self.report, self.read = answers, report, read
         self.epsg = plane_epsg(str(answers.get("crs") or ""))
-        self.tokyo = answers.get("datum") == "tokyo" or (
-            answers.get("datum") is None and any(says_tokyo(table.columns[place[a]]) for a in ("lat", "lon") if a in place)
-        )
+        self.datums = Datums(table, place, label, answers)
         self.moved: Counter[str] = Counter()
         self.controls = 0
         self.seen: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -213,10 +211,14 @@ class _Reader:
             shape = None
         problem = self.place_row(row, values) if shape is None else None
         if shape is not None:
-            shape, problem = self.place_shape(shape)
+            shape, problem = self.place_shape(shape, values.get("datum", ""))
         if problem is not None:
             shown = f"{values.get('lat') or values.get('x', '')}, {values.get('lon') or values.get('y', '')}"
             ja, en = POSITION_SENTENCES[problem]
+            if problem == "datum-unknown":
+                shown = values.get("datum", "")
+                if self.datums.of(shown, geometry=shape is not None) == "contradicts":
+                    ja, en = CONTRADICTS
             self.bad(problem, ja.format(shown=shown[:60]), en.format(shown=shown[:60]), row, "lat")
             return
         if shape is not None and self.kind == "measurements":
@@ -268,11 +270,10 @@ class _Reader:
         code = judge_position(lat, lon)
         if code is not None:
             return code
-        stated = values.get("datum", "")
-        if stated and not _WORLD_OR_TOKYO.search(stated) and self.answers.get("datum") is None:
+        datum = self.datums.of(values.get("datum", ""), geometry=False)
+        if datum not in ("tokyo", "jgd2011"):
             return "datum-unknown"
-        tokyo = bool(TOKYO_WORDS.search(stated)) if stated and _WORLD_OR_TOKYO.search(stated) else self.tokyo
-        if tokyo:
+        if datum == "tokyo":
             lon, lat = tokyo_to_lonlat(lon, lat)
             self.moved["tokyo"] += 1
         values |= {"lat": repr(lat), "lon": repr(lon)}
@@ -283,15 +284,26 @@ class _Reader:
             return "position-metres"
         if self.answers.get("axes") == "swap":
             northing, easting = easting, northing
-        lon, lat = (float(v) for v in plane_to_lonlat(easting, northing, self.epsg))
+        datum = self.datums.of(values.get("datum", ""), geometry=False)
+        if datum not in ("tokyo", "jgd2011"):
+            return "datum-unknown"
+        if datum == "tokyo":
+            lon, lat = tokyo_plane_to_lonlat(easting, northing, self.epsg)
+        else:
+            lon, lat = (float(v) for v in plane_to_lonlat(easting, northing, self.epsg))
         code = judge_position(lat, lon)
         if code is None:
             values |= {"lat": repr(lat), "lon": repr(lon)}
             self.moved["plane"] += 1
+            if datum == "tokyo":
+                self.moved["tokyo"] += 1
         return code
 
-    def place_shape(self, shape: shapely.Geometry) -> tuple[shapely.Geometry, str | None]:
+    def place_shape(self, shape: shapely.Geometry, stated: str) -> tuple[shapely.Geometry, str | None]:
         """A point or area of a GIS file as the answers say; and the code of what is wrong with it."""
+        datum = self.datums.of(stated, geometry=True)
+        if datum not in ("tokyo", "jgd2011"):
+            return shape, "datum-unknown"
         corners = [shape.bounds[:2], shape.bounds[2:]]
         if self.epsg is not None and all(max(abs(x), abs(y)) > 360 for x, y in corners):
             epsg = self.epsg
@@ -302,7 +314,7 @@ class _Reader:
             self.moved["swap"] += 1
         corners = [shape.bounds[:2], shape.bounds[2:]]
         code = next((found for x, y in corners if (found := judge_position(y, x)) is not None), None)
-        if code is None and self.answers.get("datum") == "tokyo":
+        if code is None and datum == "tokyo" and self.table.datum != "tokyo":
             shape = shapely.transform(shape, lambda xy: np.array([tokyo_to_lonlat(*p) for p in xy.tolist()]))
             self.moved["tokyo"] += 1
         return shape, code
@@ -345,7 +357,6 @@ class _Reader:
 
 _PLACE_JA = re.compile(r"^「.*?」の \d+ (?:行目|番目の地物)・列「([^」]+)」: ", re.DOTALL)
 _PLACE_EN = re.compile(r"^(?:Row|Feature) \d+, column '[^']*' of '.*?': ", re.DOTALL)
-_WORLD_OR_TOKYO = re.compile(f"{TOKYO_WORDS.pattern}|{WORLD_WORDS.pattern}", re.IGNORECASE)
 
 
 def _column_of(error: InputError) -> str | None:

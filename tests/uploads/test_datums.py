@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import shapely
 from pyproj import Transformer
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -22,12 +23,12 @@ LON, LAT = XY
 EAST, NORTH = METRES
 
 
-def read(folder: Path, content: bytes | str, name: str = "list.csv", **answers: Any) -> Report:
+def read(folder: Path, content: bytes | str, name: str = "list.csv", kind: str = "sites", **answers: Any) -> Report:
     """The report as the child makes it, made here: a process for every case would only take time."""
     path = folder / "file"
     path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
     job = {
-        "path": str(path), "label": name, "format": FORMATS[Path(name).suffix], "kind": "sites", "answers": answers,
+        "path": str(path), "label": name, "format": FORMATS[Path(name).suffix], "kind": kind, "answers": answers,
         "limits": dataclasses.asdict(DEFAULT_LIMITS), "operators": None, "region": None,
     }  # fmt: skip
     return Report.from_dict(work(job))
@@ -141,3 +142,30 @@ def test_a_swapped_shapefile_in_metres_is_not_transformed_by_half_of_its_answers
     parts = shapefile([METRES], prj=None) | {"sites.shp": shp([(NORTH, EAST)])}
     report = read(tmp_path, zipped(parts), "a.zip", crs=6, axes="swap")
     assert [e.code for e in report.errors] == ["crs-missing"]
+
+
+DISTRICT = "地区ID,市町コード,地区名"
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "answers", "expected"),
+    [
+        (f"{DISTRICT},X座標,Y座標,測地系\nD1,24201,谷,{NORTH},{EAST},日本測地系\n", "a.csv", {"crs": 6}, TOKYO_PLANE_6),
+        (f"{DISTRICT},X座標,Y座標\nD1,24201,谷,{NORTH},{EAST}\n", "a.csv", {"crs": 6}, PLANE_6),
+        (f"座標は旧測地系,,,,\n{DISTRICT},緯度,経度\nD1,24201,谷,{LAT},{LON}\n", "a.csv", {}, MOVED),
+        (geojson([point(district_id="D1", municipality_code="24201", name="谷")], crs=OLD_CRS), "a.geojson", {"datum": "tokyo"}, MOVED),
+    ],
+)  # fmt: skip
+def test_districts_follow_their_datum_too(
+    tmp_path: Path, content: str, name: str, answers: dict[str, Any], expected: tuple[float, float]
+) -> None:
+    (row,) = read(tmp_path, content, name, "districts", **answers).rows
+    placed = shapely.from_wkb(row["geometry"])
+    assert (placed.y, placed.x) == pytest.approx(expected, abs=1e-6)
+
+
+def test_districts_that_state_two_datums_are_asked_about(tmp_path: Path) -> None:
+    text = f"旧測地系から世界測地系に変換済み,,,,\n{DISTRICT},緯度,経度\nD1,24201,谷,{LAT},{LON}\n"
+    report = read(tmp_path, text, "a.csv", "districts")
+    assert [e.code for e in report.errors] == ["datum-unknown"]
+    assert "食い違って" in report.errors[0].ja
