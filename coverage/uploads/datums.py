@@ -81,8 +81,10 @@ class Datums:
 
 
 def _notes(table: RawTable, place: Mapping[str, int]) -> list[str]:
-    """Lines without a position, as notes under a table are: 「※座標は日本測地系」."""
+    """Lines of one cell and no position, as notes under a table are: 「※座標は日本測地系」. What a row says of itself in
+    its remarks is no word on the others."""
     at = place.get("lat", place.get("x"))
     if at is None or table.spatial:
         return []
-    return [cell for row in table.rows if not row.cells[at] for cell in row.cells if cell]
+    alone = ([cell for cell in row.cells if cell] for row in table.rows if not row.cells[at])
+    return [cells[0] for cells in alone if len(cells) == 1]

@@ -63,6 +63,7 @@ SAID = {
     "two zones in the title": (plane("X座標,Y座標", "", "平面直角座標系5系と平面直角座標系6系,,\n"), "a.csv", {}, None),
     "degrees in X and Y under a title": (f"座標は日本測地系,,\nsite_id,x,y\nA1,{LON},{LAT}\n", "a.csv", {}, MOVED),
     "a note under the table": (DEGREES + "※座標は日本測地系\n", "a.csv", {}, MOVED),
+    "a remark of a row without a position": (f"site_id,lat,lon,備考\nA1,{LAT},{LON},\nA2,,,旧測地系の座標しかない\n", "a.csv", {}, AS_WRITTEN),
     "the name of the file": (DEGREES, "基地局（旧測地系）.csv", {}, MOVED),
     "the name of the sheet": (book([["site_id", "lat", "lon"], ["A1", LAT, LON]], change=lambda b: setattr(b.active, "title", "日本測地系")), "a.xlsx", {}, MOVED),
     "a sheet of notes": (book([["site_id", "lat", "lon"], ["A1", LAT, LON]], [["座標は日本測地系です"], ["問合せは地域連携部へ"]]), "a.xlsx", {}, MOVED),
