@@ -167,6 +167,9 @@ def name_ignored(table: RawTable, place: Mapping[str, int], report: Report) -> N
     used = set(place.values())
     personal = [c for i, c in enumerate(table.columns) if i not in used and is_personal(c)]
     ignored = [c for i, c in enumerate(table.columns) if i not in used and c and not is_personal(c)]
+    unnamed = [i for i, c in enumerate(table.columns) if not c]
+    if any(row.cells[i].strip() for row in table.rows for i in unnamed):
+        ignored.append("（見出しのない列）")
     if personal:
         report.warnings.append(
             Remark(

@@ -110,10 +110,11 @@ def build_table(
             )
         )
     header = header_cells(lines[at][1])
-    width = len(header)
     body = lines[at + 1 :]
     if len(body) > limits.rows:
         raise too_many_rows(label, limits)
+    header += [""] * _unnamed(len(header), len(lines[at][1]), body)
+    width = len(header)
     rows: list[RawRow] = []
     for number, (line, cells) in enumerate(body):
         if len(cells) < width and ends_open and number == len(body) - 1:
@@ -135,6 +136,14 @@ def build_table(
     titles = " ".join(c for _, cells in lines[:at] for c in cells if c)
     understood = {**understood, "header_row": lines[at][0]}
     return RawTable(header, rows, guesses=guesses, understood=understood, titles=titles, ends_open=ends_open)
+
+
+def _unnamed(named: int, whole: int, body: Sequence[Line]) -> int:
+    """Columns with text to the right of the last header: remarks beside the table. Only where every line has the length
+    of the header's, so that a cell too many, which shifts its row, is never taken for one."""
+    if named == whole or not all(len(cells) == whole for _, cells in body):
+        return 0
+    return max((i + 1 for _, cells in body for i in range(named, whole) if cells[i].strip()), default=named) - named
 
 
 def header_at(lines: Sequence[Line]) -> int:
