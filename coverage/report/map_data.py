@@ -14,10 +14,9 @@ import shapely
 from shapely.geometry import mapping, shape
 from shapely.geometry.base import BaseGeometry
 
-from coverage.domain.fiscal import fiscal_year, label, last_day, short_label
-from coverage.domain.ledger import Status
-from coverage.domain.service_start import is_public
+from coverage.domain.fiscal import label, last_day, short_label
 from coverage.gaps.classes import OUTSIDE_CLASS
+from coverage.report.map_sites import Plans, site_records
 from coverage.report.pictures import (
     YearStack,
     around,
@@ -29,6 +28,7 @@ from coverage.report.pictures import (
     rgb,
     year_stack,
 )
+from coverage.report.table_cells import day, number, text
 from coverage.report.wording import Texts, layer_edition, layer_name, report_texts
 from coverage.runs.reception import conditions_said
 from coverage.runs.result import ANY_OPERATOR, RunResult
@@ -42,8 +42,6 @@ SHARED: Final = {"shape": "pentagon", "colour": "#1d2a35"}
 
 MAX_AREAS: Final = 900
 """Outlines on one page; beyond it the smallest by people are left out and the page says from how many people on."""
-
-_ENDED = {Status.SUSPENDED, Status.CLOSED}
 
 
 @dataclass(frozen=True)
@@ -77,10 +75,6 @@ class MapData:
     areas: MapLayer
     districts: MapLayer
     relief: bytes
-
-
-Plans = bool | frozenset[str]
-"""Whose sites not yet in service are shown: nobody's (False), everybody's (True), or those of municipalities (codes)."""
 
 
 def map_data(run: RunResult, lang: str, *, plans: Plans, signal: bool = True) -> MapData:
@@ -220,13 +214,6 @@ def _label_point(geometry: BaseGeometry) -> list[float]:
     return [round(float(centre.y), 4), round(float(centre.x), 4)]
 
 
-def _number(value: Any, decimals: int = 1) -> float | int | None:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return None
-    rounded = round(float(value), decimals)
-    return int(rounded) if rounded == int(rounded) else rounded
-
-
 def _places(run: RunResult, shapes: dict[str, BaseGeometry], texts: Texts) -> dict[str, dict[str, Any]]:
     """Figures by code, operator ("any" first) and year; the whole region under its two-digit code."""
     places: dict[str, dict[str, Any]] = {}
@@ -240,25 +227,25 @@ def _places(run: RunResult, shapes: dict[str, BaseGeometry], texts: Texts) -> di
             place["at"] = _label_point(shapes[code])
         place["by"].setdefault(ANY_OPERATOR, []).append(
             {
-                "population": _number(record["population"]),
-                "unserved": _number(record["unserved_people_area"]),
-                "coverage": _number(record["coverage_area"], 5),
-                "unserved_km2": _number(record["unserved_area_km2"]),
-                "shelters": _number(record["shelters"]),
-                "unserved_shelters": _number(record["unserved_shelters"]),
-                "registered": _number(record["districts_registered"]),
-                "register_people": _number(record["register_people"]),
-                "sites": _number(record["sites_in_service"]),
+                "population": number(record["population"]),
+                "unserved": number(record["unserved_people_area"]),
+                "coverage": number(record["coverage_area"], 5),
+                "unserved_km2": number(record["unserved_area_km2"]),
+                "shelters": number(record["shelters"]),
+                "unserved_shelters": number(record["unserved_shelters"]),
+                "registered": number(record["districts_registered"]),
+                "register_people": number(record["register_people"]),
+                "sites": number(record["sites_in_service"]),
             }
         )
     for record in run.operators.to_dict("records"):
         places[str(record["municipality_code"])]["by"].setdefault(str(record["operator"]), []).append(
             {
-                "population": _number(record["population"]),
-                "unserved": _number(record["unserved_people_area"]),
-                "coverage": _number(record["coverage_area"], 5),
-                "unserved_km2": _number(record["unserved_area_km2"]),
-                "sites": _number(record["sites_in_service"]),
+                "population": number(record["population"]),
+                "unserved": number(record["unserved_people_area"]),
+                "coverage": number(record["coverage_area"], 5),
+                "unserved_km2": number(record["unserved_area_km2"]),
+                "sites": number(record["sites_in_service"]),
             }
         )
     return dict(sorted(places.items(), key=lambda item: -shapes[item[0]].area if item[0] in shapes else -1e9))
@@ -338,19 +325,6 @@ def relief_picture(run: RunResult) -> bytes:
     )
 
 
-def site_records(run: RunResult, lang: str, *, plans: Plans) -> list[dict[str, Any]]:
-    """One record a site as the map shows it; without ``plans`` only what is public."""
-    return [
-        site
-        for site in _sites(run, report_texts(lang), plans=plans)
-        if site["phase"] != "planned" or _in(plans, site["code"])
-    ]
-
-
-def _in(plans: Plans, code: str) -> bool:
-    return plans if isinstance(plans, bool) else code in plans
-
-
 def _stacks(run: RunResult) -> dict[str, Any]:
     """One packed picture per operator and one for "any"."""
     stacks = {operator: signal_stack(run, operator) for operator in [ANY_OPERATOR, *run.operator_ids]}
@@ -388,9 +362,9 @@ def _areas(run: RunResult) -> tuple[MapLayer, float]:
             {
                 "years": item["years"],
                 "code": p["municipality_code"],
-                "people": _number(p["people"]),
-                "households": _number(p.get("households")),
-                "km2": _number(p.get("area_km2"), 2),
+                "people": number(p["people"]),
+                "households": number(p.get("households")),
+                "km2": number(p.get("area_km2"), 2),
                 "near": p.get("nearest_settlement") or "",
                 "districts": "、".join(p.get("district_ids") or []),
             }
@@ -409,7 +383,7 @@ def _districts(run: RunResult) -> MapLayer:
     layer = MapLayer([], [])
     for record in run.districts.to_dict("records"):
         geometry = geometry_of.get(str(record["district_id"]))
-        first, end = _day(record["designated_on"]) or date.min, _day(record["resolved_on"]) or date.max
+        first, end = day(record["designated_on"]) or date.min, day(record["resolved_on"]) or date.max
         years = [fy for fy in run.fiscal_years if first <= last_day(fy) < end]
         if geometry is None or not years:
             continue
@@ -418,100 +392,15 @@ def _districts(run: RunResult) -> MapLayer:
             {
                 "years": years,
                 "code": str(record["municipality_code"]),
-                "name": _text(record["name"]),
-                "people": _number(record["population"]),
-                "households": _number(record["households"]),
-                "designated": _text(record["designated_on"]),
-                "resolved": _text(record["resolved_on"]),
+                "name": text(record["name"]),
+                "people": number(record["population"]),
+                "households": number(record["households"]),
+                "designated": text(record["designated_on"]),
+                "resolved": text(record["resolved_on"]),
                 "declined": bool(record["declined"]),
             }
         )
     return layer
-
-
-def _day(value: Any) -> date | None:
-    text = _text(value)
-    return date.fromisoformat(text) if text else None
-
-
-def _text(value: Any) -> str:
-    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value)
-
-
-def _sites(run: RunResult, texts: Texts, *, plans: Plans) -> list[dict[str, Any]]:
-    """One record per physical site with its operators, the years that each is on the air, and the counting verdict.
-
-    ``on`` is a bit mask over the run's years: bit 0 is the first year. Without ``plans`` an operator who has yet to start
-    on a mast that stands already is left out: that, too, is an operator's plan.
-    """
-    horizon = last_day(run.latest_fy)
-    on_air = _on_air(run)
-    public = public_site_ids(run)
-    sites: dict[str, dict[str, Any]] = {}
-    for record in run.sites.to_dict("records"):
-        site_id = str(record["site_id"])
-        site = sites.get(site_id)
-        if site is None:
-            site = sites[site_id] = _site(record, texts, public=site_id in public)
-        operator = _text(record["operator"])
-        if not operator or any(o["id"] == operator for o in site["operators"]):
-            # Several bands or sectors of one operator are one entry.
-            continue
-        since = _day(record["in_service_date"])
-        if (since is None or since > horizon) and not _in(plans, site["code"]):
-            continue
-        site["operators"].append(
-            {
-                "id": operator,
-                "since": _text(record["in_service_date"]),
-                "from": None if since is None else fiscal_year(since),
-                "on": on_air.get((site_id, operator), 0),
-            }
-        )
-    return list(sites.values())
-
-
-def public_site_ids(run: RunResult) -> frozenset[str]:
-    """Sites that everybody may see (:func:`coverage.domain.service_start.is_public`)."""
-    return frozenset(
-        str(record["site_id"])
-        for record in run.sites.to_dict("records")
-        if is_public(Status(str(record["status"])), dated=_day(record["in_service_date"]) is not None)
-    )
-
-
-def _site(record: dict[str, Any], texts: Texts, *, public: bool) -> dict[str, Any]:
-    status = Status(str(record["status"]))
-    planned = _number(record["planned_fy"])
-    counted = _number(record["counted_fy"])
-    return {
-        "at": [round(float(record["lat"]), 5), round(float(record["lon"]), 5)],
-        "id": str(record["site_id"]),
-        "name": _text(record["name"]),
-        "code": _text(record["municipality_code"]),
-        "status": texts["site_status." + status.name.lower()],
-        "phase": "planned" if not public else "ended" if status in _ENDED else "on",
-        "height": _number(record["height_m"]),
-        "planned": label(int(planned), texts.lang) if planned is not None else "",
-        "counted": None if counted is None else int(counted),
-        "countedLabel": "" if counted is None else label(int(counted), texts.lang),
-        "verdict": _text(record[f"verdict_{texts.lang}"]),
-        "operators": [],
-    }
-
-
-def _on_air(run: RunResult) -> dict[tuple[str, str], int]:
-    """Bit mask of years by (site_id, operator), from the sites that each year's GeoJSON holds."""
-    masks: dict[tuple[str, str], int] = {}
-    for bit, fy in enumerate(run.fiscal_years):
-        for item in run.geojson("region", fy)["features"]:
-            p = item["properties"]
-            if p.get("kind") != "site":
-                continue
-            for operator in p["operators"]:
-                key = (str(p["site_id"]), str(operator))
-                masks[key] = masks.get(key, 0) | 1 << bit
-    return masks
 
 
 def _credits(layers: Sequence[dict[str, Any]], texts: Texts) -> list[str]:

@@ -24,7 +24,8 @@ from folium.template import Template
 from folium.utilities import JsCode
 
 from coverage.report.escape import esc, script_json
-from coverage.report.map_data import MapData, MapLayer, Plans, map_data
+from coverage.report.map_data import MapData, MapLayer, map_data
+from coverage.report.map_sites import Plans
 from coverage.report.pictures import data_uri
 from coverage.report.vendored import InlineCode, embed_assets
 from coverage.report.wording import Texts, report_texts

@@ -20,6 +20,7 @@ from coverage.domain import fiscal
 from coverage.domain.known_ledger import EVER_IN_SERVICE
 from coverage.domain.ledger import Status
 from coverage.report.fields import fields
+from coverage.report.table_cells import text
 from coverage.runs.geojson import feature
 from coverage.runs.reception import conditions_said
 from coverage.runs.result import RunResult
@@ -138,35 +139,35 @@ def planned_features(run: RunResult, codes: frozenset[str]) -> Iterator[dict[str
     """
     found: dict[str, tuple[dict[str, Any], list[str]]] = {}
     for record in run.sites.to_dict("records") if codes else ():
-        code = _text(record["municipality_code"])
+        code = text(record["municipality_code"])
         waits = record["status"] not in EVER_IN_SERVICE
-        yet_to_start = _text(record["operator"]) and not _text(record["in_service_date"])
+        yet_to_start = text(record["operator"]) and not text(record["in_service_date"])
         ended = record["status"] in {Status.SUSPENDED.value, Status.CLOSED.value}
         if code not in codes or ended or not (waits or yet_to_start):
             continue
         _, operators = found.setdefault(str(record["site_id"]), (record, []))
         if yet_to_start:
-            operators.append(_text(record["operator"]))
+            operators.append(text(record["operator"]))
     for site_id, (record, operators) in sorted(found.items()):
         planned = _plain(record["planned_fy"])
         properties = {
             "kind": PLANNED,
             "site_id": site_id,
-            "name": _text(record["name"]),
-            "municipality_code": _text(record["municipality_code"]),
+            "name": text(record["name"]),
+            "municipality_code": text(record["municipality_code"]),
             "status": str(record["status"]),
             "operators": sorted(set(operators)),
             "planned_fy": None if planned is None else int(planned),
             "height_m": rounded("height_m", _plain(record["height_m"])),
-            "funding": _text(record["funding"]) or None,
-            "purpose": _text(record["purpose"]) or None,
+            "funding": text(record["funding"]) or None,
+            "purpose": text(record["purpose"]) or None,
         }
         yield feature(Point(record["lon"], record["lat"]), properties, f"planned-{site_id}")
 
 
 def municipalities_with_plans(run: RunResult) -> frozenset[str]:
     """Codes of municipalities that have planned sites in ``run``, also beyond the region's boundary."""
-    return frozenset(_text(code) for code in run.sites["municipality_code"].unique())
+    return frozenset(text(code) for code in run.sites["municipality_code"].unique())
 
 
 def geojson_bytes(place: Place) -> bytes:
@@ -202,8 +203,3 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "item"):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _text(value: Any) -> str:
-    value = _plain(value)
-    return "" if value is None else str(value)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from coverage.report.map_data import Plans
 from coverage.report.map_files import map_file
+from coverage.report.map_sites import Plans
 from coverage.runs.result import RunResult
 from coverage.services.access import Action, Object, Principal, Resource, allowed
 from coverage.services.kept_files import kept_in_memory

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from coverage.domain import mesh
 from coverage.errors import InputError
-from coverage.report.map_data import site_records
+from coverage.report.map_sites import site_records
 from coverage.runs.result import RunResult
 from coverage.services.access import Action, Object, Principal, Resource, authorise
 from coverage.services.context import AppContext
@@ -117,7 +117,7 @@ def _names(
         more = places.get(town.municipality_code, "")
         # A town is found by 「町名」 and by 「市町名＋町名」.
         yield _Named("town", f"{town.lat},{town.lon}", town.name, more, town.lat, town.lon, folded(town.name))
-    for site in _sites(run.folder, stamp, lang, shown_plans(run, principal) if plans else frozenset()):
+    for site in site_records(run, lang, plans=shown_plans(run, principal) if plans else False):
         more = f"{places.get(site['code'], '')} {site['status']}".strip()
         name = f"{folded(site['name'])}{folded(site['id'])}"
         yield _Named("site", site["id"], site["name"] or site["id"], more, site["at"][0], site["at"][1], name)
@@ -150,11 +150,6 @@ def _run_names(folder: Path, _changed: int) -> tuple[_Named, ...]:
         at = (round(float(record["lat"]), 5), round(float(record["lon"]), 5))
         out.append(_Named("district", key, name or key, more, *at, folded(f"{name}{key}")))
     return tuple(out)
-
-
-@lru_cache(maxsize=32)
-def _sites(folder: Path, _changed: int, lang: str, plans: frozenset[str]) -> list[dict[str, Any]]:
-    return site_records(RunResult.open(folder), lang, plans=plans)
 
 
 # --- Codes and positions ---------------------------------------------------------------------------------------------

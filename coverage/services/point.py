@@ -27,6 +27,7 @@ from coverage.errors import CoverageGapError, InputError, NotFoundError
 from coverage.radio.antenna import Pattern
 from coverage.radio.footprint import Cell, cells_of, reception_loss_db
 from coverage.radio.freespace import free_space_loss_db
+from coverage.report.table_cells import text
 from coverage.runs.rasters import read_raster
 from coverage.runs.result import (
     ANY_OPERATOR,
@@ -270,8 +271,8 @@ def _stamp(run: RunResult) -> int:
 @lru_cache(maxsize=4)
 def _table_rows(folder: Path, _changed: int) -> tuple[list[_Row], NDArray[np.float64]]:
     """The table of sites, one row a cell, and (lat, lon) of each."""
-    records = [r for r in RunResult.open(folder).sites.to_dict("records") if _text(r["operator"])]
-    rows = [_Row(_site(r), _site_operator(r, _text(r["operator"]))) for r in records]
+    records = [r for r in RunResult.open(folder).sites.to_dict("records") if text(r["operator"])]
+    rows = [_Row(_site(r), _site_operator(r, text(r["operator"]))) for r in records]
     return rows, np.array([(r.site.lat, r.site.lon) for r in rows], dtype=np.float64).reshape(-1, 2)
 
 
@@ -421,37 +422,33 @@ def _named(run: RunResult, serving: tuple[str, str] | None) -> dict[str, Any] | 
     if not own:
         return {"site_id": serving[0], "name": "", "operator": serving[1]}
     return {
-        "site_id": serving[0], "name": _text(own[0]["name"]), "operator": serving[1],
+        "site_id": serving[0], "name": text(own[0]["name"]), "operator": serving[1],
         "lat": round(float(own[0]["lat"]), 5), "lon": round(float(own[0]["lon"]), 5),
     }  # fmt: skip
 
 
 def _site(record: Mapping[str, Any]) -> Site:
     return Site(
-        str(record["site_id"]), _text(record["name"]), _text(record["municipality_code"]), float(record["lat"]),
+        str(record["site_id"]), text(record["name"]), text(record["municipality_code"]), float(record["lat"]),
         float(record["lon"]), Status(str(record["status"])), height_m=_value(record["height_m"]),
     )  # fmt: skip
 
 
 def _site_operator(record: Mapping[str, Any], operator: str) -> SiteOperator:
-    since = _text(record["in_service_date"])
-    precision = _text(record["date_precision"])
+    since = text(record["in_service_date"])
+    precision = text(record["date_precision"])
     return SiteOperator(
         str(record["site_id"]),
         operator,
         date.fromisoformat(since) if since else None,
         DatePrecision(precision) if precision else DatePrecision.DAY,
-        band=_text(record["band"]) or None,
+        band=text(record["band"]) or None,
         frequency_mhz=_value(record["frequency_mhz"]),
         bandwidth_mhz=_value(record["bandwidth_mhz"]),
         eirp_dbm=_value(record["eirp_dbm"]),
         azimuth_deg=_value(record["azimuth_deg"]),
         tilt_deg=_value(record["tilt_deg"]),
     )
-
-
-def _text(value: Any) -> str:
-    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value)
 
 
 def _value(value: Any) -> float | None:

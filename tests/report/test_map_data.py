@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 from types import ModuleType
 
-from coverage.report.map_data import map_data, nice_breaks, site_records
+from coverage.report.map_data import map_data, nice_breaks
+from coverage.report.map_sites import site_records
 from coverage.runs.result import RunResult
 from coverage.services.access import ANONYMOUS
 from coverage.services.context import AppContext
@@ -114,3 +115,20 @@ def test_a_plan_that_was_given_up_stays_with_those_who_may_see_plans(run: RunRes
     assert {s["id"]: s["phase"] for s in site_records(given_up, "ja", plans=True)}["S006"] == "planned"
     found = find_places(AppContext(tmp_path, tmp_path), given_up, "S006", principal=ANONYMOUS, plans=True)
     assert found["results"] == []
+
+
+def test_each_reader_gets_the_sites_of_its_own_role_from_one_reading(run: RunResult) -> None:
+    def seen(plans: bool | frozenset[str]) -> dict[str, tuple[str, ...]]:
+        return {s["id"]: tuple(o["id"] for o in s["operators"]) for s in site_records(run, "ja", plans=plans)}
+
+    everything, public = seen(True), seen(False)
+    planned = {s["id"]: s["code"] for s in site_records(run, "ja", plans=True) if s["phase"] == "planned"}
+    assert planned
+    assert set(everything) - set(public) == set(planned)
+    for code in set(planned.values()):
+        own = seen(frozenset({code}))
+        assert set(own) - set(public) == {site for site, of in planned.items() if of == code}
+    # What one reader does to its answer is nobody else's.
+    site_records(run, "ja", plans=True)[0]["name"] = "changed"
+    assert site_records(run, "ja", plans=True)[0]["name"] != "changed"
+    assert all(len(set(operators)) == len(operators) for operators in everything.values())

@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from coverage.domain.ledger import SiteOperator
-from coverage.report.map_data import public_site_ids, site_records
+from coverage.report.map_sites import public_site_ids, site_records
 from coverage.services import books, compute, figures, home, journal, ledger, plan_baseline
 from coverage.services.access import ANONYMOUS, Principal, Role
 from coverage.services.context import AppContext

@@ -17,8 +17,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from coverage.report.map_data import site_records
 from coverage.report.map_files import write_map_files
+from coverage.report.map_sites import site_records
 from coverage.runs.result import RunResult
 from coverage.services import place_files
 from coverage.services.access import Action, Principal, Role

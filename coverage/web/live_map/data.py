@@ -23,7 +23,8 @@ from rasterio.warp import Resampling, reproject
 
 from coverage.domain import mesh
 from coverage.errors import NotFoundError
-from coverage.report.map_data import MapData, map_data, relief_picture, signal_stack, site_records
+from coverage.report.map_data import MapData, map_data, relief_picture, signal_stack
+from coverage.report.map_sites import site_records
 from coverage.report.pictures import Frame, grid_of, mercator_frame
 from coverage.report.still_sheet import still_sheet
 from coverage.runs.result import ANY_OPERATOR, RunResult
@@ -96,16 +97,10 @@ def layers_document(run: RunResult, lang: str) -> dict[str, Any]:
 
 def sites_document(run: RunResult, lang: str, principal: Principal, *, plans: bool) -> dict[str, Any]:
     """Sites as ``principal`` may see them. ``plans``: with those not in service yet, as far as the role goes."""
-    codes = shown_plans(run, principal) if plans else frozenset()
-    shown = _site_records(run.folder, _stamp(run), lang, codes)
+    shown = site_records(run, lang, plans=shown_plans(run, principal) if plans else False)
     verdicts: dict[str, int] = {}
     sites = [{**site, "verdict": verdicts.setdefault(site["verdict"], len(verdicts))} for site in shown]
     return {"sites": sites, "verdicts": list(verdicts)}
-
-
-@lru_cache(maxsize=32)
-def _site_records(folder: Path, _changed: int, lang: str, plans: frozenset[str]) -> list[dict[str, Any]]:
-    return site_records(RunResult.open(folder), lang, plans=plans)
 
 
 def may_see_plans(run: RunResult, principal: Principal) -> bool:

@@ -11,7 +11,7 @@ from coverage.domain import fiscal
 from coverage.report.count_notes import CountNotes, count_notes, printed_actual, rule_sentences
 from coverage.report.escape import esc
 from coverage.report.line_chart import ChartWords, ChartYear
-from coverage.report.map_data import public_site_ids
+from coverage.report.map_sites import public_site_ids
 from coverage.report.wording import report_texts
 from coverage.runs.result import RunResult
 from coverage.services import figures, home, ledger
