@@ -11,13 +11,15 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from coverage.uploads.headers import says_tokyo, says_world, zone_in
+from coverage.uploads.headers import plain_header, says_tokyo, says_world, zone_in
 from coverage.uploads.positions import TOKYO_WORDS, WORLD_WORDS
-from coverage.uploads.tables import RawTable
+from coverage.uploads.report import Remark
+from coverage.uploads.tables import RawRow, RawTable
 from coverage.uploads.values import is_blank
 
 _TOKYO_TITLE = re.compile(r"日本測地系(?!\s*20)|旧測地系|tokyo\s*datum", re.IGNORECASE)
 _ZONE_TITLE = re.compile(r"平面直角[^\d第IVX]{0,12}(?:第\s*)?(\d{1,2}|[IVX]{1,5})\s*系")
+_SYSTEM_HEADER = re.compile(r"座標系|測地|基準系|(?<![a-z])(?:crs|srid|epsg|datum)(?![a-z])")
 _TOKYO: Final = "tokyo"
 _WORLD: Final = "jgd2011"
 
@@ -49,6 +51,35 @@ class Datums:
         self.zone = zones.pop() if len(zones) == 1 else ""
         """The plane rectangular zone by headers or title, "" where they name none or more than one."""
 
+        used = set(place.values())
+        others = [i for i in range(len(table.columns)) if i not in used]
+        self._systems = [i for i in others if _SYSTEM_HEADER.search(plain_header(table.columns[i]))]
+        remarks = [i for i in others if i not in self._systems]
+        # Looked for by plain substring first: a large list has millions of cells.
+        self._doubtful = set() if table.datum is not None or self._answer is not None or self._headers else {
+            row.number for row in table.rows for i in remarks
+            if "測地系" in row.cells[i] and _TOKYO_TITLE.search(unicodedata.normalize("NFKC", row.cells[i]))
+        }  # fmt: skip
+
+    def stated(self, row: RawRow, datum: str, zone: str) -> str:
+        """What the row's columns say: that of the datum, else one of zones or systems that names a datum (「座標系」)."""
+        if not is_blank(datum):
+            return datum
+        named = (unicodedata.normalize("NFKC", text) for text in (zone, *(row.cells[i] for i in self._systems)))
+        return next((text for text in named if TOKYO_WORDS.search(text) or WORLD_WORDS.search(text)), "")
+
+    def doubt(self, row: int, stated: str) -> Remark | None:
+        """A remark of the row speaks of the old datum, and nothing else says which one its position is of."""
+        if row not in self._doubtful or not is_blank(stated):
+            return None
+        return Remark(
+            "datum-doubtful",
+            f"{row + 1} 件目: 備考などに旧い測地系の記載がありますが、世界測地系として読みました。確かめてください（mapping の datum）。",
+            f"Row {row + 1}: a remark speaks of the Tokyo datum, yet the position was taken as JGD2011; check it (mapping: datum).",
+            row,
+            "lat",
+        )
+
     def of(self, stated: str, *, geometry: bool) -> Datum:
         """The datum of a position beside which a column says ``stated``; JGD2011 where nothing is said at all.
 
@@ -60,10 +91,10 @@ class Datums:
             return "unknown"
         cells = {cell} if cell in (_TOKYO, _WORLD) else set()
         if geometry and self._declared is not None:
-            others = {self._declared}
+            around = {self._declared}
         else:
-            others = self._text if geometry else self._headers | self._text
-        said = cells | others
+            around = self._text if geometry else self._headers | self._text
+        said = cells | around
         if self._answer is not None and (len(said) > 1 or not cells):
             said = {_TOKYO if self._answer == _TOKYO else _WORLD}
         if len(said) > 1 or cell == "contradicts" or (geometry and self._declared == _TOKYO and _WORLD in said):

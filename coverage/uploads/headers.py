@@ -53,6 +53,7 @@ OWN_UNITS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 """The unit that each field is kept in, as a header may state it."""
 _MEASURED: Final = frozenset(OWN_UNITS) - {"lat", "lon", "x", "y"}
+_DATED: Final = {"in_service_date", "fiscal_year", "closed_on"}
 _PLANE: Final = {"x", "y"}
 
 _TOKYO_HEADERS: Final = {
@@ -73,6 +74,8 @@ _SEXAGESIMAL_INSIDE = re.compile(r"度分|dms|ddd?\.?mm|60進|六十進", re.IGN
 _ZONE_INSIDE = re.compile(r"(?:平面直角(?:座標)?系?)?第?(\d{1,2}|[ivx]{1,5})系|epsg:?(\d{4,5})", re.IGNORECASE)
 _ANOTHER_QUANTITY = re.compile(r"海抜|標高|楕円体|(?<![a-z])(?:asl|amsl|msl|t\.?p)(?![a-z])|/", re.IGNORECASE)
 """「アンテナ高（海抜）」, "EIRP (dBm/MHz)": numbers of something else, which must not be taken for the field's own."""
+_NOT_YET = re.compile("(?:予定|見込|計画)(?!.*除)")
+"""「供用開始日（予定）」 is no day of service."""
 
 _WEAK: Final = {"id", "x", "y", "区分", "年月日", "年度", "目的", "状況", "番号", "no", "no.", "site"}
 """Headers that many tables have for something else: taken only where no clearer one means the same."""
@@ -96,7 +99,8 @@ def field_of(header: str) -> str | None:
     bracketed = _IN_BRACKETS.fullmatch(name)
     if bracketed and bracketed["base"] not in _WEAK:
         field = _LOOKUP.get(bracketed["base"])
-        return None if field in _MEASURED and _ANOTHER_QUANTITY.search(bracketed["inside"]) else field
+        other = _ANOTHER_QUANTITY if field in _MEASURED else _NOT_YET if field in _DATED else None
+        return None if other is not None and other.search(bracketed["inside"]) else field
     if bracketed and bracketed["base"] in _PLANE and zone_in(header):
         return bracketed["base"]
     if len(name) == _DBF_NAME and name.isascii():

@@ -22,7 +22,6 @@ from coverage.uploads.headers import OWN_UNITS, assign, plain_header, says_sexag
 from coverage.uploads.other_tables import name_ignored
 from coverage.uploads.positions import (
     POSITION_SENTENCES,
-    TOKYO_WORDS,
     judge_position,
     moved_remarks,
     outside_region,
@@ -298,9 +297,7 @@ class _Reader:
 
     def is_tokyo(self, row: RawRow) -> bool | None:
         """Whether the row's position has yet to be moved from the Tokyo datum; None after an error was noted."""
-        stated, zone = self.cell(row, "datum"), self.cell(row, "zone")
-        if is_blank(stated) and TOKYO_WORDS.search(unicodedata.normalize("NFKC", zone)):
-            stated = zone  # 「日本測地系 第6系」
+        stated = self.datums.stated(row, self.cell(row, "datum"), self.cell(row, "zone"))
         geometry = self.by_geometry(row)
         datum = self.datums.of(stated, geometry=geometry)
         if datum == "unknown":
@@ -309,6 +306,8 @@ class _Reader:
             self.bad("datum-unknown", *CONTRADICTS, row, "lat")
         if datum not in ("tokyo", "jgd2011"):
             return None
+        if datum == "jgd2011" and (doubt := self.datums.doubt(row.number, stated)):
+            self.report.warnings.append(doubt)
         return datum == "tokyo" and not (geometry and self.table.datum == "tokyo")
 
     def compare_columns(self, row: RawRow, lat: float, lon: float) -> None:

@@ -64,6 +64,9 @@ SAID = {
     "degrees in X and Y under a title": (f"座標は日本測地系,,\nsite_id,x,y\nA1,{LON},{LAT}\n", "a.csv", {}, MOVED),
     "a note under the table": (DEGREES + "※座標は日本測地系\n", "a.csv", {}, MOVED),
     "a remark of a row without a position": (f"site_id,lat,lon,備考\nA1,{LAT},{LON},\nA2,,,旧測地系の座標しかない\n", "a.csv", {}, AS_WRITTEN),
+    "a column of the coordinate system": (f"site_id,lat,lon,座標系\nA1,{LAT},{LON},日本測地系\n", "a.csv", {}, MOVED),
+    "a column of the coordinate system that names no datum": (f"site_id,lat,lon,座標系\nA1,{LAT},{LON},緯度経度\n", "a.csv", {}, AS_WRITTEN),
+    "a column of codes": (f"site_id,lat,lon,SRID\nA1,{LAT},{LON},4301\n", "a.csv", {}, MOVED),
     "the name of the file": (DEGREES, "基地局（旧測地系）.csv", {}, MOVED),
     "the name of the sheet": (book([["site_id", "lat", "lon"], ["A1", LAT, LON]], change=lambda b: setattr(b.active, "title", "日本測地系")), "a.xlsx", {}, MOVED),
     "a sheet of notes": (book([["site_id", "lat", "lon"], ["A1", LAT, LON]], [["座標は日本測地系です"], ["問合せは地域連携部へ"]]), "a.xlsx", {}, MOVED),
@@ -105,6 +108,19 @@ def test_statements_that_differ_are_named_with_the_question_that_settles_them(tm
     report = read(tmp_path, "旧測地系から世界測地系に変換済み,,\n" + DEGREES)
     assert [e.code for e in report.errors] == ["datum-unknown"]
     assert "mapping の datum" in report.errors[0].ja
+
+
+def test_a_remark_on_the_old_datum_moves_nothing_and_is_named(tmp_path: Path) -> None:
+    text = f"site_id,lat,lon,備考\nA1,{LAT},{LON},座標は旧測地系\nA2,{LAT},{LON},\n"
+    report = read(tmp_path, text)
+    assert [(r["lat"], r["lon"]) for r in report.rows] == [AS_WRITTEN, AS_WRITTEN]
+    assert [(w.row, w.code) for w in report.warnings] == [(0, "datum-doubtful")]
+    assert read(tmp_path, text, datum="jgd2011").verdict == "accept"
+
+
+def test_a_planned_day_is_no_day_of_service(tmp_path: Path) -> None:
+    report = read(tmp_path, f"site_id,lat,lon,供用開始日（予定）\nA1,{LAT},{LON},2018-03-15\n")
+    assert report.rows[0]["in_service_date"] is None
 
 
 def test_a_geopackage_whose_column_contradicts_its_crs_is_asked_about(tmp_path: Path) -> None:
