@@ -57,10 +57,21 @@ class View:
 
 def open_view() -> View:
     """The visit's language: the address first (``?lang=en``), then what was chosen before in this session."""
+    for choice in ("role", "role-municipality"):
+        _remember(choice)
     wanted = st.query_params.get("lang")
     lang = language(wanted if wanted in LANGUAGES else st.session_state.get("lang"))
     st.session_state["lang"] = lang
     return View(lang, web_texts(lang), _visitor())
+
+
+def _remember(choice: str) -> None:
+    """Streamlit forgets what a list says with the page that it stood on, and these lists stand on all."""
+    kept = f"{choice}-kept"
+    if choice in st.session_state:
+        st.session_state[kept] = st.session_state[choice]
+    elif kept in st.session_state:
+        st.session_state[choice] = st.session_state[kept]
 
 
 def _visitor() -> Principal:

@@ -201,3 +201,28 @@ def test_on_this_machine_a_visitor_looks_as_one_municipality(run: RunResult) -> 
     assert [c.value for c in test.caption] == [f"codes:{second}"]
     test.selectbox(key="role").set_value("planner").run()
     assert [c.value for c in test.caption] == ["codes:"]
+
+
+def _two_pages() -> None:
+    import streamlit as st
+
+    from coverage.web import frame
+
+    view = frame.open_view()
+    # A run without the lists is what Streamlit sees between two pages: it forgets what they said.
+    if not st.session_state.get("between"):
+        frame.render(view, lambda view, run: None)
+    st.caption(f"{view.principal.role.value}:{','.join(sorted(view.principal.municipality_codes))}")
+
+
+def test_the_role_to_look_with_goes_along_to_the_next_page(run: RunResult) -> None:
+    second = run.municipality_codes()[1]
+    test = AppTest.from_function(_two_pages, default_timeout=30).run()
+    test.selectbox(key="role").set_value("municipality").run()
+    test.selectbox(key="role-municipality").set_value(second).run()
+    for between in (True, False, True, False):
+        test.session_state["between"] = between
+        test.run()
+        assert [c.value for c in test.caption] == [f"municipality:{second}"]
+    assert test.selectbox(key="role").value == "municipality"
+    assert test.selectbox(key="role-municipality").value == second
