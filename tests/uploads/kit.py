@@ -233,6 +233,7 @@ def csv_cases() -> None:
     case("csv japanese headers", "a.csv", "局番,局名,所在地,緯度,経度,事業者,整備年度,高さ\nA1,津局,津市,34.7303,136.5086,m1,平成28年度,２０\n", WARN, "date-read", {0: {"height_m": 20.0, "in_service_date": "2017-03-31", "date_precision": "fiscal_year"}})
     case("csv english headers any order", "a.csv", "Longitude,LATITUDE,Station_ID,Site Name\n136.5,34.5,A1,x\n", (OK, WARN), (), {0: {"lat": 34.5, "lon": 136.5}})
     case("csv full-width headers", "a.csv", "ＳＩＴＥ＿ＩＤ,局名,緯度（度）,経度　（度）\nA1,x,34.5,136.5\n", OK)
+    case("csv headers of operators", "a.csv", "管理No.,通信事業者名,設置緯度,設置経度,アンテナの高さ,稼働状況,供用開始年月\nA1,m1,34.5,136.5,30,供用中,2018-03-15\n", OK, rows={0: {"site_id": "A1", "operator": "m1", "lat": 34.5, "lon": 136.5, "height_m": 30.0, "status": "供用中", "in_service_date": "2018-03-15"}})
     case("csv romanised headers", "a.csv", "site_id,ido,keido\nA1,34.5,136.5\n", OK, rows={0: {"lat": 34.5, "lon": 136.5}})
     case("csv abbreviated headers", "a.csv", "site_id,Lat.,Lng.\nA1,34.5,136.5\n", OK, rows={0: {"lat": 34.5, "lon": 136.5}})
     case("csv no id column", "a.csv", "局名,緯度,経度\n津局,34.5,136.5\n", NO, "column-missing")
