@@ -144,9 +144,15 @@ def publish(
     from coverage.services import journal
 
     day = _date("on", on) or fiscal.tokyo_date(datetime.now(UTC))
+    year = fiscal.parse_fiscal_year(fy)
     with options.opened_ledger(region, store) as (context, opened, principal):
-        done = journal.publish_count(
-            context, opened, last_fy=fiscal.parse_fiscal_year(fy), published_on=day, principal=principal
+        done = journal.publish_count(context, opened, last_fy=year, published_on=day, principal=principal)
+    if journal.is_unfinished(year):
+        end = fiscal.last_day(year)
+        typer.echo(
+            f"注意：{fiscal.label_ja(year)}は {end} まで続いています。このあと年度内に供用が始まる基地局は、確定した値に入りません。 / "
+            f"Note: FY{year} runs until {end}; sites that begin service later in it are not part of the fixed value.",
+            err=True,
         )
     typer.echo(f"公表しました / published: {done.publication.publication_id}")
     for name, value in sorted(done.values.items()):

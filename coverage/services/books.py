@@ -253,7 +253,8 @@ class SeriesMove:
 @dataclass(frozen=True)
 class FreezePreview:
     """What publishing the count up to ``fiscal_year`` would fix: the printed series, the sites newly counted in the year
-    itself, and how many questions are open. ``frozen``: years that were published before keep their value."""
+    itself, and how many questions are open. ``frozen``: years that were published before keep their value.
+    ``unfinished``: the year still runs, and sites that begin later in it would never be part of its value."""
 
     fiscal_year: int
     series: tuple[tuple[int, int | None], ...]
@@ -262,6 +263,7 @@ class FreezePreview:
     questions: int
     value: int | None
     already: bool
+    unfinished: bool
 
 
 def opening_of(store: Store) -> OpeningBalance | None:
@@ -309,6 +311,7 @@ def preview_freeze(context: AppContext, store: Store, fiscal_year: int) -> Freez
         len(result.questions),
         None if own is None else own.total,
         own is not None and own.state == "frozen",
+        journal.is_unfinished(fiscal_year),
     )
 
 

@@ -70,12 +70,18 @@ def count_values(
     return {f"count/{year.fiscal_year}": year.total for year in result.years}
 
 
+def is_unfinished(fiscal_year: int) -> bool:
+    """Whether the year still runs in Japan: its value would be fixed without the sites that begin until 31 March."""
+    return today() <= fiscal.last_day(fiscal_year)
+
+
 def publish_count(
     context: AppContext, store: Store, *, last_fy: int, published_on: date, principal: Principal
 ) -> PublishedCount:
     """Publish the series up to ``last_fy`` as bytes and freeze that year's value, in one transaction.
 
-    Raises ConflictError where the year has no value to print (開始値未登録) or was frozen before.
+    A year that still runs may be published; pages and command warn first (:func:`is_unfinished`). Raises ConflictError
+    where the year has no value to print (開始値未登録) or was frozen before.
     """
     authorise(principal, Action.PUBLISH, Resource(Object.PUBLICATION))
     rule = context.config.counting

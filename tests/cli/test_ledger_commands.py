@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import pytest
 
@@ -38,6 +39,7 @@ def test_ledger_taken_over_from_files_counts_as_the_files_did(place, command, mo
 def test_published_year_keeps_its_value_and_proves_it(place, command):
     command("ledger", "load")
     done = command("publication", "publish", "28", "--on", "2017-06-01")
+    assert "まで続いています" not in done.err
     publication_id = done.out.split("published: ")[1].split()[0]
     listed = json.loads(command("publication", "list", "--json").out)["publications"]
     assert [(p["publication_id"], p["values"]) for p in listed] == [(publication_id, {"count/2015": 70, "count/2016": 71})]
@@ -46,6 +48,17 @@ def test_published_year_keeps_its_value_and_proves_it(place, command):
     checked = command("publication", "verify", publication_id, "--json")
     assert json.loads(checked.out.splitlines()[0]) == {"ok": True, "bytes_ok": True, "differences": []}
     command("publication", "verify", "P999999-nothere", code=3)
+
+
+def test_publishing_a_year_that_still_runs_says_what_its_value_will_lack(place, command, monkeypatch):
+    from coverage.services import journal
+
+    monkeypatch.setattr(journal, "today", lambda: date(2017, 3, 31))
+    command("ledger", "load")
+    done = command("publication", "publish", "28")
+    assert "平成28年度は 2017-03-31 まで続いています" in done.err
+    assert "FY2016 runs until 2017-03-31" in done.err
+    assert "published: " in done.out
 
 
 def test_publishing_a_year_without_a_value_is_refused(tiny, place, command):

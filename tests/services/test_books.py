@@ -188,6 +188,13 @@ def test_what_is_frozen_is_shown_first_and_then_is_what_was_shown(place):
     assert moves[2017] == (71, 70)
 
 
+def test_a_year_that_still_runs_is_told_apart_until_its_31_march_is_over(place, monkeypatch):
+    context, store = place
+    for day, unfinished in ((date(2017, 3, 31), True), (date(2017, 4, 1), False)):
+        monkeypatch.setattr(journal, "today", lambda day=day: day)
+        assert books.preview_freeze(context, store, 2016).unfinished is unfinished
+
+
 def test_the_worked_example_is_the_runs_own_arithmetic(place):
     from coverage.services import compute
 

@@ -144,11 +144,18 @@ def test_the_opening_balance_is_corrected_and_given_back(place: AppContext) -> N
         assert books.opening_of(store).value == 70
 
 
-def test_what_is_frozen_is_shown_first_and_the_publication_is_verified(place: AppContext) -> None:
+def test_what_is_frozen_is_shown_first_and_the_publication_is_verified(
+    place: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     test = _open("progress")
     test.radio(key="books-task").set_value("books.task_freeze").run()
-    test.selectbox(key="books-freeze-year-0").set_value(2016).run()
+    with monkeypatch.context() as early:
+        early.setattr(journal, "today", lambda: date(2017, 3, 31))
+        test.selectbox(key="books-freeze-year-0").set_value(2016).run()
+        assert "平成28年度は 2017-03-31 まで続いています" in words_of(test)
+    test.run()
     words = words_of(test)
+    assert "まで続いています" not in words
     assert "この値で確定する" in words
     assert "T2" in words
     assert test.button(key="books-freeze").disabled

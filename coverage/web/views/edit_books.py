@@ -161,6 +161,17 @@ def _freeze(view: View, context: AppContext, store: Store) -> None:
             frame.notice(view.text("books.freeze_no_value", year=frame.year_label(view, fy)), kind="plain")
         )
         return
+    if shown.unfinished:
+        st.html(
+            frame.notice(
+                view.text(
+                    "books.freeze_unfinished",
+                    year=frame.year_label(view, fy),
+                    day=fiscal.last_day(fy).isoformat(),
+                ),
+                kind="grave",
+            )
+        )
     day = st.date_input(
         texts["books.published_on"],
         value=fiscal.tokyo_date(datetime.now(UTC)),
