@@ -325,13 +325,17 @@ def test_english_is_complete(upload: Callable[..., AppTest]) -> None:
 
 def test_the_page_of_acceptance_tells_who_did_what_when_and_why(upload: Callable[..., AppTest]) -> None:
     _, lat, lon = open_district()
-    press(upload("list.csv", csv(f"A-1,a,{lat},{lon},,計画,,,,")), "hand-in")
-    press(upload("other.csv", csv(f"A-2,b,{lat},{lon},,計画,,,,")), "hand-in")
+    press(upload("list.csv", csv(f"A-1,a,{lat},{lon},見本モバイルA,計画,,,,")), "hand-in")
+    press(upload("other.csv", csv(f"A-2,b,{lat},{lon},見本モバイルA,計画,,,,")), "hand-in")
     test: Any = AppTest.from_function(_script, args=("approvals",), default_timeout=60).run()
     with open_context_store(web_context()) as store:
         second, first = (r.import_id for r in store.imports())
     assert "承認待ち（2 件）" in words(test)
+    # The number of the sender's receipt finds the list while it waits and afterwards.
+    assert all(f"<td>{own}</td>" in words(test) for own in (first, second))
+    assert "<td>A-2/m1</td>" in words(test)
     test = press(test, f"accept-{second}")
+    assert f"<td>{second}</td>" in words(test)
     assert "公開中の地図と集計はまだ変わっていません" in words(test)
     test.text_input(key=f"reason-{first}").set_value("重複")
     test = press(test.run(), f"return-{first}")

@@ -69,7 +69,8 @@ def show(view: View, run: RunResult) -> None:
 def _facts(view: View, store: Store, record: ImportRecord) -> list[Any]:
     steps = import_steps(store, record.import_id)
     sent = _when(steps[0].at) if steps else view.texts["value.none"]
-    return [record.file_name, view.texts[f"upload.kind_{record.table_name}"], record.submitted_by, sent]
+    kind = view.texts[f"upload.kind_{record.table_name}"]
+    return [record.file_name, record.import_id, kind, record.submitted_by, sent]
 
 
 def _when(at: Any) -> str:
@@ -81,7 +82,7 @@ def _waiting(
 ) -> None:
     own = record.import_id
     with st.container(border=True, key=f"waiting-{own}"):
-        titles = ("column.file_name", "column.what", "column.by", "column.when")
+        titles = ("column.file_name", "column.receipt", "column.what", "column.by", "column.when")
         frame.sheet([Column(view.texts[t]) for t in titles], [_facts(view, store, record)])
         if own in _running():
             _watch(view, own)
@@ -238,12 +239,13 @@ def _decided(view: View, store: Store, records: list[ImportRecord]) -> None:
     if not records:
         return
     st.subheader(view.texts["approvals.decided"], anchor=False)
-    titles = ("column.file_name", "column.what", "column.state")
+    titles = ("column.file_name", "column.receipt", "column.what", "column.state")
     rows: list[list[Any]] = []
     for record in records[:SHOWN]:
         steps = "<br>".join(esc(line) for line in _steps(view, store, record))
         kind = view.texts[f"upload.kind_{record.table_name}"]
-        rows.append([record.file_name, kind, view.texts[f"import.{record.state.value}"], Html(steps)])
+        state = view.texts[f"import.{record.state.value}"]
+        rows.append([record.file_name, record.import_id, kind, state, Html(steps)])
     frame.sheet(
         [*(Column(view.texts[t]) for t in titles), Column(view.texts["approvals.steps"], wrap=True)], rows
     )
@@ -277,7 +279,9 @@ def _undo(view: View, store: Store, records: list[ImportRecord]) -> None:
         record = st.selectbox(
             view.texts["approvals.undo_which"],
             undoable,
-            format_func=lambda r: f"{r.file_name}（{r.submitted_by}、{r.import_id}）",
+            format_func=lambda r: view.text(
+                "approvals.undo_option", file=r.file_name, id=r.import_id, who=r.submitted_by
+            ),
             key="undo-which",
         )
         if record is None:

@@ -137,8 +137,10 @@ def _records(view: View, difference: Preview) -> None:
     rows: list[list[Any]] = []
     for d in changed[:SHOWN]:
         changes = "<br>".join(esc(change.text(view.lang)) for change in d.changes)
+        # An operator's row without a band has an empty last part in its key.
+        key = d.key.rstrip("/")
         rows.append(
-            [view.texts[f"record.{d.kind.value}"], d.key, view.texts[f"difference.{d.state}"], Html(changes)]
+            [view.texts[f"record.{d.kind.value}"], key, view.texts[f"difference.{d.state}"], Html(changes)]
         )
     with st.expander(view.texts["difference.records"], expanded=len(rows) <= 6):
         titles = ("column.record", "column.key", "column.difference")
