@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -248,6 +249,12 @@ class Html(str):
 def year_label(view: View, fy: int) -> str:
     """A fiscal year in a sentence; 2019 is named by both of its eras."""
     return fiscal.label_en(fy) if view.lang == "en" else fiscal.label_ja(fy, both=True)
+
+
+def latest_year(years: Sequence[int], day: date) -> int:
+    """Place in ``years`` of the latest one that has begun on ``day``: what a list of years opens with."""
+    now = fiscal.fiscal_year(day)
+    return max((i for i, fy in enumerate(years) if fy <= now), key=lambda i: years[i], default=0)
 
 
 def year_lines(view: View, fy: int) -> str:

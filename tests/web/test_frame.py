@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 import coverage.web
 from coverage.services.access import ANONYMOUS, Principal, Role, guest
-from coverage.web.frame import View, who_line
+from coverage.web.frame import View, latest_year, who_line
 from coverage.web.wording import web_texts
 
 
@@ -55,3 +56,17 @@ def test_words_of_a_figures_label_break_only_where_a_narrow_screen_forces_them(
     assert rule is not None
     assert "word-break: keep-all" in rule[1]
     assert "overflow-wrap: anywhere" in rule[1]
+
+
+@pytest.mark.parametrize(
+    ("day", "opened"),
+    [
+        (date(2015, 3, 31), 2016),  # none has begun: the first
+        (date(2018, 3, 31), 2017),  # the year that ends that day
+        (date(2018, 4, 1), 2018),
+        (date(2026, 11, 24), 2019),
+    ],
+)
+def test_a_list_of_years_opens_with_the_latest_that_has_begun(day: date, opened: int) -> None:
+    years = [2016, 2017, 2018, 2019]
+    assert years[latest_year(years, day)] == opened

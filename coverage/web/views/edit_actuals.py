@@ -16,6 +16,7 @@ from coverage.services import books
 from coverage.services.access import Action, Object
 from coverage.services.books import ActualEntry, ActualState, Store
 from coverage.services.context import AppContext
+from coverage.services.ledger import today
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
 from coverage.web.frame import Column, View
@@ -69,6 +70,7 @@ def _form(view: View, context: AppContext, store: Store, sheet: IndicatorSet) ->
             st.selectbox(
                 texts["column.fiscal_year"],
                 years,
+                index=frame.latest_year(years, today()),
                 format_func=lambda y: frame.year_label(view, y),
                 key="actual-year",
             )

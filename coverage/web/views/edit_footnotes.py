@@ -16,6 +16,7 @@ from coverage.services.access import Action, Object
 from coverage.services.books import Store
 from coverage.services.context import AppContext
 from coverage.services.footnotes import ListedFootnote, Receipt
+from coverage.services.ledger import today
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
 from coverage.web.frame import Column, View
@@ -110,10 +111,12 @@ def _add(view: View, context: AppContext, store: Store, indicator: str | None) -
             )
         )
     with right:
+        years = footnotes.years_of(context, sheet, code)
         fy = int(
             st.selectbox(
                 texts["footnotes.year"],
-                footnotes.years_of(context, sheet, code),
+                years,
+                index=frame.latest_year(years, today()),
                 format_func=lambda y: frame.year_label(view, y),
                 key=f"footnote-year-{code}",
             )
