@@ -168,6 +168,16 @@ def test_what_moved_since_the_last_publication_is_named_by_municipality(
     assert "計算のもとは前回と同じです。" in words
 
 
+def test_another_state_of_the_ledger_is_called_the_ledger(home: Path, synthetic: ModuleType) -> None:
+    """A footnote or a confirmed district changes what a run has of the ledger, and no site."""
+    _second_publication(home, synthetic, moved=False)
+    path = home / "runs" / "fedcba9876543210" / "run.json"
+    meta = json.loads(path.read_text(encoding="utf-8"))
+    meta["layers"].append(meta["layers"][0] | {"layer": "sites", "format": "store", "edition": "12"})
+    path.write_text(json.dumps(meta), encoding="utf-8")
+    assert "計算のもとで変わったもの：台帳（基地局・不感地域・実績値・脚注など）" in words_of(_open())
+
+
 def test_nothing_changed_is_said_plainly(home: Path, synthetic: ModuleType) -> None:
     _second_publication(home, synthetic, moved=False)
     words = words_of(_open())

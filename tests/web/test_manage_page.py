@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from coverage.services import accounts
+from coverage.services import accounts, backups
 from coverage.services.access import Principal, Role
 from coverage.services.context import AppContext
 from coverage.services.ledger import load_tables_into_store
@@ -95,7 +95,9 @@ def test_those_without_the_right_are_told_why(ledger: AppContext, role: str) -> 
 def test_a_planner_sees_the_computing_only(ledger: AppContext) -> None:
     test = _open("users", role="planner")
     assert _sections(test) == ["計算"]
-    assert "<p>計算を扱います。変更はすべて監査記録に残ります。</p>" in words_of(test), "the lead names what is offered"
+    assert "<p>計算を扱います。変更はすべて監査記録に残ります。</p>" in words_of(test), (
+        "the lead names what is offered"
+    )
     assert "利用者（" not in words_of(test)
 
 
@@ -313,3 +315,14 @@ def test_a_backup_is_taken_listed_and_the_command_to_restore_it_is_named(ledger:
     assert "0 日前" in said
     assert "coverage-gap db restore" in said
     assert "--force" in said
+
+
+def test_the_servers_own_folder_is_named_in_words(
+    ledger: AppContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backup lies beside the ledger; where that is the folder of the server, its name would be a mere dot."""
+    assert "保存先：サーバーを起動したフォルダー　" in words_of(_open("backup"))
+    beside = tmp_path / "backups"
+    monkeypatch.setenv("COVERAGE_GAP_BACKUPS", str(beside))
+    assert f"保存先：{backups.place_of(ledger).told}　" in words_of(_open("backup"))
+    assert backups.place_of(ledger).told.name == "backups"

@@ -72,7 +72,10 @@ def test_from_nothing_to_a_published_run_then_a_difference_and_back(place: AppCo
     assert test.button(key="runs-publish").disabled
     test.checkbox(key=f"runs-sure-{first}").check().run()
     test.button(key="runs-publish").click().run()
-    assert f"計算番号 {first} を公開しました" in words_of(test)
+    words = words_of(test)
+    assert f"計算番号 {first} を公開しました" in words
+    assert "いま公開している計算です" in words
+    assert "違いを確かめて公開できます" not in words
     assert folder.published(place.runs_folder).run_id == first
     test.button(key="runs-dismiss").click().run()
     assert f"公開中の計算（{first}）は台帳と一致しています" in words_of(test)

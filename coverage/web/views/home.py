@@ -334,6 +334,8 @@ def _inputs(view: View, found: Changes) -> str:
     if not found.inputs:
         return view.texts["home.changes_same_inputs"]
     own = {
+        # The sites of a run are the whole ledger: a footnote or a confirmed district changes them as well.
+        "sites": view.texts["manage_runs.input_ledger"],
         "rules": view.texts["home.input_rules"],
         "software": view.texts["home.input_software"],
         "published_coverage": view.texts["home.input_published_coverage"],

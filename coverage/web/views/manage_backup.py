@@ -32,7 +32,9 @@ def show(view: View) -> None:
     _age(view, held)
     upkeep(view, "backup")
     place = backups.place_of(context)
-    st.caption(view.text("manage.backup_place", folder=place.told, log=place.anchor_log, n=place.anchors))
+    # Below the server's own folder the way there is left out; the folder itself has no name then.
+    named = str(place.told) if place.told.parts else view.texts["manage.work_folder"]
+    st.caption(view.text("manage.backup_place", folder=named, log=place.anchor_log, n=place.anchors))
     if not held:
         return
     titles = ("column.when", "column.file_name", "manage.seq", "manage.size")

@@ -56,7 +56,7 @@ def show(view: View) -> None:
         _watch(view, context, job.job_id)
     else:
         if job is not None:
-            _ended(view, context, job)
+            _ended(view, context, job, published)
         _start(view, context)
     runs = folder.list_runs(context.runs_folder)
     _listing(view, context, runs, published)
@@ -105,8 +105,9 @@ def _watch(view: View, context: AppContext, job_id: str) -> None:
         st.rerun()
     if job.state != "running":
         st.rerun()
-    step = job.text.partition(" / ")[2 if view.lang == "en" else 0] or view.texts["manage_runs.starting"]
-    st.progress(job.fraction, text=step)
+    step = job.text.partition(" / ")[2 if view.lang == "en" else 0]
+    words = view.text("manage_runs.step", step=step) if step else view.texts["manage_runs.starting"]
+    st.progress(job.fraction, text=words)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(view.text("manage_runs.running", by=job.owner, time=_clock(job.started_at)))
         if st.button(view.texts["manage_runs.cancel"], key="runs-cancel"):
@@ -114,10 +115,12 @@ def _watch(view: View, context: AppContext, job_id: str) -> None:
             st.rerun()
 
 
-def _ended(view: View, context: AppContext, job: RunJob) -> None:
+def _ended(view: View, context: AppContext, job: RunJob, published: RunResult | None) -> None:
     """What became of the last one, until somebody has read it."""
     if job.state == "done":
-        words, kind = view.text("manage_runs.done", id=job.run_id), "plain"
+        public = published is not None and published.run_id == job.run_id
+        words = view.text("manage_runs.done_public" if public else "manage_runs.done", id=job.run_id)
+        kind = "plain"
     elif job.state == "cancelled":
         words, kind = view.text("manage_runs.cancelled", by=job.owner), "plain"
     else:
