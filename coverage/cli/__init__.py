@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from coverage.errors import CoverageGapError
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -29,5 +33,10 @@ def main(arguments: list[str] | None = None) -> None:
     except CoverageGapError as error:
         if "--json" in argv:
             print(json.dumps({"error": error.as_dict()}, ensure_ascii=False))
-        print(f"エラー: {error.ja}\nerror: {error.en}", file=sys.stderr)
+        print_error(error)
         raise SystemExit(error.exit_code) from None
+
+
+def print_error(error: CoverageGapError) -> None:
+    """The two lines on standard error."""
+    print(f"エラー: {error.ja}\nerror: {error.en}", file=sys.stderr)

@@ -30,7 +30,7 @@ def import_sites(
     region: options.Region = None, store: options.Store = None, accept: Accept = False, key: Key = None, as_json: options.Json = False,
 ) -> None:  # fmt: skip
     """基地局の一覧を取り込む / Import a list of sites"""
-    _import("sites", file, name, dry_run, mapping, boundaries, region, store, accept, key, as_json)
+    _one_object("sites", file, name, dry_run, mapping, boundaries, region, store, accept, key, as_json)
 
 
 def import_districts(
@@ -38,7 +38,7 @@ def import_districts(
     region: options.Region = None, store: options.Store = None, accept: Accept = False, key: Key = None, as_json: options.Json = False,
 ) -> None:  # fmt: skip
     """不感地域の台帳を取り込む / Import no-signal districts"""
-    _import("districts", file, name, dry_run, mapping, boundaries, region, store, accept, key, as_json)
+    _one_object("districts", file, name, dry_run, mapping, boundaries, region, store, accept, key, as_json)
 
 
 def import_site_districts(
@@ -46,7 +46,7 @@ def import_site_districts(
     region: options.Region = None, store: options.Store = None, accept: Accept = False, key: Key = None, as_json: options.Json = False,
 ) -> None:  # fmt: skip
     """基地局と不感地域の対応を取り込む / Import which site serves which district"""
-    _import("site_districts", file, name, dry_run, mapping, boundaries, region, store, accept, key, as_json)
+    _one_object("site_districts", file, name, dry_run, mapping, boundaries, region, store, accept, key, as_json)
 
 
 def import_actuals(
@@ -54,7 +54,7 @@ def import_actuals(
     region: options.Region = None, store: options.Store = None, accept: Accept = False, key: Key = None, as_json: options.Json = False,
 ) -> None:  # fmt: skip
     """指標の実績値を取り込む / Import actuals of indicators"""
-    _import("actuals", file, name, dry_run, mapping, boundaries, region, store, accept, key, as_json)
+    _one_object("actuals", file, name, dry_run, mapping, boundaries, region, store, accept, key, as_json)
 
 
 def import_measurements(
@@ -62,7 +62,28 @@ def import_measurements(
     region: options.Region = None, store: options.Store = None, accept: Accept = False, key: Key = None, as_json: options.Json = False,
 ) -> None:  # fmt: skip
     """電波の測定値を取り込む / Import measured signal levels"""
-    _import("measurements", file, name, dry_run, mapping, boundaries, region, store, accept, key, as_json)
+    _one_object("measurements", file, name, dry_run, mapping, boundaries, region, store, accept, key, as_json)
+
+
+def _one_object(
+    kind: str, file: Path, name: str | None, dry_run: bool, mapping: Path | None, boundaries: Path | None,
+    region: Path | None, store: str | None, accept: bool, key: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """With ``--json`` the last line is one object with a verdict, also where the file was never reached: no such file, no
+    such answer."""
+    from coverage.errors import InputError
+
+    try:
+        _import(kind, file, name, dry_run, mapping, boundaries, region, store, accept, key, as_json)
+    except InputError as error:
+        if not as_json:
+            raise
+        from coverage.cli import print_error
+        from coverage.uploads.report import rejection
+
+        _print_object(rejection(error.code, error.ja, error.en).as_dict() | {"error": error.as_dict()})
+        print_error(error)
+        raise typer.Exit(error.exit_code) from None
 
 
 def _import(

@@ -103,10 +103,19 @@ def _crs(database: sqlite3.Connection, srs_id: int) -> int | str | None:
         "SELECT organization, organization_coordsys_id, definition FROM gpkg_spatial_ref_sys WHERE srs_id = ?",
         (srs_id,),
     ).fetchone()
-    if row is None or srs_id in (-1, 0):  # undefined Cartesian or geographic
+    if row is None:
         return None
     organization, code, definition = row
+    if is_undefined(srs_id, organization, definition):
+        return None
     return int(code) if str(organization).upper() == "EPSG" else str(definition)
+
+
+def is_undefined(srs_id: int, organization: object, definition: object) -> bool:
+    """Whether a row of gpkg_spatial_ref_sys stands for "no system": -1 and 0 by OGC 12-128 (requirement 11), and the row
+    that GDAL writes under a number of its own for a layer without one."""
+    own = str(organization).upper() in ("GDAL", "NONE") and "undefined" in str(definition).lower()
+    return srs_id in (-1, 0) or own
 
 
 def _geometry(blob: bytes) -> BaseGeometry | None:

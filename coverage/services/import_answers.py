@@ -7,6 +7,7 @@ office with the same headers, so the answers of the last import with the same he
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any, Final, Literal
 from coverage.errors import InputError
 from coverage.store.records import ImportRecord, ImportState
 from coverage.uploads.date_answers import BARE_YEARS, SERIALS, TWO_DIGIT_YEARS
+from coverage.uploads.positions import plane_epsg
 from coverage.uploads.report import Report
 
 ANSWERS: Final = ("axes", "columns", "crs", "datum", "dates", "layer", "sheet")
@@ -168,7 +170,46 @@ def read_answers(path: Path | None) -> dict[str, Any]:
             f"The mapping file '{path.name}' may hold {', '.join(ANSWERS)}.",
         )
     check_answers(answers, path.name)
-    return answers
+    return _with_system(answers)
+
+
+_GEOGRAPHIC: Final = frozenset({4326, 4612, 6668, 6697})
+"""Degrees of WGS 84 and JGD: what is read as degrees anyway."""
+_TOKYO_DEGREES: Final = 4301
+_TOKYO_PLANES: Final = range(30161, 30180)
+"""The plane rectangular systems I to XIX of the Tokyo datum."""
+
+
+def _code(crs: object) -> int | None:
+    """The number of an answer that is an EPSG code and nothing else."""
+    found = re.fullmatch(r"(?:epsg\s*:?\s*)?(\d{4,5})", str(crs).strip(), re.IGNORECASE)
+    return None if found is None else int(found[1])
+
+
+def _with_system(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers with ``crs`` naming a plane system or nothing: a code of the Tokyo datum is that datum's answer too."""
+    given = dict(answers)
+    code = _code(given.get("crs"))
+    if code is not None and code in _TOKYO_PLANES:
+        return given | {"crs": code - _TOKYO_PLANES.start + 1, "datum": "tokyo"}
+    if code == _TOKYO_DEGREES:
+        given["datum"] = "tokyo"
+    if code == _TOKYO_DEGREES or code in _GEOGRAPHIC:
+        del given["crs"]
+    return given
+
+
+def _wrong_system(answers: Mapping[str, Any]) -> bool:
+    """Whether ``crs`` names no system that lists are read in, or another datum than ``datum`` does."""
+    if "crs" not in answers:
+        return False
+    crs = answers["crs"]
+    if isinstance(crs, bool) or not isinstance(crs, (int, str)):
+        return True
+    code = _code(crs)
+    if code == _TOKYO_DEGREES or code in _TOKYO_PLANES:
+        return answers.get("datum") == "jgd2011"
+    return code not in _GEOGRAPHIC and plane_epsg(str(crs)) is None
 
 
 def check_answers(answers: Mapping[str, Any], name: str) -> None:
@@ -182,7 +223,7 @@ def check_answers(answers: Mapping[str, Any], name: str) -> None:
         for key, allowed in (("axes", ("swap", "keep")), ("datum", ("tokyo", "jgd2011")))
         if key in answers and answers[key] not in allowed
     ]
-    if "crs" in answers and (isinstance(answers["crs"], bool) or not isinstance(answers["crs"], (int, str))):
+    if _wrong_system(answers):
         wrong.append("crs")
     if not isinstance(columns, dict) or not all(isinstance(header, str) for header in columns.values()):
         wrong.append("columns")

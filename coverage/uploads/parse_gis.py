@@ -20,7 +20,7 @@ import shapely.geometry
 from coverage.errors import FileFormatError
 from coverage.readers.crs import in_japan
 from coverage.readers.features import FeatureTable
-from coverage.readers.geopackage import read_geopackage
+from coverage.readers.geopackage import is_undefined, read_geopackage
 from coverage.readers.shapefile import parse_shapefile
 from coverage.uploads.archive import is_litter, read_member
 from coverage.uploads.limits import Limits
@@ -151,7 +151,7 @@ def _gpkg_crs(path: Path, label: str, layer: str | None) -> int | str | None:
             f"は GeoPackage として読めません（{problem}）。途中で切れていないかを確かめ、作り直してください",
             f"cannot be read as a GeoPackage ({problem}); check that it is complete and export it again",
         ) from None  # fmt: skip
-    if row is None or row[0] in (-1, 0):
+    if row is None or is_undefined(row[0], row[1], row[3]):
         return None
     return int(row[2]) if str(row[1]).upper() == "EPSG" and str(row[2]).isdigit() else str(row[3])
 

@@ -127,11 +127,26 @@ def test_answers_come_from_a_mapping_file(command, tmp_path):
     answers.write_text('axis = "swap"\n', encoding="utf-8")
     done = command("import-sites", swapped, "--dry-run", "--json", "--mapping", answers)
     assert (done.code, done.json["error"]["code"]) == (2, "mapping-unknown")
-    for wrong in ('axes = "yes"', "datum = 1", "sheet = 1", "columns = 3", "crs = true", "[columns]\nlat = 1"):
+    for wrong in ('axes = "yes"', "datum = 1", "sheet = 1", "columns = 3", "crs = true", 'crs = "banana"', "crs = 20", "[columns]\nlat = 1"):
         answers.write_text(wrong, encoding="utf-8")
         assert command("import-sites", swapped, "--dry-run", "--json", "--mapping", answers).json["error"]["code"] == "mapping-unknown", wrong
     answers.write_text("axes = = 1", encoding="utf-8")
     assert command("import-sites", swapped, "--dry-run", "--json", "--mapping", answers).json["error"]["code"] == "mapping-unreadable"
+
+
+@pytest.mark.parametrize("answers", ['{"crs": "banana"}', "{bad", None])
+def test_what_never_reaches_the_file_is_an_object_with_a_verdict_too(command, sites, tmp_path, answers):
+    mapping = tmp_path / "answers.json"
+    if answers is not None:
+        mapping.write_text(answers, encoding="utf-8")
+    done = command("import-sites", sites, "--dry-run", "--json", "--mapping", mapping)
+    assert (done.code, done.json["verdict"], done.json["rows"]) == (2, "reject", [])
+    assert done.json["errors"][0]["code"] == done.json["error"]["code"]
+    assert "エラー: " in done.err
+    assert "error: " in done.err
+    absent = command("import-sites", tmp_path / "none.csv", "--dry-run", "--json")
+    assert (absent.code, absent.json["verdict"], absent.json["error"]["code"]) == (2, "reject", "file-missing")
+    assert "error: " in command("import-sites", tmp_path / "none.csv", "--dry-run").err
 
 
 def test_a_position_outside_the_given_boundaries_is_kept_and_warned(command, sites, project_dir):

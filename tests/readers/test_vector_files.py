@@ -394,6 +394,14 @@ def test_geopackage_is_read_without_gdal_and_equals_what_gdal_wrote(tmp_path: Pa
     assert [p.name for p in tmp_path.iterdir()] == ["a.gpkg"]
 
 
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
+def test_a_geopackage_that_gdal_wrote_without_a_crs_is_degrees(tmp_path: Path) -> None:
+    frame = geopandas.GeoDataFrame({"n": [1]}, geometry=[HOLED])
+    pyogrio.write_dataframe(frame, tmp_path / "a.gpkg", driver="GPKG")
+    assert pyogrio.read_info(tmp_path / "a.gpkg")["crs"] != "EPSG:4326"
+    same(read_features(tmp_path / "a.gpkg"), [HOLED])
+
+
 def test_a_geopackage_with_several_layers_asks_which(tmp_path: Path) -> None:
     path = tmp_path / "a.gpkg"
     for name, epsg in (("area4g", 6668), ("area5g", 6674)):

@@ -63,6 +63,39 @@ def test_the_document_of_the_page_is_the_file_of_the_command(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
+    ("crs", "read"),
+    [
+        (6, {"crs": 6}),
+        ("第6系", {"crs": "第6系"}),
+        ("EPSG:6674", {"crs": "EPSG:6674"}),
+        # Degrees of JGD or WGS 84 are what lists are read in anyway.
+        ("EPSG:6668", {}),
+        (4326, {}),
+        # A code of the Tokyo datum is two answers in one.
+        ("EPSG:4301", {"datum": "tokyo"}),
+        (30166, {"crs": 6, "datum": "tokyo"}),
+    ],
+)
+def test_a_system_is_answered_by_number_name_or_code(tmp_path: Path, crs: Any, read: dict[str, Any]) -> None:
+    path = tmp_path / "mapping.json"
+    path.write_text(json.dumps({"crs": crs}), encoding="utf-8")
+    assert read_answers(path) == read
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [{"crs": "banana"}, {"crs": 20}, {"crs": "EPSG:32653"}, {"crs": ""}, {"crs": 4301, "datum": "jgd2011"}, {"crs": 30166, "datum": "jgd2011"}],
+)  # fmt: skip
+def test_a_system_that_lists_are_not_read_in_is_refused(tmp_path: Path, answers: dict[str, Any]) -> None:
+    path = tmp_path / "mapping.json"
+    path.write_text(json.dumps(answers), encoding="utf-8")
+    with pytest.raises(InputError) as problem:
+        read_answers(path)
+    assert problem.value.code == "mapping-unknown"
+    assert "crs" in problem.value.en
+
+
+@pytest.mark.parametrize(
     "dates", [{"two_digit_year": "meiji"}, {"serial": 1905}, {"serial": True}, {"year": 1}, "heisei"]
 )
 def test_answers_on_dates_that_are_not_on_offer_are_refused(tmp_path: Path, dates: Any) -> None:

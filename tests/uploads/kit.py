@@ -131,6 +131,20 @@ def shapefile(points: list[Any] | None = None, prj: str | None = WGS, cpg: str |
     return parts
 
 
+def gpkg_of_gdal(xy: tuple[float, float]) -> bytes:
+    """A layer without a CRS as GDAL writes it: under a number of its own, not under the -1 or 0 of the standard."""
+    import warnings
+
+    import geopandas
+    import pyogrio
+
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "x.gpkg"
+        pyogrio.write_dataframe(geopandas.GeoDataFrame({"site_id": ["A1"]}, geometry=[shapely.Point(xy)]), path, driver="GPKG")
+        return path.read_bytes()
+
+
 def gpkg(rows: list[tuple[str, tuple[float, float] | None]] | None = None, *, srs: int = 6668, layers: int = 1, sql: str = "", app: int = 0x47504B47) -> bytes:
     """A GeoPackage with one or more feature tables "sites0", … ``sql`` runs last."""
     codes = {6668: "JGD2011", 6674: "JGD2011 / VI", 4301: "Tokyo", 4326: "WGS 84"}
@@ -479,6 +493,8 @@ def vector_cases() -> None:
     case("gpkg plane", "a.gpkg", lambda: gpkg([("A1", METRES)], srs=6674), WARN, "crs-transformed", {0: {"lat": 34.72929}})
     case("gpkg degrees as plane", "a.gpkg", lambda: gpkg(srs=6674), NO, "crs-contradicts")
     case("gpkg undefined crs", "a.gpkg", lambda: gpkg(srs=-1), WARN, "crs-assumed")
+    case("gpkg by gdal without crs", "a.gpkg", lambda: gpkg_of_gdal(XY), WARN, "crs-assumed", {0: {"lat": 34.7303}})
+    case("gpkg by gdal, metres without crs", "a.gpkg", lambda: gpkg_of_gdal(METRES), NO, "crs-missing")
     case("gpkg null geometry", "a.gpkg", lambda: gpkg([("A1", XY), ("B2", None)]), WARN, "position-missing", ok=1)
     case("gpkg two layers", "a.gpkg", lambda: gpkg(layers=2), NO, "layer-choose")
     case("gpkg two layers answered", "a.gpkg", lambda: gpkg(layers=2), OK, answers={"layer": "sites1"})
