@@ -115,7 +115,7 @@ def map_data(run: RunResult, lang: str, *, plans: Plans, signal: bool = True) ->
         "frame": frame.corners,
         "view": _view(shapes.values()),
         "stacks": _stacks(run) if signal else {},
-        "credits": _credits(meta["layers"], texts),
+        "credits": _credits(meta, texts),
         "model": _model(meta, texts, smallest),
         "sites": site_records(run, lang, plans=plans),
         "texts": {**texts.below("map"), **_common(texts), **_reception_words(meta, texts)},
@@ -266,6 +266,8 @@ def _operators(operators: Sequence[dict[str, Any]], lang: str) -> list[dict[str,
             "name": o[f"name_{lang}"],
             "colour": o["colour"],
             "shape": SHAPES[i % len(SHAPES)],
+            # Its own areas stand in for the computed reach: a level there is no computed one.
+            "published": bool(o.get("published_coverage", False)),
         }
         for i, o in enumerate(operators)
     ]
@@ -403,10 +405,10 @@ def _districts(run: RunResult) -> MapLayer:
     return layer
 
 
-def _credits(layers: Sequence[dict[str, Any]], texts: Texts) -> list[str]:
+def _credits(meta: dict[str, Any], texts: Texts) -> list[str]:
     lines = []
-    for layer in layers:
-        name = layer_name(texts, str(layer["layer"]))
+    for layer in meta["layers"]:
+        name = layer_name(texts, str(layer["layer"]), operators=meta["operators"])
         mark = texts["estimated.mark"] if layer.get("estimated") else ""
         lines.append(
             texts(

@@ -110,7 +110,7 @@ def report_content(run: RunResult, fy: int, texts: Texts, *, breaks: list[int]) 
             "head": [texts[f"report.column.{c}"] for c in ("layer", "credit", "edition", "licence")],
             "rows": [
                 [
-                    layer_name(texts, str(layer["layer"]))
+                    layer_name(texts, str(layer["layer"]), operators=meta["operators"])
                     + (texts["estimated.mark"] if layer["estimated"] else ""),
                     str(layer["credit"]),
                     layer_edition(texts, layer),

@@ -107,7 +107,7 @@ def _sources(sheet: Worksheet, place: Place, texts: Texts) -> None:
         [texts[f"report.column.{n}"] for n in ("layer", "credit", "edition", "licence")],
         [
             [
-                layer_name(texts, c["layer"]),
+                layer_name(texts, c["layer"], operators=place.run.meta["operators"]),
                 c["credit"],
                 layer_edition(texts, c),
                 c["licence"],

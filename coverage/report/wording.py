@@ -7,7 +7,7 @@ A file is nested tables of sentences; ``texts["map.legend.title"]`` names one by
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -44,13 +44,17 @@ class Texts(Mapping[str, str]):
         return {name[len(start) :]: text for name, text in self._sentences.items() if name.startswith(start)}
 
 
-def layer_name(texts: Texts, layer: str, *, table: str = "layer_name") -> str:
+def layer_name(
+    texts: Texts, layer: str, *, table: str = "layer_name", operators: Iterable[Mapping[str, Any]] = ()
+) -> str:
     """A layer in words. ``layer``: its name in run.json, where "antennas:panel" is the layer "antennas" of "panel", and
-    "published_coverage:m2:2019-03-31" an edition of the areas of "m2".
+    "published_coverage:m2:2019-03-31" an edition of the areas of "m2". ``operators``: those of run.json, for their names.
     """
-    kind, _, owner = layer.partition(":")
+    kind, *owner = layer.split(":")
     name = texts.get(f"{table}.{kind}", kind)
-    return f"{name}（{owner.replace(':', ' ')}）" if owner else name
+    names = {str(o["id"]): str(o[f"name_{texts.lang}"]) for o in operators}
+    told = " ".join(names.get(part, part) for part in owner)
+    return f"{name}（{told}）" if told else name
 
 
 def layer_edition(texts: Texts, layer: Mapping[str, Any]) -> str:

@@ -180,7 +180,7 @@ def _districts(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
 def _sources(sheet: Worksheet, run: RunResult, texts: Texts) -> None:
     rows = [
         [
-            layer_name(texts, layer["layer"]),
+            layer_name(texts, layer["layer"], operators=run.meta["operators"]),
             layer["credit"],
             layer_edition(texts, layer),
             layer["licence"],

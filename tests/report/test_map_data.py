@@ -55,6 +55,13 @@ def test_a_site_is_on_the_air_in_the_years_that_the_run_says(run: RunResult) -> 
     assert len(sites["S001"]["operators"]) == 2
 
 
+def test_operators_with_areas_of_their_own_are_marked(tmp_path: Path, synthetic: ModuleType) -> None:
+    run = RunResult.open(synthetic.write_synthetic_run(tmp_path))
+    assert [o["published"] for o in map_data(run, "ja", plans=False).page["operators"]] == [False, False]
+    run.meta["operators"][1]["published_coverage"] = True
+    assert [o["published"] for o in map_data(run, "ja", plans=False).page["operators"]] == [False, True]
+
+
 def test_sites_not_yet_in_service_are_left_out_for_the_public(run: RunResult) -> None:
     public, staff = map_data(run, "ja", plans=False), map_data(run, "ja", plans=True)
     assert {s["id"] for s in staff.page["sites"]} - {s["id"] for s in public.page["sites"]} == {

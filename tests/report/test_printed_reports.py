@@ -15,6 +15,7 @@ from PIL import Image
 
 from coverage.errors import NotFoundError
 from coverage.report.line_chart import ChartYear, line_chart
+from coverage.report.map_data import map_data
 from coverage.report.pdf import report_content, report_pages, report_pdf
 from coverage.report.place import Place
 from coverage.report.place_xlsx import place_xlsx
@@ -98,6 +99,20 @@ def test_the_edition_of_the_ledger_says_what_its_number_is(
     assert [row[2].value for row in book.worksheets[-1].iter_rows()][3] == said
     place = openpyxl.load_workbook(io.BytesIO(place_xlsx(Place(run, "99201", 2018), lang=lang)))
     assert [row[2].value for row in place.worksheets[-1].iter_rows()][3] == said
+
+
+def test_an_edition_of_an_operators_areas_is_named_by_the_operators_name(
+    tmp_path: Path, synthetic: ModuleType
+) -> None:
+    run = RunResult.open(synthetic.write_synthetic_run(tmp_path))
+    own, name = (str(run.meta["operators"][0][key]) for key in ("id", "name_ja"))
+    layer = {"layer": f"published_coverage:{own}:2019-03-31", "format": "polygons", "edition": "2019-03-31"}
+    run.meta["layers"].append(run.meta["layers"][0] | layer)
+    said = f"事業者のエリア図（{name} 2019-03-31）"
+    assert _content(run)["sources"]["rows"][-1][0] == said  # type: ignore[index]
+    book = openpyxl.load_workbook(io.BytesIO(report_xlsx(run)))
+    assert [row[0].value for row in book.worksheets[-1].iter_rows()][3] == said
+    assert any(said in line for line in map_data(run, "ja", plans=False).page["credits"])
 
 
 def test_it_is_said_that_sites_in_operation_are_those_of_the_ledger(run: RunResult) -> None:

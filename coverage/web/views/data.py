@@ -187,7 +187,7 @@ def _sources(view: View, run: RunResult) -> None:
         ],
         [
             [
-                layer_name(texts, layer["layer"], table="layer")
+                layer_name(texts, layer["layer"], table="layer", operators=run.meta["operators"])
                 + (texts["value.estimated"] if layer["estimated"] else ""),
                 layer["credit"],
                 view.text("manage.from_ledger", seq=layer["edition"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,7 +42,12 @@ def show(view: View, run: RunResult | None) -> None:
 
 
 def _layer(view: View, name: str) -> str:
-    return layer_name(view.texts, name, table="layer")
+    operators: list[dict[str, Any]] = []
+    with suppress(
+        CoverageGapError
+    ):  # before the first run there are no names, and what was fetched is listed all the same
+        operators = frame.shared_run().meta["operators"]
+    return layer_name(view.texts, name, table="layer", operators=operators)
 
 
 def _warn(view: View, held: tuple[LayerInUse, ...]) -> None:

@@ -137,7 +137,7 @@ async function build(place, data, wanted) {
     facts.forEach((one, i) => {
       views[i].point([at.lat, at.lon], one.server && known(one.server.lat) ? [one.server.lat, one.server.lon] : null);
       if (one.section && (!two || i === facts.length - 1)) {
-        const block = sectionBlock(one, words, (id) => views[i].operatorOf(id).name, () => { block.remove(); boxes[i].querySelector('.map').focus(); });
+        const block = sectionBlock(one, words, views[i].operatorOf, () => { block.remove(); boxes[i].querySelector('.map').focus(); });
         below.appendChild(block);
       }
     });

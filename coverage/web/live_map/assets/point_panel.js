@@ -68,6 +68,10 @@ export function pointBlock(found, doc, words, view, options) {
   if (!found.computable && !served) children.push(node('p', { class: 'note warn', text: `${words.say('not_computable.full')} ${words.both(found.reason)}` }));
   if (found.section_problem) children.push(node('p', { class: 'note warn', text: words.both(found.section_problem) }));
   children.push(own);
+  const published = found.by_operator.filter((o) => view.operatorOf(o.operator).published).map((o) => operatorName(o.operator));
+  if (published.length) {
+    children.push(node('p', { class: 'note', text: words.say('point.published', { names: published.join(words.say('section.comma')), edge: words.number(found.edge_dbm, 0) }) }));
+  }
   if (found.others.length) {
     children.push(sheet(words.say('point.others'), [words.say('point.site'), words.say('point.signal'), words.say('point.reaches')],
       found.others.map((o) => [

@@ -83,7 +83,7 @@ function key(className, text) {
 }
 
 /* The whole block; its picture is drawn again when the width changes. close: what the button does. */
-export function sectionBlock(facts, words, operatorName, close) {
+export function sectionBlock(facts, words, operatorOf, close) {
   const { section, server } = facts;
   const title = node('h3', { text: words.say('section.title', { name: server.name || server.site_id }), tabindex: '-1' });
   const holder = node('div', { class: 'chart' });
@@ -93,10 +93,10 @@ export function sectionBlock(facts, words, operatorName, close) {
     holder.appendChild(chart(section, server, words, width));
   };
   const watcher = new ResizeObserver(draw);
-  const sentence = section.line_of_sight
+  const sight = section.line_of_sight
     ? words.say('section.clear', { clearance: words.number(section.clearance, 2) })
     : words.say('section.blocked', { edges: String(section.edges.length), clearance: words.number(section.clearance, 2) });
-  const notes = [sentence];
+  const notes = [sight];
   if (section.near_mast) notes.push(words.say('section.near_mast'));
   if (!facts.ground_whole) notes.push(words.say('section.heights_alone'));
   if (server.defaults && server.defaults.length) {
@@ -104,7 +104,8 @@ export function sectionBlock(facts, words, operatorName, close) {
   }
   const raster = facts.signal.level_dbm;
   if (raster !== null) {
-    notes.push(words.say('section.two_levels', { here: words.number(section.level_dbm, 1), raster: words.number(raster, 1) }));
+    const sentence = operatorOf(server.operator).published ? 'section.published' : 'section.two_levels';
+    notes.push(words.say(sentence, { here: words.number(section.level_dbm, 1), raster: words.number(raster, 1) }));
   }
   const kinds = { mast: words.say('section.at_mast'), point: words.say('section.at_point'), edge: words.say('section.at_edge'), tightest: words.say('section.at_tightest') };
   const table = sheet(words.say('section.table'), [
@@ -124,7 +125,7 @@ export function sectionBlock(facts, words, operatorName, close) {
     node('div', { class: 'section-head' }, [
       title,
       node('p', { text: words.say('section.site', {
-        operator: operatorName(server.operator), height: words.number(server.height_m, 0), frequency: words.number(server.frequency_mhz, 0),
+        operator: operatorOf(server.operator).name, height: words.number(server.height_m, 0), frequency: words.number(server.frequency_mhz, 0),
         eirp: words.number(server.eirp_dbm, 1), distance: words.number(section.distance_km, 2),
       }) }),
       node('button', { type: 'button', class: 'plain', text: words.say('section.close'), onclick: () => { watcher.disconnect(); close(); } }),
