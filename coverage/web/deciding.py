@@ -16,12 +16,18 @@ PATIENCE_S: Final = 1.5
 """How long a page waits itself: most lists are in the ledger by then, and nobody sees an intermediate state."""
 
 
-def begin(view: View, phase: str, work: Callable[[], ImportReceipt]) -> Decision:
-    """Start it and wait a moment; ``phase`` names what is being done."""
+def begin(
+    view: View, phase: str, work: Callable[[], ImportReceipt], remember: Callable[[Decision], None]
+) -> None:
+    """Start it and wait a moment; ``phase`` names what is being done.
+
+    ``remember`` puts it into the visitor's session before the wait: whoever goes to another page meanwhile ends this
+    run of the page there and then, and finds the outcome on coming back all the same.
+    """
     decision = decide(work)
+    remember(decision)
     with st.spinner(view.texts[f"phase.{phase}"]):
         decision.wait(PATIENCE_S)
-    return decision
 
 
 @st.fragment(run_every=1.0)

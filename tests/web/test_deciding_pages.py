@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from coverage.errors import StorageError
 from coverage.services import upload_jobs
+from coverage.services.decisions import Decision
 from coverage.services.imports import ImportState, return_import
 from coverage.services.ledger import load_tables_into_store
 from coverage.services.stores import open_context_store
@@ -117,7 +119,9 @@ def test_accepting_and_taking_back_leave_the_page_free_and_end_in_words(gate: th
     assert _record().state is ImportState.UNDONE
 
 
-def test_a_list_that_was_sent_back_meanwhile_is_not_accepted_and_the_page_says_so(gate: threading.Event) -> None:
+def test_a_list_that_was_sent_back_meanwhile_is_not_accepted_and_the_page_says_so(
+    gate: threading.Event,
+) -> None:
     own = _record().import_id
     test = _open("approvals")
     test.button(key=f"accept-{own}").click().run()
@@ -186,3 +190,39 @@ def test_a_hand_in_that_fails_keeps_the_list(gate: threading.Event, monkeypatch:
     test.button(key="hand-in").click().run()
     _until(test, "承認待ちです")
     assert _record().file_name == "二つ目.csv"
+
+
+@pytest.fixture
+def left_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The visitor goes to another page while this one waits: Streamlit ends the run of the page in the midst of it."""
+
+    def ends(self: Decision, seconds: float) -> bool:
+        st.stop()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Decision, "wait", ends)
+        yield
+
+
+def test_who_leaves_within_the_first_moment_finds_the_receipt_too(
+    gate: threading.Event, left_at_once: None
+) -> None:
+    gate.set()
+    test = _with_file()
+    test.button(key="hand-in").click().run()
+    _until(test, "承認待ちです（受付番号")
+    assert _record().file_name == "二つ目.csv"
+
+
+def test_who_leaves_within_the_first_moment_reads_what_was_accepted_and_taken_back(
+    gate: threading.Event, left_at_once: None
+) -> None:
+    gate.set()
+    own = _record().import_id
+    test = _open("approvals")
+    test.button(key=f"accept-{own}").click().run()
+    _until(test, "を承認し、台帳に記録しました")
+    test.text_input(key="undo-reason").set_value("誤り").run()
+    test.button(key="undo").click().run()
+    _until(test, "まとめて取り消しました")
+    assert _record().state is ImportState.UNDONE

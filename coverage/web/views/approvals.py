@@ -171,12 +171,12 @@ def _decide(view: View, store: Store, record: ImportRecord) -> None:
         overwrite = st.checkbox(view.texts["approvals.overwrite"], key=f"overwrite-{own}")
     if st.button(view.texts["approvals.accept"], type="primary", key=f"accept-{own}"):
         context = web_context()
-        decision = begin(
+        begin(
             view,
             "accepting",
             lambda: accept_staged(context, record, principal=view.principal, overwrite=overwrite),
+            lambda decision: _remember(record, decision),
         )
-        _running()[own] = (record, decision)
         st.rerun()
     # Only a list that is sent back needs a reason: the field stands with that button, after accepting.
     st.caption(view.texts["approvals.return_note"])
@@ -197,6 +197,10 @@ def _running() -> dict[str, tuple[ImportRecord, Decision]]:
     """What this session accepts or takes back beside the page, by import; a list is staged or accepted, never both."""
     found: dict[str, tuple[ImportRecord, Decision]] = st.session_state.setdefault("approval-decisions", {})
     return found
+
+
+def _remember(record: ImportRecord, decision: Decision) -> None:
+    _running()[record.import_id] = (record, decision)
 
 
 def _watch(view: View, own: str) -> None:
@@ -298,12 +302,12 @@ def _undo(view: View, store: Store, records: list[ImportRecord]) -> None:
             overwrite = st.checkbox(view.texts["approvals.undo_overwrite"], key=f"undo-overwrite-{own}")
         if st.button(view.texts["approvals.undo"], key="undo", disabled=not reason.strip()):
             context, why = web_context(), reason.strip()
-            decision = begin(
+            begin(
                 view,
                 "undoing",
                 lambda: undo_accepted(
                     context, record, principal=view.principal, reason=why, overwrite=overwrite
                 ),
+                lambda decision: _remember(record, decision),
             )
-            _running()[own] = (record, decision)
             st.rerun()

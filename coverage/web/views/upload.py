@@ -270,15 +270,20 @@ def _propose(view: View, run: RunResult, context: AppContext, state: dict[str, A
         **({"revises": state["revises"]} if state["revises"] else {}),
     }
     key = state["key"]
-    decision = begin(
+    moved = [m for m in difference.movements() if m.own]
+
+    def remember(decision: Decision) -> None:
+        # Beside the file's own state: that is gone when the page is left, the receipt is wanted all the same.
+        st.session_state["upload-decision"] = (decision, moved)
+
+    begin(
         view,
         "handing_in",
         lambda: hand_in_checked(
             context, check, principal=view.principal, answers=mapping, accept=at_once, key=key
         ),
+        remember,
     )
-    # Beside the file's own state: that is gone when the page is left, the receipt is wanted all the same.
-    st.session_state["upload-decision"] = (decision, [m for m in difference.movements() if m.own])
     st.rerun()
 
 
