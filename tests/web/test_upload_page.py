@@ -350,6 +350,16 @@ def test_the_page_of_acceptance_tells_who_did_what_when_and_why(upload: Callable
     assert "（理由：試験のため）" in words(test)
 
 
+def test_a_map_that_holds_no_more_places_says_so(
+    upload: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, lat, lon = open_district()
+    rows = csv(*(f"A-{i},a,{lat},{lon},見本モバイルA,計画,,,," for i in range(3)))
+    assert "地図に描くのは" not in words(upload("list.csv", rows))
+    monkeypatch.setattr("coverage.web.views.upload_difference.DRAWN", 3)
+    assert "地図に描くのは 3 か所までです" in words(upload("list.csv", rows))
+
+
 def test_a_planner_withdraws_what_waits(upload: Callable[..., AppTest]) -> None:
     _, lat, lon = open_district()
     press(upload("list.csv", csv(f"A-1,a,{lat},{lon},,計画,,,,")), "hand-in")

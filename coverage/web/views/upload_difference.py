@@ -9,7 +9,7 @@ import streamlit as st
 from coverage.domain import fiscal
 from coverage.report.escape import esc
 from coverage.runs.result import RunResult
-from coverage.services.import_preview import Movement, Preview
+from coverage.services.import_preview import DRAWN, Movement, Preview
 from coverage.web import frame
 from coverage.web.difference_map import difference_map
 from coverage.web.frame import Column, Html, View
@@ -30,9 +30,9 @@ def show_difference(view: View, run: RunResult, difference: Preview) -> None:
         view.text(
             "difference.count",
             kind=view.texts[f"record.{kind}"],
-            new=n["new"],
-            changed=n["changed"],
-            same=n["unchanged"],
+            new=f"{n['new']:,}",
+            changed=f"{n['changed']:,}",
+            same=f"{n['unchanged']:,}",
         )
         for kind, n in counts.items()
     ]
@@ -44,6 +44,8 @@ def show_difference(view: View, run: RunResult, difference: Preview) -> None:
         left, right = st.columns([3, 2], gap="medium")
         with left:
             st.html(picture)
+            if len(difference.places) >= DRAWN:
+                st.caption(view.text("difference.drawn", n=f"{DRAWN:,}"))
         with right:
             _not_counted(view, difference)
     else:
