@@ -129,7 +129,7 @@ def test_every_role_sees_the_page_without_a_ledger(home: Path, role: str, lang: 
     words = words_of(test)
     assert ("サーバーで問題" if lang == "ja" else "went wrong") not in words
     assert ("初めて公開した計算です" if lang == "ja" else "first run that was published") in words
-    assert ("回答を待つ圏外の申出はありません" if lang == "ja" else "No challenge waits") in words
+    assert ("回答を待つ圏外の申出はありません" if lang == "ja" else "No report of no signal waits") in words
 
 
 def test_where_gaps_are_not_computable_no_number_of_people_stands(
