@@ -116,7 +116,7 @@ def restore(
     settings, location = _place(store)
     log = anchors or settings.anchor_log or backups.anchor_log(location, settings.backups_folder)
     receipt = backups.restore(source, location.url, force=force, log=log)
-    _say(as_json, _receipt(receipt), f"復元しました / restored: {location.name}\n{receipt.head}")
+    _say(as_json, _receipt(receipt), f"復元しました / restored: {location.path.resolve() if location.path else location.name}\n{receipt.head}")
 
 
 @app.command("verify-audit")

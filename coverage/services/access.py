@@ -238,7 +238,7 @@ def authorise(principal: Principal, action: Action, resource: Resource) -> None:
     place = f"（{one_line(resource.municipality_code, limit=10)}）" if resource.municipality_code else ""
     raise PermissionDeniedError(
         "permission-denied",
-        f"役割 {principal.role.value} では、{_OBJECT_JA[resource.kind]}{place}の{_ACTION_JA[action]}はできません。"
+        f"役割「{_ROLE_JA[principal.role]}」では、{_OBJECT_JA[resource.kind]}{place}の{_ACTION_JA[action]}はできません。"
         "必要なら管理者に役割の変更を頼んでください。",
         f"The role {principal.role.value} may not {action.value} this {resource.kind.value}; ask an administrator if "
         "you need to.",
@@ -273,6 +273,12 @@ def principal_of_token(token: ReadToken) -> Principal:
     )
 
 
+_ROLE_JA = {
+    Role.VIEWER: "閲覧",
+    Role.MUNICIPALITY: "市町",
+    Role.PLANNER: "計画担当",
+    Role.ADMIN: "管理者",
+}
 _ACTION_JA = {
     Action.VIEW: "閲覧",
     Action.DOWNLOAD: "ダウンロード",
@@ -285,7 +291,7 @@ _ACTION_JA = {
     Action.WITHDRAW: "取下げ",
     Action.UNDO: "取消し",
     Action.PUBLISH: "公表",
-    Action.FILE: "申出",
+    Action.FILE: "提出",
     Action.ANSWER: "回答",
     Action.CONFIRM: "解消の確認",
     Action.MANAGE: "管理",

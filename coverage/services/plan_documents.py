@@ -213,7 +213,8 @@ def _sites(ground: Ground, result: PlanResult) -> list[dict[str, Any]]:
                 "districts": [{"district_id": d.district_id, "name": d.name} for d in solved],
                 "counts": counts,
                 "cost": ground.shares(number, year or 0).as_dict(),
-                **_words(candidate, people, households, shelters, solved, fy, counts),
+                # Rounded once: a column and a sentence that round 719.47 on two ways would disagree.
+                **_words(candidate, round(people, 1), round(households, 1), shelters, solved, fy, counts),
             }
         )
     return out

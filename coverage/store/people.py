@@ -325,7 +325,7 @@ def _check_role(role: str, allowed: Sequence[str], municipality_codes: Sequence[
     if malformed or (role == "municipality") != bool(municipality_codes):
         raise InputError(
             "municipality-codes-invalid",
-            "役割 municipality には 5 桁の市町コードが一つ以上必要で、他の役割には付けられません。コードを直してください。",
+            "役割「市町」（municipality）には 5 桁の市町コードが一つ以上必要で、他の役割には付けられません。コードを直してください。",
             "The role municipality needs at least one five-digit code, and no other role takes any; correct the codes.",
         )
 

@@ -120,8 +120,8 @@ TABLES: dict[Kind, Table] = {
                 _CODE,
                 *_POSITION,
                 _c("status", "text", "状態", required=True, enum=books.Status),
-                _c("height_m", "real", "空中線地上高"),
-                _c("funding", "text", "財源", enum=books.Funding),
+                _c("height_m", "real", "アンテナ地上高"),
+                _c("funding", "text", "整備主体", enum=books.Funding),
                 _c("purpose", "text", "目的", enum=books.Purpose),
                 _c("project_id", "text", "事業番号", ident=True),
                 _c("replaces", "text", "更新元の局番号", ident=True),
@@ -135,7 +135,7 @@ TABLES: dict[Kind, Table] = {
         ),
         Table(
             Kind.SITE_OPERATOR,
-            "事業者の設備",
+            "事業者の行",
             books.SiteOperator,
             (
                 _SITE_ID,
@@ -314,7 +314,7 @@ TABLES: dict[Kind, Table] = {
                 _c("file_bytes", "int", "大きさ", required=True),
                 _c("records_sha256", "text", "記録の要約値", required=True),
                 _c("state", "text", "状態", required=True, enum=kept.ImportState),
-                _c("submitted_by", "text", "送信者", required=True),
+                _c("submitted_by", "text", "提出者", required=True),
                 _c("report", "json", "報告", default={}, required=True),
                 _c("mapping", "json", "読み方の指定", default={}, required=True),
                 _c("applies_from", "date", "適用日"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
@@ -67,16 +68,33 @@ def change_words(view: View, fields: tuple[FieldChange, ...]) -> list[str]:
         entered = [f for f in fields if f.after not in (None, "", [], {}, ())]
         return [
             view.texts["manage.entered"],
-            *(f"{_column(view, f)} {_words(view, f.after)}" for f in entered),
+            *(f"{_column(view, f)} {_words(view, f, f.after)}" for f in entered),
         ]
-    return [f"{_column(view, f)} {_words(view, f.before)} → {_words(view, f.after)}" for f in fields]
+    return [f"{_column(view, f)} {_words(view, f, f.before)} → {_words(view, f, f.after)}" for f in fields]
 
 
 def _column(view: View, field: FieldChange) -> str:
     return field.field if view.lang == "en" else field.ja
 
 
-def _words(view: View, value: Any) -> str:
+_CODED: Final = {
+    "state": "import",
+    "table_name": "upload.kind",
+    "date_precision": "manage.precision",
+    "role": "role",
+}
+"""Columns that hold a code of ours, and where its word stands."""
+_DOCUMENT_CHARACTERS: Final = 80
+
+
+def _words(view: View, field: FieldChange, value: Any) -> str:
+    words = _CODED.get(field.field)
+    if words is not None and isinstance(value, str):
+        join = "_" if words == "upload.kind" else "."
+        return view.texts.get(f"{words}{join}{value}", value)
+    if isinstance(value, dict):
+        # A document, as a plan or the settings are: its beginning tells which; the CSV has more of it.
+        return shown(json.dumps(value, ensure_ascii=False, default=str), limit=_DOCUMENT_CHARACTERS)
     if isinstance(value, bool):
         return view.texts["manage.yes" if value else "manage.no"]
     if isinstance(value, list | tuple):

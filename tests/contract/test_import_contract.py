@@ -151,7 +151,7 @@ def test_the_difference_is_shown_row_by_row_before_anything_is_stored(store: Any
         (Kind.SITE, "T-003", "new", 0, 1),
     ]
     assert [(c.ja, c.before, c.after) for c in comparison.differences[0].changes] == [
-        ("空中線地上高", 30.0, 45.0)
+        ("アンテナ地上高", 30.0, 45.0)
     ]
     assert not comparison.changes_nothing
     assert comparison.base_tx == store.head().seq == 1

@@ -263,7 +263,7 @@ def test_the_loser_of_two_edits_is_told_who_changed_what(store: Any) -> None:
     assert (problem.code, problem.actor, problem.http_status) == ("edit-conflict", "suzuki", 409)
     assert [(c.field, c.before, c.after) for c in problem.changes] == [("height_m", 30.0, 40.0)]
     assert "suzuki" in problem.ja
-    assert "空中線地上高 30.0→40.0" in problem.ja
+    assert "アンテナ地上高 30.0→40.0" in problem.ja
     assert "2017-04-10 09:00" in problem.ja
     assert store.get(Kind.SITE, "T-001").record.name == "尾鷲・九鬼"
 

@@ -18,7 +18,7 @@ COMPOSED = (
     "better.", "live.", "chart.", "data.language_", "data.note_", "data.table_", "difference.changed", "difference.new", "error.", "findings.",
     "grade.", "import.", "indicators.activity", "indicators.directions", "indicators.issues", "indicators.prefecture", "kind.", "layer.",
     "answer.", "dates.", "diffmap.", "field.", "page.", "planning.baseline_", "planning.reason_", "phase.", "question.", "rows.", "separator.", "record.", "role.", "source.", "state.", "understood.", "upload.errors", "upload.kind_",
-    "upload.notices", "upload.warnings", "verdict.", "audit_action.", "manage.lower_", "manage.rule_", "manage.section_",
+    "upload.notices", "upload.warnings", "verdict.", "audit_action.", "manage.precision.", "manage.lower_", "manage.rule_", "manage.section_",
 )  # fmt: skip
 
 
