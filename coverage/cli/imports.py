@@ -79,9 +79,9 @@ def _one_object(
         if not as_json:
             raise
         from coverage.cli import print_error
-        from coverage.uploads.report import rejection
+        from coverage.services import imports
 
-        _print_object(rejection(error.code, error.ja, error.en).as_dict() | {"error": error.as_dict()})
+        _print_object(imports.rejection(error.code, error.ja, error.en).as_dict() | {"error": error.as_dict()})
         print_error(error)
         raise typer.Exit(error.exit_code) from None
 

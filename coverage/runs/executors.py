@@ -17,7 +17,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from coverage import __version__
 from coverage.errors import EnvironmentProblemError, InputError
@@ -152,6 +152,10 @@ class ProcessExecutor:
         self._stop()
 
 
+_VERSION_ASKED_FOR: Final = 'str(getattr(__import__("coverage"), "__version__", "—"))'
+"""A question as text: a worker without this package, or with an earlier one, has none of our functions to call."""
+
+
 class DaskExecutor:
     """Dask workers: a scheduler at ``address``, or a cluster of processes on this machine (loopback only).
 
@@ -198,7 +202,9 @@ class DaskExecutor:
                 f"Dask のスケジューラー {address} にワーカーがいません。各計算機で dask worker を立ててください。",
                 f"The Dask scheduler at {address} has no workers; start 'dask worker' on the machines.",
             ) from error
-        others = sorted(set(self._client.run(_version_asked_for()).values()) - {__version__})
+        answers = self._client.run(eval, _VERSION_ASKED_FOR, on_error="return").values()
+        # A worker without this package answers with the error of the import.
+        others = sorted({a if isinstance(a, str) else "—" for a in answers} - {__version__})
         if others:
             raise EnvironmentProblemError(
                 "dask-other-version",
@@ -333,20 +339,6 @@ def _end_with(sentinel: int) -> None:
 def _one_thread() -> None:
     for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-
-
-def _version_asked_for() -> Callable[[], str]:
-    """A question that travels by value: a worker without this package, or with an earlier one, answers it too."""
-
-    def version() -> str:
-        try:
-            import coverage
-
-            return str(coverage.__version__)
-        except (ImportError, AttributeError):
-            return "—"
-
-    return version
 
 
 def _workers_die(times: int) -> EnvironmentProblemError:

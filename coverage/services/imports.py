@@ -32,7 +32,7 @@ from coverage.store.events import Change, Kind, change_of
 from coverage.store.protocol import ImportReceipt, Store
 from coverage.store.records import ImportRecord, ImportState, Measurement
 from coverage.uploads.limits import DEFAULT_LIMITS, Limits
-from coverage.uploads.report import Remark, Report
+from coverage.uploads.report import Remark, Report, rejection
 from coverage.uploads.sandbox import check_file
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ __all__ = [
     "preview",
     "read_answers",
     "region_checks",
+    "rejection",
     "remark_lines",
     "return_import",
     "undo_import",

@@ -18,6 +18,7 @@ from coverage.uploads.tables import RawRow, RawTable
 from coverage.uploads.values import is_blank
 
 _TOKYO_TITLE = re.compile(r"日本測地系(?!\s*20)|旧測地系|tokyo\s*datum", re.IGNORECASE)
+_CONVERTED = re.compile(r"変換|換算|convert|transform", re.IGNORECASE)
 _ZONE_TITLE = re.compile(r"平面直角[^\d第IVX]{0,12}(?:第\s*)?(\d{1,2}|[IVX]{1,5})\s*系")
 _SYSTEM_HEADER = re.compile(r"座標系|測地|基準系|(?<![a-z])(?:crs|srid|epsg|datum)(?![a-z])")
 _TOKYO: Final = "tokyo"
@@ -37,14 +38,16 @@ class Datums:
         self._answer = answers.get("datum")
         self._declared = table.datum
         axes = [table.columns[place[name]] for name in ("lat", "lon", "x", "y") if name in place]
+        old = any(map(says_tokyo, axes))
         self._headers = {
-            *((_TOKYO,) if any(map(says_tokyo, axes)) else ()),
-            *((_WORLD,) if any(map(says_world, axes)) else ()),
+            *((_TOKYO,) if old else ()),
+            *((_WORLD,) if any(map(says_world, axes)) or (old and any(map(_CONVERTED.search, axes))) else ()),
         }
         text = unicodedata.normalize("NFKC", " ".join([label, table.titles, *_notes(table, place)]))
         self._text = {
             *((_TOKYO,) if _TOKYO_TITLE.search(text) else ()),
-            *((_WORLD,) if WORLD_WORDS.search(text) else ()),
+            # 「旧測地系から変換」: to what and whether already is for a person to say.
+            *((_WORLD,) if WORLD_WORDS.search(text) or (_TOKYO_TITLE.search(text) and _CONVERTED.search(text)) else ()),
         }
         in_headers = {zone_in(table.columns[place[name]]) for name in ("x", "y") if name in place} - {""}
         zones = in_headers or set(_ZONE_TITLE.findall(text))

@@ -181,7 +181,7 @@ def questions(tmp_path: Path) -> Path:
         site = dict(zip(names, line.split(","), strict=False))
         lon, lat = to_tokyo.transform(float(site["lon"]), float(site["lat"]))
         second.append([site["site_id"], round(lat, 6), round(lon, 6)])
-    path = tmp_path / "旧測地系.xlsx"
+    path = tmp_path / "基地局一覧.xlsx"
     book.save(path)
     return path
 
