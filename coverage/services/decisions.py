@@ -8,37 +8,23 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from coverage.errors import CoverageGapError, StorageError
+from coverage.services.beside import Beside
 from coverage.store.protocol import ImportReceipt
 
 _LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass
-class Decision:
+class Decision(Beside):
     """How far it is: ``receipt`` once it is in the ledger, ``problem`` where it is not."""
 
     receipt: ImportReceipt | None = None
     problem: CoverageGapError | None = None
-    begun: float = field(default_factory=time.monotonic)
-    _ended: threading.Event = field(default_factory=threading.Event, repr=False)
-
-    @property
-    def ended(self) -> bool:
-        return self._ended.is_set()
-
-    @property
-    def elapsed_s(self) -> float:
-        return time.monotonic() - self.begun
-
-    def wait(self, seconds: float) -> bool:
-        """Whether it ended within ``seconds``."""
-        return self._ended.wait(seconds)
 
     def result(self) -> ImportReceipt:
         """The receipt of an ended decision; raises what went wrong."""

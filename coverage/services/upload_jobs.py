@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import tempfile
 import threading
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from typing import Any, Final, Literal
 from coverage.errors import CoverageGapError, StorageError
 from coverage.services import upload_process
 from coverage.services.access import Action, Object, Principal, Resource, authorise, import_resource
+from coverage.services.beside import Beside
 from coverage.services.context import AppContext
 from coverage.services.corrections import Edits, join_corrections, read_corrections
 from coverage.services.import_answers import suggested_answers
@@ -61,14 +61,13 @@ class Request:
 
 
 @dataclass
-class Check:
+class Check(Beside):
     """One check and how far it is. ``report`` is there from "comparing" on; ``changes`` and ``difference`` when it is
     done and the file has good rows. ``problem`` says why it failed. ``suggested``: answers of an earlier import with the
     same headers, where this request has none, and the record of that import."""
 
     request: Request
     phase: Phase = "waiting"
-    begun: float = field(default_factory=time.monotonic)
     report: Report | None = None
     read: Report | None = None
     """The report on the file alone, before corrections and before the ledger was asked."""
@@ -84,19 +83,6 @@ class Check:
     suggested: dict[str, Any] = field(default_factory=dict)
     suggested_by: ImportRecord | None = None
     _cancel: threading.Event = field(default_factory=threading.Event, repr=False)
-    _ended: threading.Event = field(default_factory=threading.Event, repr=False)
-
-    @property
-    def ended(self) -> bool:
-        return self._ended.is_set()
-
-    @property
-    def elapsed_s(self) -> float:
-        return time.monotonic() - self.begun
-
-    def wait(self, seconds: float) -> bool:
-        """Whether it ended within ``seconds``."""
-        return self._ended.wait(seconds)
 
     def cancel(self) -> None:
         """End it; the child process is killed within a tenth of a second."""
@@ -154,18 +140,13 @@ def hand_in_checked(
 
 
 @dataclass
-class StagedDifference:
+class StagedDifference(Beside):
     """The difference of an upload that waits, made beside the page."""
 
     import_id: str
     difference: Preview | None = None
     problem: CoverageGapError | None = None
     _cancel: threading.Event = field(default_factory=threading.Event, repr=False)
-    _ended: threading.Event = field(default_factory=threading.Event, repr=False)
-
-    def wait(self, seconds: float) -> bool:
-        """Whether it ended within ``seconds``."""
-        return self._ended.wait(seconds)
 
     def cancel(self) -> None:
         """End it; nobody waits for it any more."""
