@@ -262,6 +262,21 @@ def _served(context: AppContext, plan_id: str) -> tuple[Any, Any]:
         return held["pixels"], held["grid"]
 
 
+def figure(key: str, value: float) -> str:
+    """A figure of a plan as page and command show it: whole people, households and yen, km² with one decimal."""
+    return f"{_shown(key, value):,}"
+
+
+def change(key: str, first: float, second: float) -> str:
+    """From the first figure to the second with its sign: of the figures as they are shown, so that a row adds up."""
+    moved = round(_shown(key, second) - _shown(key, first), 1)
+    return f"{moved:+,}" if moved else "±0"
+
+
+def _shown(key: str, value: float) -> float:
+    return round(value, 1) if key == "area_km2" else round(value)
+
+
 def comparison_lines(comparison: Mapping[str, Any]) -> list[str]:
     """The comparison as a person reads it in a terminal."""
     names = {
@@ -273,7 +288,7 @@ def comparison_lines(comparison: Mapping[str, Any]) -> list[str]:
     plans = comparison["plans"]
     lines = [f"計算結果 {comparison['run_id']}{marks}", "  ".join(["", *(p["label"] for p in plans)])]
     for key, name in names.items():
-        cells = [f"{p[key]:,}" + (f"（{p['change'][key]:+,}）" if i else "") for i, p in enumerate(plans)]
+        cells = [figure(key, p[key]) + (f"（{change(key, plans[0][key], p[key])}）" if i else "") for i, p in enumerate(plans)]
         lines.append(f"{name}: " + "  ".join(cells))
     for i, fy in enumerate(comparison["fiscal_years"]):
         cells = ["—" if (v := p["indicator"][i]["forecast"]) is None else f"{v} 基" for p in plans]

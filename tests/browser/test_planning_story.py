@@ -97,7 +97,7 @@ def test_from_a_budget_to_planned_sites_that_wait_for_acceptance(
     _choose(page, "左の計画", "0 箇所")
     _choose(page, "右の計画", "1 箇所")
     page.wait_for_selector("text=届く地面の違い", timeout=30_000)
-    page.wait_for_selector("text=+11.0")
+    page.wait_for_selector('td:text-is("+11")')
     page.wait_for_selector(f"text={year}の整備数の見込み")
     watched.screenshot("planning-compare-1366", whole=True)
     # Carried away.

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from coverage.services import scenarios
+
 
 @pytest.fixture
 def command(command, monkeypatch, tmp_path):
@@ -70,9 +72,23 @@ def test_comparison_counts_people_money_area_districts_and_sites_against_the_fir
     shown = command("plan", "compare", "無し", "全員").out
     assert "見本・架空" in shown
     assert "72 基" in shown
+    assert "新たに電波が届く人: 0  11（+11）" in shown
     same = _last(command("plan", "compare", "全員", "全員", "--json"))["plans"][1]
     assert not any(same["change"].values())
     assert same["sites"]["added"] == same["sites"]["dropped"] == []
+
+
+@pytest.mark.parametrize(
+    ("key", "first", "second", "shown"),
+    [
+        ("people", 2649.4, 2700.6, ("2,649", "2,701", "+52")),
+        ("people", 2649.4, 2649.2, ("2,649", "2,649", "±0")),
+        ("area_km2", 12.34, 9.96, ("12.3", "10.0", "-2.3")),
+        ("state_yen", 1_250_000, 1_250_000, ("1,250,000", "1,250,000", "±0")),
+    ],
+)
+def test_a_row_of_a_comparison_adds_up_as_it_is_shown(key, first, second, shown):
+    assert (scenarios.figure(key, first), scenarios.figure(key, second), scenarios.change(key, first, second)) == shown
 
 
 def test_adopted_plan_is_a_forecast_and_never_a_count(plans, command):

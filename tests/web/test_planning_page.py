@@ -100,6 +100,7 @@ def test_from_a_budget_to_planned_sites_in_the_ledger(place: Path) -> None:
     assert "北案@1" in words
     assert "どちらにもある箇所" in words
     assert "「北案@1」だけで届く" in words
+    assert "±0" in words, "both are the same plan"
     # Draws and further plans are there to open; the front of cost has a point to choose and to plan with.
     assert "台帳の見込み" in words
     front = next(s for s in test.selectbox if str(s.key).startswith("plan-front-point"))

@@ -65,12 +65,15 @@ def _label(view: View, label: str, plan_id: str) -> str:
 
 def _figures(view: View, told: Mapping[str, Any], labels: list[str]) -> None:
     first, second = told["plans"]
-    body = [[view.texts[label], f"{first[key]:,}", f"{second[key]:,}", f"{second['change'][key]:+,}"] for key, label in KINDS.items()]
+    body = [
+        [view.texts[label], *(scenarios.figure(key, p[key]) for p in (first, second)), scenarios.change(key, first[key], second[key])]
+        for key, label in KINDS.items()
+    ]
     none = view.texts["value.none"]
     for i, fy in enumerate(told["fiscal_years"]):
         values = [p["indicator"][i]["forecast"] for p in (first, second)]
         shown = [none if v is None else f"{v:,}" for v in values]
-        change = none if None in values else f"{values[1] - values[0]:+,}"
+        change = none if None in values else scenarios.change("forecast", *values)
         body.append([view.text("planning.forecast_of", year=frame.year_label(view, fy)), *shown, change])
     heads = [view.texts["column.item"], *labels, view.texts["column.difference"]]
     frame.sheet([Column(h, number=i > 0) for i, h in enumerate(heads)], body)
