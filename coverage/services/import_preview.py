@@ -1,7 +1,8 @@
-"""What an upload would do: to the records, to the cumulative count of each year and municipality, and on the map.
+"""What an upload would do, or what taking it back would: to the records, to the cumulative count of each year and
+municipality, and on the map.
 
-The count is the real one: the store writes the upload, counts and rolls back, so that what is shown here and what the
-acceptance brings about cannot differ.
+The count is the real one: the store writes the change, counts and rolls back, so that what is shown here and what the
+acceptance or the undoing brings about cannot differ.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -18,7 +20,7 @@ from coverage.domain.count_result import CountResult, CountYear
 from coverage.domain.counting import count
 from coverage.domain.counting_findings import SiteVerdict
 from coverage.domain.ledger import Ledger
-from coverage.services.access import Action, Object, Principal, Resource, authorise
+from coverage.services.access import Action, Object, Principal, Resource, authorise, import_resource
 from coverage.services.context import AppContext
 from coverage.services.ledger import as_of_today
 from coverage.services.long_work import collector_rests
@@ -26,6 +28,7 @@ from coverage.store.copying import copy_ledger
 from coverage.store.events import Change
 from coverage.store.locate import open_store
 from coverage.store.protocol import Comparison, Store
+from coverage.store.records import ImportRecord
 
 _LEDGER_KINDS: Final = frozenset({"site", "site_operator", "site_district", "district"})
 """Records that the count reads; actuals and measurements never move it."""
@@ -56,8 +59,8 @@ class Movement:
     """A fiscal year whose count moves. ``own``: the year's own increase moves, not only what earlier years add to it.
 
     ``by_municipality``: (code, before, after) of the year's own counted masts where they differ. ``gained`` and ``lost``
-    are the verdicts of the masts that newly count in it, or no longer do, with their reasons: the first of each, and
-    ``further`` is how many more there are.
+    are the verdicts of the masts that newly count in it, or no longer do, with their reasons; ``gone`` names those that no
+    longer do because the ledger has them no more: the first of each, and ``further`` is how many more there are.
     """
 
     fiscal_year: int
@@ -69,6 +72,7 @@ class Movement:
     by_municipality: tuple[tuple[str, int, int], ...] = ()
     gained: tuple[SiteVerdict, ...] = ()
     lost: tuple[SiteVerdict, ...] = ()
+    gone: tuple[str, ...] = ()
     further: int = 0
 
 
@@ -141,6 +145,7 @@ def _movements(before: CountResult, after: CountResult) -> tuple[Movement, ...]:
                     by_municipality=tuple((c, own_old.get(c, 0), own_new.get(c, 0)) for c in codes),
                     gained=tuple(after.verdicts[s] for s in gained[:NAMED] if s in after.verdicts),
                     lost=tuple(after.verdicts[s] for s in lost[:NAMED] if s in after.verdicts),
+                    gone=tuple(s for s in lost[:NAMED] if s not in after.verdicts),
                     further=max(0, len(gained) - NAMED) + max(0, len(lost) - NAMED),
                 )
             )
@@ -166,33 +171,72 @@ def preview(context: AppContext, store: Store, changes: Sequence[Change], *, pri
 
 
 def _preview(context: AppContext, store: Store, changes: Sequence[Change]) -> Preview:
+    comparison, old, new = _trial(store, changes)
+    uploaded = sorted({str(c.values["site_id"]) for c in changes if "site_id" in c.values})
+    touched = {(d.kind.value, d.key) for d in comparison.differences if d.state != "unchanged"}
+    return _counted(context, comparison.first(KEPT), old, new, uploaded, touched)
+
+
+def undo_preview(
+    context: AppContext, store: Store, record: ImportRecord, *, principal: Principal, overwrite: bool = False
+) -> Preview:
+    """The count with and without an accepted upload, and the places that taking it back moves. Nothing is stored.
+
+    ``overwrite``: with the entries that came later, as in :func:`coverage.services.imports.undo_import`. The comparison
+    is empty: what the upload stated is in its own.
+
+    Raises PermissionDeniedError for who may not take it back, ConflictError as the undoing itself would.
+    """
+    authorise(principal, Action.UNDO, import_resource(record))
+    events = store.import_events(record.import_id)
+    with collector_rests(len(events)):
+        if len(events) <= TRIED_IN_PLACE:
+            old = store.ledger(versions=True)
+            new = store.ledger_without(record.import_id, overwrite=overwrite, versions=True)
+        else:
+            with _on_a_copy(store) as own:
+                old = own.ledger(versions=True)
+                new = own.ledger_without(record.import_id, overwrite=overwrite, versions=True)
+        touched = {(event.kind.value, event.key) for event in events}
+        return _counted(context, Comparison((), store.head().seq), old, new, (), touched)
+
+
+def _counted(
+    context: AppContext,
+    comparison: Comparison,
+    old: Ledger,
+    new: Ledger | None,
+    uploaded: Sequence[str],
+    touched: Set[tuple[str, str]],
+) -> Preview:
+    """Count both ledgers (``new`` None: it cannot move) and keep what is shown. ``touched``: (kind, key) of what changes."""
     rule, years = context.config.counting, list(context.config.fiscal_years)
     mergers = context.config.municipality_mergers
-    comparison, old, new = _trial(store, changes)
     counted = new is not None
     old = _merged(old, mergers)
     new = old if new is None else _merged(new, mergers)
     before = count(as_of_today(old), rule=rule, fiscal_years=years)
     after = count(as_of_today(new), rule=rule, fiscal_years=years) if counted else before
-    uploaded = sorted({str(c.values["site_id"]) for c in changes if "site_id" in c.values})
     moved = _movements(before, after)
     left_out = [s for s in uploaded if s in after.verdicts and not after.verdicts[s].counted]
     first = tuple(after.verdicts[s] for s in left_out[:NAMED])
     named = {v.site_id for v in first} | {v.site_id for m in moved for v in (*m.gained, *m.lost)}
+    gone = {site_id for m in moved for site_id in m.gone}
     operators: dict[str, set[str]] = {}
     for row in new.site_operators:
         if row.site_id in named:
             operators.setdefault(row.site_id, set()).add(row.operator)
     return Preview(
-        comparison.first(KEPT),
+        comparison,
         _series(before),
         _series(after),
         moved=moved,
         first_left_out=first,
         left_out=len(left_out),
         shared={site_id: len(found) for site_id, found in operators.items() if len(found) > 1},
-        places=_places(old, new, comparison) if counted else (),
-        names={s.site_id: s.name for s in new.sites if s.site_id in named},
+        places=_places(old, new, touched) if counted else (),
+        names={s.site_id: s.name for s in old.sites if s.site_id in gone}
+        | {s.site_id: s.name for s in new.sites if s.site_id in named},
     )
 
 
@@ -212,29 +256,32 @@ def _trial(store: Store, changes: Sequence[Change]) -> tuple[Comparison, Ledger,
         moves = any(d.state != "unchanged" and d.kind.value in _LEDGER_KINDS for d in comparison.differences)
         old = store.ledger(versions=True)
         return comparison, old, store.ledger_with(changes, versions=True) if moves else None
+    with _on_a_copy(store) as own:
+        comparison, new = own.trial(changes, versions=True)
+        return comparison, own.ledger(versions=True), new
+
+
+@contextmanager
+def _on_a_copy(store: Store) -> Iterator[Store]:
+    """The ledger as a file of its own, on which a long change is tried while others go on writing."""
     with tempfile.TemporaryDirectory(prefix="coverage-gap-trial-", ignore_cleanup_errors=True) as folder:
         copy = Path(folder) / "ledger.sqlite"
         copy_ledger(store, copy)
         with open_store(str(copy)) as own:
-            comparison, new = own.trial(changes, versions=True)
-            return comparison, own.ledger(versions=True), new
+            yield own
 
 
 def _merged(ledger: Ledger, mergers: Mapping[str, str]) -> Ledger:
     return dataclasses.replace(ledger, municipality_mergers={**mergers, **ledger.municipality_mergers})
 
 
-def _places(old: Ledger, new: Ledger, comparison: Comparison) -> tuple[Place, ...]:
+def _places(old: Ledger, new: Ledger, touched: Set[tuple[str, str]]) -> tuple[Place, ...]:
     """Sites and districts of the difference with where they were and where they will be (of several versions the last)."""
-    touched: dict[str, set[str]] = {d.kind.value: set() for d in comparison.differences}
-    for difference in comparison.differences:
-        if difference.state != "unchanged":
-            touched[difference.kind.value].add(difference.key)
     found: list[Place] = []
     sites = [{s.site_id: s for s in ledger.sites} for ledger in (old, new)]
     for key in sorted(sites[0].keys() | sites[1].keys()):
         was, now = (held.get(key) for held in sites)
-        if key not in touched.get("site", ()) and was is not None and now is not None:
+        if ("site", key) not in touched and was is not None and now is not None:
             continue
         a, b = ((s.lat, s.lon) if s is not None else None for s in (was, now))
         place = _place("site", key, (now or was).name, a, b)  # type: ignore[union-attr]

@@ -25,7 +25,7 @@ from coverage.services.beside import Beside
 from coverage.services.context import AppContext
 from coverage.services.corrections import Edits, join_corrections, read_corrections
 from coverage.services.import_answers import suggested_answers
-from coverage.services.import_preview import Preview, preview
+from coverage.services.import_preview import Preview, preview, undo_preview
 from coverage.services.imports import (
     ImportReceipt,
     RegionChecks,
@@ -40,6 +40,7 @@ from coverage.services.ledger_checks import against_ledger
 from coverage.services.stores import open_context_store
 from coverage.services.upload_process import WorkFolder
 from coverage.store.events import Change
+from coverage.store.protocol import Store
 from coverage.store.records import ImportRecord
 from coverage.uploads.stored_rows import StoredRows
 
@@ -141,7 +142,7 @@ def hand_in_checked(
 
 @dataclass
 class StagedDifference(Beside):
-    """The difference of an upload that waits, made beside the page."""
+    """The difference of an upload that waits, or of taking an accepted one back, made beside the page."""
 
     import_id: str
     difference: Preview | None = None
@@ -167,28 +168,67 @@ def start_difference(context: AppContext, record: ImportRecord, *, principal: Pr
     Raises PermissionDeniedError for who may not look at uploads.
     """
     authorise(principal, Action.VIEW, Resource(Object.IMPORT))
-    made = StagedDifference(record.import_id)
-    threading.Thread(
-        target=_staged, args=(made, context, record, principal), name="upload-difference", daemon=True
-    ).start()
-    return made
+    cancel = threading.Event()
 
+    def here(store: Store) -> Preview:
+        changes = store.import_changes(record.import_id)
+        return preview(context, store, changes, principal=principal)
 
-def _staged(made: StagedDifference, context: AppContext, record: ImportRecord, principal: Principal) -> None:
-    def work() -> None:
-        with open_context_store(context) as store:
-            if not upload_process.is_heavy(store, rows_of(record)):
-                changes = store.import_changes(record.import_id)
-                made.difference = preview(context, store, changes, principal=principal)
-                return
-        made.difference = upload_process.staged_difference(
-            context, record.import_id, principal=principal, cancelled=made._cancel.is_set
+    def in_a_process() -> Preview | None:
+        return upload_process.staged_difference(
+            context, record.import_id, principal=principal, cancelled=cancel.is_set
         )
 
-    try:
-        made.problem = _in_turn(made._cancel, work)
-    finally:
-        made._ended.set()
+    return _begun(context, record, cancel, here, in_a_process)
+
+
+def start_undo_difference(
+    context: AppContext, record: ImportRecord, *, principal: Principal, overwrite: bool = False
+) -> StagedDifference:
+    """Begin to find out what taking an accepted upload back changes; as :func:`start_difference`.
+
+    Raises PermissionDeniedError for who may not take it back; its result raises ConflictError as the undoing would.
+    """
+    authorise(principal, Action.UNDO, import_resource(record))
+    cancel = threading.Event()
+
+    def here(store: Store) -> Preview:
+        return undo_preview(context, store, record, principal=principal, overwrite=overwrite)
+
+    def in_a_process() -> Preview | None:
+        return upload_process.undo_difference(
+            context, record.import_id, principal=principal, overwrite=overwrite, cancelled=cancel.is_set
+        )
+
+    return _begun(context, record, cancel, here, in_a_process)
+
+
+def _begun(
+    context: AppContext,
+    record: ImportRecord,
+    cancel: threading.Event,
+    here: Callable[[Store], Preview],
+    in_a_process: Callable[[], Preview | None],
+) -> StagedDifference:
+    """Make a difference in a thread: ``here`` where it is short, else ``in_a_process``."""
+    made = StagedDifference(record.import_id, _cancel=cancel)
+
+    def work() -> None:
+        with open_context_store(context) as store:
+            heavy = upload_process.is_heavy(store, rows_of(record))
+            if not heavy:
+                made.difference = here(store)
+        if heavy:
+            made.difference = in_a_process()
+
+    def run() -> None:
+        try:
+            made.problem = _in_turn(cancel, work)
+        finally:
+            made._ended.set()
+
+    threading.Thread(target=run, name="upload-difference", daemon=True).start()
+    return made
 
 
 def rows_of(record: ImportRecord) -> int:

@@ -41,7 +41,7 @@ from coverage.store.records import ImportRecord, ImportState
 from coverage.uploads.report import Report
 from coverage.uploads.stored_rows import DAMAGED, StoredRows, pack, read_report, write_report
 
-Work = Literal["check", "preview", "hand-in", "accept", "undo"]
+Work = Literal["check", "preview", "undo-preview", "hand-in", "accept", "undo"]
 FOLDER: Final = ".uploads"
 LONG_ROWS: Final = 2_000
 """Rows up to which a list is compared in a thread of the server: shorter than a process takes to start."""
@@ -153,6 +153,16 @@ def staged_difference(
     """The difference of an upload that waits; None where it was cancelled. Raises as :func:`check`."""
     folder = WorkFolder(context)
     answer = _run(context, folder, "preview", principal, {"import_id": import_id}, cancelled)
+    return None if answer is None else _shown(folder, answer)
+
+
+def undo_difference(
+    context: AppContext, import_id: str, *, principal: Principal, overwrite: bool, cancelled: Callable[[], bool]
+) -> Preview | None:
+    """What taking an accepted upload back changes; None where it was cancelled. Raises as :func:`check`."""
+    folder = WorkFolder(context)
+    request = {"import_id": import_id, "overwrite": overwrite}
+    answer = _run(context, folder, "undo-preview", principal, request, cancelled)
     return None if answer is None else _shown(folder, answer)
 
 

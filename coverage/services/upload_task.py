@@ -32,8 +32,10 @@ def work(job: Path, progress: Progress) -> Mapping[str, Any]:
     )
     codes = frozenset(str(code) for code in request["municipality_codes"])
     who = Principal(jobs.owner_of(job), Role(request["role"]), codes)
-    doors = {"check": _check, "preview": _preview, "hand-in": _hand_in, "accept": _accept, "undo": _undo}
-    if request["work"] in ("check", "preview") and hasattr(os, "nice"):
+    doors = {
+        "check": _check, "preview": _preview, "undo-preview": _undo_preview, "hand-in": _hand_in, "accept": _accept, "undo": _undo,
+    }  # fmt: skip
+    if request["work"] in ("check", "preview", "undo-preview") and hasattr(os, "nice"):
         # Pages come first: this one is waited for anyway.
         os.nice(5)
     try:
@@ -88,6 +90,19 @@ def _preview(
     with open_context_store(context) as store:
         changes = store.import_changes(str(request["import_id"]))
         difference = preview(context, store, changes, principal=who)
+    return {"shown": _put_down(difference, folder), "head": ""}
+
+
+def _undo_preview(
+    context: Any, who: Any, request: Mapping[str, Any], folder: Path, progress: Progress
+) -> dict[str, Any]:
+    from coverage.services.import_preview import undo_preview
+    from coverage.services.stores import open_context_store
+
+    progress(0.1, "累計を数える / counting")
+    with open_context_store(context) as store:
+        record = next(r for r in store.imports() if r.import_id == request["import_id"])
+        difference = undo_preview(context, store, record, principal=who, overwrite=bool(request["overwrite"]))
     return {"shown": _put_down(difference, folder), "head": ""}
 
 

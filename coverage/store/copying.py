@@ -25,7 +25,7 @@ def copy_ledger(store: Any, target: Path) -> None:
     """Put what ``store`` (either adapter) says of the ledger into a new SQLite file, on which changes can be tried.
 
     It is one short read: nobody waits for what is done with the copy, and no transaction stays open. Of a database
-    server the ledger's kinds and the chain come along, not the files that were uploaded. Raises StorageError.
+    server the ledger's kinds, the chain and what is known of uploads come along, not their files. Raises StorageError.
     """
     try:
         if isinstance(store, SqliteStore):
@@ -38,7 +38,7 @@ def copy_ledger(store: Any, target: Path) -> None:
         else:
             with store._read() as session:
                 copy_to_sqlite(
-                    session, target, version=store.schema_version, kinds=(*LEDGER_KINDS, *UPLOAD_KINDS)
+                    session, target, version=store.schema_version, kinds=(*LEDGER_KINDS, *UPLOAD_KINDS, Kind.IMPORT)
                 )
     except sqlite3.Error as problem:
         raise StorageError(

@@ -217,17 +217,7 @@ class Imports(Editing):
             held = _import(writing, import_id)
             _require_state(writing, held, ImportState.ACCEPTED)
             tx = _accepting_tx(writing, held["import_id"])
-            for row in _first_of_each_key(_events_of(writing, tx)):
-                rows = writing.books.rows(row.kind, row.key)
-                before = lines.timeline(r for r in rows if r.tx < tx)
-                after = lines.timeline(r for r in rows if r.tx <= tx)
-                present = lines.timeline(rows)
-                if not overwrite and [s.content for s in present] != [s.content for s in after]:
-                    raise _renamed(
-                        conflict(writing, rows, sum(1 for r in rows if r.tx <= tx)), "undo-outdated"
-                    )
-                writing.write(row.kind, row.key, lines.restore(before, present, tx=writing.tx))
-            _settle_dependents(writing, overwrite=overwrite)
+            _take_back(writing, tx, overwrite=overwrite)
             events = writing.events
             writing.replace(
                 Kind.IMPORT,
@@ -238,6 +228,20 @@ class Imports(Editing):
                 "import.undo", f"import:{held['import_id']}", {"reason": reason, "undoes": tx}
             )
             return ImportReceipt(held["import_id"], ImportState.UNDONE, head, held["result"], events)
+
+    def ledger_without(self, import_id: str, *, overwrite: bool = False, versions: bool = False) -> Ledger:
+        """The ledger as it would be with an accepted upload taken back; nothing is kept.
+
+        It is written and rolled back as in :meth:`trial`. Raises as :meth:`undo_import`.
+        """
+        with self._trial(Actor("preview", "viewer")) as writing:
+            held = _import(writing, import_id)
+            _require_state(writing, held, ImportState.ACCEPTED)
+            _take_back(writing, _accepting_tx(writing, held["import_id"]), overwrite=overwrite)
+            if not writing.wrote_nothing:
+                writing.finish("preview", "ledger", {}, for_good=False)
+            writing.forget()
+            return self._trial_ledger(writing.session, versions=versions)
 
     def imports(self, *, state: ImportState | None = None) -> tuple[ImportRecord, ...]:
         """Uploads, newest first, narrowed to one state."""
@@ -424,6 +428,19 @@ def _first_of_each_key(rows: Sequence[EventRow]) -> list[EventRow]:
     for row in rows:
         first.setdefault((row.kind, row.key), row)
     return list(first.values())
+
+
+def _take_back(writing: Writing, tx: int, *, overwrite: bool) -> None:
+    """Each record that the acceptance ``tx`` wrote is again what it was before it."""
+    for row in _first_of_each_key(_events_of(writing, tx)):
+        rows = writing.books.rows(row.kind, row.key)
+        before = lines.timeline(r for r in rows if r.tx < tx)
+        after = lines.timeline(r for r in rows if r.tx <= tx)
+        present = lines.timeline(rows)
+        if not overwrite and [s.content for s in present] != [s.content for s in after]:
+            raise _renamed(conflict(writing, rows, sum(1 for r in rows if r.tx <= tx)), "undo-outdated")
+        writing.write(row.kind, row.key, lines.restore(before, present, tx=writing.tx))
+    _settle_dependents(writing, overwrite=overwrite)
 
 
 def _settle_dependents(writing: Writing, *, overwrite: bool) -> None:

@@ -284,6 +284,37 @@ def test_undoing_past_a_later_edit_is_a_conflict(store: Any) -> None:
     assert store.ledger().sites == ()
 
 
+@pytest.mark.parametrize("versions", [False, True])
+def test_what_an_undoing_would_leave_is_what_it_leaves_and_nothing_is_written(store: Any, versions: bool) -> None:
+    _stage(store, _list(1), by=ADMIN, accept=True)
+    second = _stage(store, _list(1, 2, 3, height_m=45.0), content=b"list 2", by=ADMIN, accept=True)
+    before, head, counts = store.ledger(), store.head(), store.counts()
+    foreseen = store.ledger_without(second.import_id, versions=versions)
+    assert (store.ledger(), store.head(), store.counts()) == (before, head, counts)
+    store.undo_import(second.import_id, by=ADMIN, reason="違うファイル")
+    after = store.ledger(versions=versions)
+    assert [(s.site_id, s.height_m) for s in foreseen.sites] == [(s.site_id, s.height_m) for s in after.sites]
+    assert len(foreseen.site_operators) == len(after.site_operators)
+    assert store.verify_audit().ok
+    with pytest.raises(ConflictError) as caught:
+        store.ledger_without(second.import_id)
+    assert caught.value.code == "import-state"
+
+
+def test_an_undoing_that_later_edits_forbid_is_foreseen_only_with_them(store: Any) -> None:
+    first = _stage(store, _list(1, 2), by=ADMIN, accept=True)
+    store.put(
+        Kind.SITE, {"site_id": "T-002", "name": "早田"}, by=Actor("suzuki", "planner"), expected_version=1
+    )
+    head = store.head()
+    with pytest.raises(EditConflictError) as caught:
+        store.ledger_without(first.import_id)
+    assert (caught.value.code, caught.value.actor) == ("undo-outdated", "suzuki")
+    assert store.ledger_without(first.import_id, overwrite=True).sites == ()
+    assert len(store.ledger().sites) == 2
+    assert store.head() == head
+
+
 def test_undoing_a_site_that_others_build_upon_is_a_conflict(store: Any) -> None:
     first = _stage(store, _list(1), by=ADMIN, accept=True)
     more = [change_of(SiteOperator("T-001", "softbank", date(2019, 3, 31)))]

@@ -14,7 +14,7 @@ from coverage.errors import PermissionDeniedError
 from coverage.services import import_preview
 from coverage.services.access import ANONYMOUS, Principal, Role
 from coverage.services.context import AppContext
-from coverage.services.import_preview import preview
+from coverage.services.import_preview import preview, undo_preview
 from coverage.services.ledger import load_tables_into_store
 from coverage.services.ledger_checks import looks_like_tokyo, with_ledger_checks
 from coverage.services.stores import open_context_store
@@ -117,6 +117,53 @@ def test_a_long_list_is_tried_on_a_copy_with_the_same_result(
     assert copied.places == in_place.places
     assert copied.comparison == in_place.comparison
     assert store.head() == head
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_taking_back_is_foreseen_as_it_comes_about(
+    context: AppContext, store: Store, monkeypatch: pytest.MonkeyPatch, in_place: bool
+) -> None:
+    changes = [*site(store, 1), *site(store, 2)]
+    promised = preview(context, store, changes, principal=ADMIN)
+    accepted = store.stage_import(
+        changes, by=ADMIN.actor, table_name="sites", file_name="x.csv", content=b"x", accept=True
+    )
+    record = next(r for r in store.imports() if r.import_id == accepted.import_id)
+    if not in_place:
+        monkeypatch.setattr(import_preview, "TRIED_IN_PLACE", 0)
+        monkeypatch.setattr(store, "ledger_without", None)
+    head = store.head()
+    back = undo_preview(context, store, record, principal=ADMIN)
+    assert store.head() == head
+    assert (back.before, back.after) == (promised.after, promised.before)
+    (own,) = (m for m in back.movements() if m.own)
+    assert (own.fiscal_year, own.increase, own.gone) == (2019, -2, ("N-1", "N-2"))
+    assert {back.names[site_id] for site_id in own.gone} == {"新1局", "新2局"}
+    assert [(p.key, p.state) for p in back.places if p.kind == "site"] == [("N-1", "removed"), ("N-2", "removed")]
+    store.undo_import(record.import_id, by=ADMIN.actor, reason="試験")
+    again = preview(context, store, changes, principal=ADMIN)
+    assert [y.total for y in again.before.years] == [y.total for y in back.after.years]
+
+
+def test_taking_back_a_correction_names_what_counts_again(context: AppContext, store: Store) -> None:
+    first = site(store, 1)
+    store.stage_import(first, by=ADMIN.actor, table_name="sites", file_name="a.csv", content=b"a", accept=True)
+    wrong = store.stage_import(
+        site(store, 1, status=Status.PLANNED, day=None), by=ADMIN.actor, table_name="sites", file_name="b.csv",
+        content=b"b", accept=True,
+    )  # fmt: skip
+    record = next(r for r in store.imports() if r.import_id == wrong.import_id)
+    (own,) = (m for m in undo_preview(context, store, record, principal=ADMIN).movements() if m.own)
+    assert (own.increase, [v.site_id for v in own.gained], own.gone) == (1, ["N-1"], ())
+
+
+def test_only_who_may_take_back_sees_what_that_would_do(context: AppContext, store: Store) -> None:
+    accepted = store.stage_import(
+        site(store, 1), by=ADMIN.actor, table_name="sites", file_name="x.csv", content=b"x", accept=True
+    )
+    record = next(r for r in store.imports() if r.import_id == accepted.import_id)
+    with pytest.raises(PermissionDeniedError):
+        undo_preview(context, store, record, principal=Principal("shi", Role.MUNICIPALITY, frozenset({"99301"})))
 
 
 def test_a_preview_keeps_the_first_differences_and_counts_all(

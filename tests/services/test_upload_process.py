@@ -19,6 +19,7 @@ from coverage.errors import ConflictError, InputError, StorageError
 from coverage.services import jobs, upload_jobs, upload_process, upload_task
 from coverage.services.access import Principal, Role
 from coverage.services.context import AppContext
+from coverage.services.import_preview import undo_preview
 from coverage.services.imports import ImportState, Locator, accept_import, region_checks
 from coverage.services.ledger import load_tables_into_store
 from coverage.services.stores import open_context_store
@@ -29,6 +30,7 @@ from coverage.services.upload_jobs import (
     hand_in_checked,
     start_check,
     start_difference,
+    start_undo_difference,
     undo_accepted,
 )
 from coverage.store.records import ImportRecord
@@ -142,6 +144,13 @@ def test_a_long_staged_list_is_shown_accepted_and_undone(
     after = state_of(context)
     assert (after[0], after[1]) == (receipt.head.hash, before[1] + 2)
     assert accept_staged(context, record, principal=ADMIN).repeated
+    with open_context_store(context) as store:
+        accepted = next(r for r in store.imports() if r.import_id == record.import_id)
+        promised = undo_preview(context, store, accepted, principal=ADMIN)
+    back = start_undo_difference(context, accepted, principal=ADMIN)
+    assert back.wait(60)
+    assert back.result() == promised
+    assert state_of(context)[0] == after[0], "foreseen, not done"
     undone = undo_accepted(context, record, principal=ADMIN, reason="違うファイル")
     assert undone.state is ImportState.UNDONE
     assert state_of(context)[1] == before[1]

@@ -110,6 +110,9 @@ def test_accepting_and_taking_back_leave_the_page_free_and_end_in_words(gate: th
     assert _record().state is ImportState.ACCEPTED
 
     gate.clear()
+    test.toggle(key=f"undo-show-{own}").set_value(True).run()
+    assert "整備数（累計）への影響" in words_of(test)
+    assert _record().state is ImportState.ACCEPTED, "looked at, not done"
     test.text_input(key="undo-reason").set_value("誤り").run()
     test.button(key="undo").click().run()
     assert "取り消しています" in words_of(test)

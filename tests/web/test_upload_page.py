@@ -344,6 +344,10 @@ def test_the_page_of_acceptance_tells_who_did_what_when_and_why(upload: Callable
     assert "差戻し" in said
     assert "（理由：重複）" in said
     assert "提出" in said
+    test.toggle(key=f"undo-show-{second}").set_value(True)
+    said = words(test.run())
+    assert "整備数（累計）は変わりません" in said, "a planned site does not count"
+    assert "なくなる 1" in said
     test.text_input(key="undo-reason").set_value("試験のため")
     test = press(test.run(), "undo")
     assert "まとめて取り消しました" in words(test)

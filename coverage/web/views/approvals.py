@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -19,17 +20,23 @@ from coverage.services.decisions import Decision
 from coverage.services.import_preview import Preview
 from coverage.services.imports import ImportRecord, ImportState, Store, import_steps
 from coverage.services.ledger import today
-from coverage.services.upload_jobs import StagedDifference, accept_staged, start_difference, undo_accepted
+from coverage.services.upload_jobs import (
+    StagedDifference,
+    accept_staged,
+    start_difference,
+    start_undo_difference,
+    undo_accepted,
+)
 from coverage.web import frame
 from coverage.web.app_context import has_ledger, open_ledger, web_context
 from coverage.web.deciding import begin, watch
 from coverage.web.frame import Column, Html, View
 from coverage.web.views.home import link
-from coverage.web.views.upload_difference import show_difference
+from coverage.web.views.upload_difference import show_difference, show_undo
 from coverage.web.views.upload_reading import REMARKS_SHOWN
 
-Differences = dict[tuple[str, str, date], StagedDifference]
-"""By import, head of the audit chain and day."""
+Differences = dict[tuple[str, str, str, date], StagedDifference]
+"""By import, what is done with it, head of the audit chain and day."""
 SHOWN = 30
 _KEPT = 20
 """Differences that a session remembers, so that a click does not count the ledger anew."""
@@ -63,7 +70,7 @@ def show(view: View, run: RunResult) -> None:
             st.caption(view.texts["approvals.none"])
         for i, record in enumerate(waiting):
             _waiting(view, run, context, store, record, opened=i == 0)
-        _decided(view, store, [r for r in records if r.state is not ImportState.STAGED])
+        _decided(view, run, context, store, [r for r in records if r.state is not ImportState.STAGED])
 
 
 def _facts(view: View, store: Store, record: ImportRecord) -> list[Any]:
@@ -92,7 +99,17 @@ def _waiting(
         # The count of every list that waits would be made anew for all of them: the others on demand.
         if opened or st.toggle(view.texts["approvals.open"], key=f"open-{own}"):
             try:
-                show_difference(view, run, _difference(view, context, store, record))
+                show_difference(
+                    view,
+                    run,
+                    _difference(
+                        view,
+                        store,
+                        record,
+                        "accept",
+                        lambda: start_difference(context, record, principal=view.principal),
+                    ),
+                )
             except CoverageGapError as error:
                 st.html(frame.notice(error.text(view.lang), kind="grave"))
             _as_sent(view, record)
@@ -102,14 +119,16 @@ def _waiting(
             _withdraw(view, store, record)
 
 
-def _difference(view: View, context: AppContext, store: Store, record: ImportRecord) -> Preview:
+def _difference(
+    view: View, store: Store, record: ImportRecord, deed: str, start: Callable[[], StagedDifference]
+) -> Preview:
     """The difference against the ledger as it is now, made beside the page and remembered until the ledger moves or the
-    day is over, on which a site may begin."""
+    day is over, on which a site may begin. ``deed``: what is to be done with the import."""
     kept: Differences = st.session_state.setdefault("approval-differences", {})
-    key = (record.import_id, store.head().hash, today())
+    key = (record.import_id, deed, store.head().hash, today())
     if key not in kept or kept[key].problem is not None:
         make_room(kept, record.import_id)
-        kept[key] = start_difference(context, record, principal=view.principal)
+        kept[key] = start()
     made = kept[key]
     with st.spinner(view.texts["phase.comparing"]):
         pause = st.empty()
@@ -239,7 +258,9 @@ def _said(view: View, name: str, record: ImportRecord) -> None:
     st.rerun()
 
 
-def _decided(view: View, store: Store, records: list[ImportRecord]) -> None:
+def _decided(
+    view: View, run: RunResult, context: AppContext, store: Store, records: list[ImportRecord]
+) -> None:
     if not records:
         return
     st.subheader(view.texts["approvals.decided"], anchor=False)
@@ -255,7 +276,7 @@ def _decided(view: View, store: Store, records: list[ImportRecord]) -> None:
     )
     if len(records) > SHOWN:
         st.caption(view.text("upload.more", n=len(records) - SHOWN))
-    _undo(view, store, records)
+    _undo(view, run, context, store, records)
 
 
 def _steps(view: View, store: Store, record: ImportRecord) -> list[str]:
@@ -270,7 +291,24 @@ def _steps(view: View, store: Store, record: ImportRecord) -> list[str]:
     return lines
 
 
-def _undo(view: View, store: Store, records: list[ImportRecord]) -> None:
+def _foresee(
+    view: View, run: RunResult, context: AppContext, store: Store, record: ImportRecord, *, overwrite: bool
+) -> None:
+    """What taking an upload back changes; where later entries stand in its way, the form asks about them at once."""
+
+    def start() -> StagedDifference:
+        return start_undo_difference(context, record, principal=view.principal, overwrite=overwrite)
+
+    try:
+        show_undo(view, run, _difference(view, store, record, "undo-all" if overwrite else "undo", start))
+    except ConflictError as error:
+        st.session_state[f"conflict-{record.import_id}"] = error.text(view.lang)
+        st.rerun()
+    except CoverageGapError as error:
+        st.html(frame.notice(error.text(view.lang), kind="grave"))
+
+
+def _undo(view: View, run: RunResult, context: AppContext, store: Store, records: list[ImportRecord]) -> None:
     undoable = [
         r
         for r in records
@@ -300,8 +338,10 @@ def _undo(view: View, store: Store, records: list[ImportRecord]) -> None:
         if conflict:
             st.html(frame.notice(conflict, kind="grave"))
             overwrite = st.checkbox(view.texts["approvals.undo_overwrite"], key=f"undo-overwrite-{own}")
+        if st.toggle(view.texts["approvals.undo_show"], key=f"undo-show-{own}") and (overwrite or not conflict):
+            _foresee(view, run, context, store, record, overwrite=overwrite)
         if st.button(view.texts["approvals.undo"], key="undo", disabled=not reason.strip()):
-            context, why = web_context(), reason.strip()
+            why = reason.strip()
             begin(
                 view,
                 "undoing",

@@ -37,15 +37,13 @@ def show_difference(view: View, run: RunResult, difference: Preview) -> None:
         for kind, n in counts.items()
     ]
     st.html(frame.notice(view.texts["value.semicolon"].join(parts), kind="plain"))
-    names = _municipalities(run)
-    st.html(count_words(view, difference, names))
+    st.html(count_words(view, difference, _municipalities(run)))
     picture = difference_map(run, difference.places, view.texts)
     if picture:
         left, right = st.columns([3, 2], gap="medium")
         with left:
             st.html(picture)
-            if len(difference.places) >= DRAWN:
-                st.caption(view.text("difference.drawn", n=f"{DRAWN:,}"))
+            _drawn(view, difference)
         with right:
             _not_counted(view, difference)
     else:
@@ -54,7 +52,22 @@ def show_difference(view: View, run: RunResult, difference: Preview) -> None:
     _records(view, difference)
 
 
-def count_words(view: View, difference: Preview, names: dict[str, str]) -> str:
+def show_undo(view: View, run: RunResult, difference: Preview) -> None:
+    """What taking an accepted upload back does to the count, with the reasons, and where it is."""
+    st.html(count_words(view, difference, _municipalities(run), undo=True))
+    picture = difference_map(run, difference.places, view.texts)
+    if picture:
+        st.html(picture)
+        _drawn(view, difference)
+    _years(view, difference, undo=True)
+
+
+def _drawn(view: View, difference: Preview) -> None:
+    if len(difference.places) >= DRAWN:
+        st.caption(view.text("difference.drawn", n=f"{DRAWN:,}"))
+
+
+def count_words(view: View, difference: Preview, names: dict[str, str], *, undo: bool = False) -> str:
     """HTML: each year whose own count moves, from → to, municipality by municipality, with the reasons."""
     moved = [m for m in difference.movements() if m.own]
     head = esc(view.texts["difference.moved"])
@@ -62,7 +75,7 @@ def count_words(view: View, difference: Preview, names: dict[str, str]) -> str:
         return f'<div class="rule countwords"><h3>{head}</h3><p>{esc(view.texts["difference.not_moved"])}</p></div>'
     out = [f'<div class="rule countwords"><h3>{head}</h3>']
     for movement in moved:
-        out.append(f"<p><strong>{esc(moved_sentence(view, movement))}</strong></p>")
+        out.append(f"<p><strong>{esc(moved_sentence(view, movement, undo=undo))}</strong></p>")
         words = [
             view.text("difference.municipality", name=names.get(code, code), old=old, new=new)
             for code, old, new in movement.by_municipality
@@ -71,6 +84,7 @@ def count_words(view: View, difference: Preview, names: dict[str, str]) -> str:
             told = view.text("difference.by_municipality", list=view.texts["value.semicolon"].join(words))
             out.append(f"<p>{esc(told)}</p>")
         reasons = [_reason(view, difference, verdict) for verdict in (*movement.gained, *movement.lost)]
+        reasons += [view.text("difference.gone", site=_site(difference, own)) for own in movement.gone]
         items = "".join(f"<li>{esc(reason)}</li>" for reason in reasons[:IN_WORDS])
         more = len(reasons[IN_WORDS:]) + movement.further
         if more:
@@ -81,23 +95,27 @@ def count_words(view: View, difference: Preview, names: dict[str, str]) -> str:
     return "".join(out)
 
 
-def moved_sentence(view: View, movement: Movement) -> str:
-    """「この取込で令和元年度の累計は 71 → 72 基になります。」"""
+def moved_sentence(view: View, movement: Movement, *, undo: bool = False) -> str:
+    """「この取込で令和元年度の累計は 71 → 72 基になります。」, or 「取り消すと…」."""
+    by = "undo_" if undo else ""
     year = fiscal.label(movement.fiscal_year, view.lang)
     if movement.before is None or movement.after is None:
-        return view.text("difference.increase_by", year=year, n=f"{movement.increase:+d}")
+        return view.text(f"difference.{by}increase_by", year=year, n=f"{movement.increase:+d}")
     if movement.before == movement.after:
         return view.text("difference.same_total", year=year, new=movement.after)
-    return view.text("difference.from_to", year=year, old=f"{movement.before:,}", new=f"{movement.after:,}")
+    return view.text(f"difference.{by}from_to", year=year, old=f"{movement.before:,}", new=f"{movement.after:,}")
 
 
 def _reason(view: View, difference: Preview, verdict: Any) -> str:
-    name = difference.names.get(verdict.site_id, "")
-    who = verdict.site_id if not name or name == verdict.site_id else f"{verdict.site_id} {name}"
-    told = view.text("difference.reason", site=who, why=verdict.text(view.lang))
+    told = view.text("difference.reason", site=_site(difference, verdict.site_id), why=verdict.text(view.lang))
     if verdict.site_id in difference.shared:
         told += view.text("difference.shared", n=difference.shared[verdict.site_id])
     return told
+
+
+def _site(difference: Preview, site_id: str) -> str:
+    name = difference.names.get(site_id, "")
+    return site_id if not name or name == site_id else f"{site_id} {name}"
 
 
 def _not_counted(view: View, difference: Preview) -> None:
@@ -113,7 +131,7 @@ def _not_counted(view: View, difference: Preview) -> None:
             st.caption(view.text("upload.more", n=every - SHOWN))
 
 
-def _years(view: View, difference: Preview) -> None:
+def _years(view: View, difference: Preview, *, undo: bool = False) -> None:
     """The series before and after, where it moves."""
     moved = difference.movements()
     if not any(m.before != m.after for m in moved):
@@ -128,7 +146,8 @@ def _years(view: View, difference: Preview) -> None:
         ]
         for m in moved
     ]
-    titles = ("column.fiscal_year", "difference.now", "difference.then", "difference.own")
+    then = "difference.undo_then" if undo else "difference.then"
+    titles = ("column.fiscal_year", "difference.now", then, "difference.own")
     with st.expander(view.texts["difference.years"]):
         frame.sheet([Column(view.texts[t], number=i > 0) for i, t in enumerate(titles)], rows)
 
