@@ -97,13 +97,14 @@ def count_words(view: View, difference: Preview, names: dict[str, str], *, undo:
 
 def moved_sentence(view: View, movement: Movement, *, undo: bool = False) -> str:
     """「この取込で令和元年度の累計は 71 → 72 基になります。」, or 「取り消すと…」."""
-    by = "undo_" if undo else ""
     year = fiscal.label(movement.fiscal_year, view.lang)
     if movement.before is None or movement.after is None:
-        return view.text(f"difference.{by}increase_by", year=year, n=f"{movement.increase:+d}")
+        told = "difference.undo_increase_by" if undo else "difference.increase_by"
+        return view.text(told, year=year, n=f"{movement.increase:+d}")
     if movement.before == movement.after:
         return view.text("difference.same_total", year=year, new=movement.after)
-    return view.text(f"difference.{by}from_to", year=year, old=f"{movement.before:,}", new=f"{movement.after:,}")
+    told = "difference.undo_from_to" if undo else "difference.from_to"
+    return view.text(told, year=year, old=f"{movement.before:,}", new=f"{movement.after:,}")
 
 
 def _reason(view: View, difference: Preview, verdict: Any) -> str:
