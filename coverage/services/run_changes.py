@@ -1,4 +1,5 @@
-"""What publishing a run would change on the pages and in the reports: count, actuals, people, municipalities, inputs."""
+"""What publishing a run would change on the pages and in the reports: count, actuals, footnotes, people, municipalities,
+inputs."""
 
 from __future__ import annotations
 
@@ -32,23 +33,36 @@ class ActualMove:
     achievement: tuple[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class NoteMove:
+    """A footnote, computed or written by hand, that comes to a year's value or goes; its words by language."""
+
+    code: str
+    fiscal_year: int
+    text: Mapping[str, str]
+    added: bool
+
+
 @dataclass(frozen=True)
 class RunChanges:
     """``places``: people and sites by municipality in the last year that both runs hold; None where they share none."""
 
     counts: tuple[CountMove, ...]
     actuals: tuple[ActualMove, ...]
+    notes: tuple[NoteMove, ...]
     places: Changes | None
 
     @property
     def nothing(self) -> bool:
-        """Whether every printed figure stays."""
-        return not self.counts and not self.actuals and (self.places is None or self.places.nothing)
+        """Whether every printed figure and footnote stays."""
+        return not (self.counts or self.actuals or self.notes) and (self.places is None or self.places.nothing)
 
 
 def run_changes(before: RunResult, after: RunResult) -> RunChanges:
     """What ``after`` prints otherwise than ``before``; years and indicators that do not move are left out."""
-    return RunChanges(_counts(before, after), _actuals(before, after), home.changes_between(before, after))
+    return RunChanges(
+        _counts(before, after), _actuals(before, after), _notes(before, after), home.changes_between(before, after)
+    )
 
 
 def _counts(before: RunResult, after: RunResult) -> tuple[CountMove, ...]:
@@ -82,6 +96,28 @@ def _actuals(before: RunResult, after: RunResult) -> tuple[ActualMove, ...]:
             )
         )
     return tuple(found)
+
+
+def _notes(before: RunResult, after: RunResult) -> tuple[NoteMove, ...]:
+    old, new = _footnotes(before), _footnotes(after)
+    moved = [NoteMove(code, fy, text, True) for (code, fy, ja), text in new.items() if (code, fy, ja) not in old]
+    moved += [NoteMove(code, fy, text, False) for (code, fy, ja), text in old.items() if (code, fy, ja) not in new]
+    return tuple(sorted(moved, key=lambda note: (note.fiscal_year, note.code, note.added)))
+
+
+def _footnotes(run: RunResult) -> dict[tuple[str, int, str], Mapping[str, str]]:
+    """Every footnote by its indicator, year and Japanese words; what was written to the count stands in both tables."""
+    found = {
+        (str(run.count["indicator"]), int(year["fiscal_year"]), str(note["ja"])): note
+        for year in run.count["years"]
+        for note in year["footnotes"]
+    }
+    found |= {
+        (code, fy, str(note["ja"])): note
+        for (code, fy), (_, cell) in _cells(run).items()
+        for note in cell.get("footnotes", ())
+    }
+    return {key: {lang: str(note[lang]) for lang in ("ja", "en")} for key, note in found.items()}
 
 
 def _cells(run: RunResult) -> dict[tuple[str, int], tuple[dict[str, Any], dict[str, Any]]]:

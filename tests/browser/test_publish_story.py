@@ -105,6 +105,8 @@ def test_an_actual_is_entered_computed_compared_published_and_printed(
     words = main_words(page)
     assert "40604 携帯電話不通話地域の整備数（累計）" in words
     assert "75基" in words
+    assert "脚注の違い" in words
+    assert FOOTNOTE in words
     watched.screenshot("publish-difference-1366", whole=True)
     still(page)
     page.get_by_text("違いを確かめました").click()

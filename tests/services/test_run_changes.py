@@ -42,7 +42,38 @@ def test_equal_runs_change_nothing(two):
     before, folder = two
     changes = run_changes(before, RunResult.open(folder))
     assert changes.nothing
-    assert (changes.counts, changes.actuals) == ((), ())
+    assert (changes.counts, changes.actuals, changes.notes) == ((), (), ())
+
+
+def test_footnotes_that_come_and_go_are_told_once_with_their_year(two):
+    before, folder = two
+    note = {"code": "written", "ja": "統合により1基減", "en": "one fewer by a merger"}
+
+    def written(content):
+        year = next(y for y in content["years"] if y["fiscal_year"] == 2018)
+        year["footnotes"] = [note]
+
+    _edit(folder, "count.json", written)
+    # The counted indicator's cell holds what was written to the count, too.
+    _edit(folder, "indicators.json", lambda content: _cell(content, "40604", 2018).update(footnotes=[note]))
+    after = RunResult.open(folder)
+    gone = [n["ja"] for y in before.count["years"] if y["fiscal_year"] == 2018 for n in y["footnotes"]]
+    changes = run_changes(before, after)
+    assert [(n.code, n.fiscal_year, n.text["ja"], n.added) for n in changes.notes] == [
+        *(("40604", 2018, ja, False) for ja in gone),
+        ("40604", 2018, "統合により1基減", True),
+    ]
+    assert not changes.nothing
+    back = run_changes(after, before).notes
+    assert {(n.text["en"], n.added) for n in back if n.text["ja"] == note["ja"]} == {("one fewer by a merger", False)}
+
+
+def test_a_footnote_to_an_entered_value_is_told(two):
+    before, folder = two
+    note = {"ja": "速報値", "en": "preliminary"}
+    _edit(folder, "indicators.json", lambda content: _cell(content, "40602", 2016).update(footnotes=[note]))
+    (told,) = run_changes(before, RunResult.open(folder)).notes
+    assert (told.code, told.fiscal_year, dict(told.text), told.added) == ("40602", 2016, note, True)
 
 
 def test_the_count_is_told_once_and_a_decided_actual_beside_it(two):

@@ -247,7 +247,7 @@ def _go_back(view: View, context: AppContext, published: RunResult | None) -> No
 
 
 def show_changes(view: View, changes: RunChanges) -> None:
-    """Count, actuals, people and municipalities before and after, as tables; a sentence where nothing moves."""
+    """Count, actuals, footnotes, people and municipalities before and after, as tables; a sentence where nothing moves."""
     texts = view.texts
     if changes.nothing:
         st.html(frame.notice(texts["manage_runs.nothing"], kind="plain"))
@@ -287,6 +287,21 @@ def show_changes(view: View, changes: RunChanges) -> None:
             [*columns, Column(texts["column.achievement"], number=True)],
             rows,
             caption=texts["manage_runs.figures"],
+        )
+    if changes.notes:
+        names = ("column.indicator", "column.fiscal_year", "column.change", "manage_runs.footnote")
+        frame.sheet(
+            [Column(texts[n], wrap=i == 3) for i, n in enumerate(names)],
+            [
+                [
+                    note.code,
+                    frame.year_label(view, note.fiscal_year),
+                    texts["manage_runs.note_added" if note.added else "manage_runs.note_gone"],
+                    note.text[view.lang],
+                ]
+                for note in changes.notes
+            ],
+            caption=texts["manage_runs.notes"],
         )
     places = changes.places
     if places is None:
