@@ -1,4 +1,4 @@
-"""Run by test_executors as a program of its own, and killed by it: footprints of a small network, every start on record.
+"""Run by test_killed_runs as a program of its own, and killed by it: footprints of a small network, every start on record.
 
 Usage: interrupted_footprints.py WORK LOG EXECUTOR CELLS
 """

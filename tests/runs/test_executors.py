@@ -1,15 +1,9 @@
-"""Executors: the same bytes everywhere, kills that cost little, progress that never goes back."""
+"""Executors: the same bytes everywhere, workers that die, terrain that is shared, progress that never goes back."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import os
-import random
-import signal
-import subprocess
+import importlib
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +15,6 @@ import pytest
 
 from coverage.domain.region import RadioConfig
 from coverage.errors import EnvironmentProblemError, InputError, OutsideTerrainError, StorageError
-from coverage.radio.footprint import Cell
 from coverage.runs.cache import BAND_ROWS, terrain_digest
 from coverage.runs.executors import (
     DaskExecutor,
@@ -32,23 +25,9 @@ from coverage.runs.executors import (
     executor_named,
 )
 from coverage.runs.footprints import clean_work, compute_footprints, publish_terrain, shared_terrain
-from coverage.runs.network import NetworkSignal, network_signal
 from coverage.runs.strips import merge_strips
 
-PROGRAM = Path(__file__).with_name("interrupted_footprints.py")
-
-
-def _program() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("interrupted_footprints", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-network = _program()
-EDGE = -95.0
+from .small_network import EDGE, bytes_of, files_of, network, network_of
 
 
 @pytest.fixture(scope="module")
@@ -57,53 +36,25 @@ def processes() -> Iterator[Executor]:
         yield executor
 
 
-def _signal(work: Path, executor: Executor, count: int = 40, **options: object) -> NetworkSignal:
-    return network_signal(
-        network.terrain(),
-        network.cells(count),
-        network.RADIO,
-        work=work,
-        executor=executor,
-        edge_dbm=EDGE,
-        **options,
-    )  # type: ignore[arg-type]
-
-
-def _bytes(found: NetworkSignal) -> dict[str, str]:
-    return {
-        name: hashlib.sha256(
-            best.level_dbm[: best.k].tobytes() + best.server[: best.k].tobytes() + best.blocked.tobytes()
-        ).hexdigest()
-        for name, best in found.best.items()
-    }
-
-
-def _files(folder: Path) -> dict[str, str]:
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*.footprint"))
-    }
-
-
 def test_processes_give_the_bytes_of_the_serial_run(tmp_path: Path, processes: Executor) -> None:
-    serial = _signal(tmp_path / "a", SerialExecutor())
-    pool = _signal(tmp_path / "b", processes)
-    assert _bytes(serial) == _bytes(pool)
+    serial = network_of(tmp_path / "a", SerialExecutor())
+    pool = network_of(tmp_path / "b", processes)
+    assert bytes_of(serial) == bytes_of(pool)
     assert set(serial.best) == {"any", "docomo", "kddi"}
-    assert _files(tmp_path / "a") == _files(tmp_path / "b")
-    assert len(_files(tmp_path / "a")) == 40
+    assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
+    assert len(files_of(tmp_path / "a")) == 40
     assert float(serial.best["any"].level_dbm.max()) > EDGE
     assert int(serial.best["any"].blocked.max()) > 0, "the hole in the terrain hides something in this test"
 
 
-def test_dask_workers_give_the_same(tmp_path: Path) -> None:
+def test_dask_workers_give_the_same(tmp_path: Path, tasks: ModuleType) -> None:
     pytest.importorskip("distributed", reason="the extra [dask] is not installed")
-    serial = _signal(tmp_path / "a", SerialExecutor(), count=24)
+    serial = network_of(tmp_path / "a", SerialExecutor(), count=24)
     with DaskExecutor(workers=2) as executor:
         assert executor.workers == 2
-        remote = _signal(tmp_path / "b", executor, count=24)
+        remote = network_of(tmp_path / "b", executor, count=24)
         with pytest.raises(InputError):
-            list(executor.run(_refuse, [1]))
+            list(executor.run(tasks.refuse, [1]))
     for name, best in serial.best.items():
         other = remote.best[name]
         assert np.array_equal(best.server, other.server)
@@ -193,7 +144,7 @@ def test_equal_antennas_of_two_operators_are_computed_once(tmp_path: Path) -> No
 
 
 def test_a_finished_network_is_not_computed_again(tmp_path: Path) -> None:
-    _signal(tmp_path, SerialExecutor(), count=10)
+    network_of(tmp_path, SerialExecutor(), count=10)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.footprint")}
     shown: list[float] = []
     compute_footprints(
@@ -209,12 +160,12 @@ def test_a_finished_network_is_not_computed_again(tmp_path: Path) -> None:
 
 
 def test_a_damaged_footprint_is_computed_again_when_it_is_read(tmp_path: Path) -> None:
-    whole = _signal(tmp_path, SerialExecutor(), count=12)
+    whole = network_of(tmp_path, SerialExecutor(), count=12)
     path = next(iter(sorted(tmp_path.rglob("*.footprint"))))
     sound = path.read_bytes()
     path.write_bytes(sound[:-20] + bytes(20))
-    again = _signal(tmp_path, SerialExecutor(), count=12)
-    assert _bytes(again) == _bytes(whole)
+    again = network_of(tmp_path, SerialExecutor(), count=12)
+    assert bytes_of(again) == bytes_of(whole)
     assert path.read_bytes() == sound
 
 
@@ -234,232 +185,32 @@ def test_a_mast_outside_or_on_a_hole_stops_before_anything_is_computed(tmp_path:
     assert not list(tmp_path.rglob("*.footprint"))
 
 
-# --- A changed site --------------------------------------------------------------------------------------------------
-
-
-def _changes(cells: list[Cell]) -> dict[str, list[Cell]]:
-    moved = [replace(c, antenna_height_m=45.0) if c.site_id == "24-0011" else c for c in cells]
-    new = replace(cells[3], site_id="24-0003a", x_m=5_050.0, y_m=-3_010.0)
-    other = replace(cells[4], site_id="24-0004", operator="rakuten")
-    return {
-        "changed": moved,
-        "added": [*cells, new],
-        "removed": [c for c in cells if c.site_id != "24-0007"],
-        "first removed": cells[1:],
-        "another operator on the mast": [*cells, other],
-        "an operator gone": [c for c in cells if c.operator == "kddi"],
-        "nothing": list(reversed(cells)),
-    }
-
-
-@pytest.mark.parametrize("k", [1, 2])
-@pytest.mark.parametrize("what", list(_changes(network.cells(40))))
-def test_a_change_gives_what_computing_all_anew_gives(tmp_path: Path, what: str, k: int) -> None:
-    terrain, cells = network.terrain(), network.cells(40)
-    after = _changes(cells)[what]
-    signal_before = _signal(tmp_path, SerialExecutor(), k=k)
-    files = set(_files(tmp_path))
-    found, window = signal_before.changed(after, terrain)
-    fresh = network_signal(
-        terrain, after, network.RADIO, work=tmp_path / "fresh", executor=SerialExecutor(), edge_dbm=EDGE, k=k
-    )
-    assert found.servers == fresh.servers
-    assert _bytes(found) == _bytes(fresh)
-    assert len(set(_files(tmp_path / "footprints")) - files) <= 1, "one changed site, one footprint computed"
-    assert (window is None) == (what == "nothing")
-
-
-def test_many_changes_one_after_another_stay_exact(tmp_path: Path) -> None:
-    """The spare entries run out, are filled up from the neighbours, and nothing drifts."""
-    rng = random.Random(7)
-    terrain, cells = network.terrain(), network.cells(40)
-    found = _signal(tmp_path, SerialExecutor())
-    for _ in range(12):
-        place = rng.randrange(len(cells))
-        if rng.random() < 0.5 and len(cells) > 30:
-            cells = cells[:place] + cells[place + 1 :]
-        else:
-            cells = [
-                *cells[:place],
-                replace(cells[place], eirp_dbm=50.0 + rng.randrange(20)),
-                *cells[place + 1 :],
-            ]
-        found, _ = found.changed(cells, terrain)
-    fresh = network_signal(
-        terrain, cells, network.RADIO, work=tmp_path / "fresh", executor=SerialExecutor(), edge_dbm=EDGE
-    )
-    assert _bytes(found) == _bytes(fresh)
-
-
-def test_a_change_is_confined_to_the_window_that_is_named(tmp_path: Path) -> None:
-    cells = network.cells(40)
-    found = _signal(tmp_path, SerialExecutor())
-    before = found.best["any"].level_dbm.copy()
-    found, window = found.changed(_changes(cells)["changed"], network.terrain())
-    assert window is not None
-    differs = found.best["any"].level_dbm != before
-    assert differs.any()
-    rows, cols = window.slices
-    differs[:, rows, cols] = False
-    assert not differs.any()
-
-
-def test_another_terrain_is_not_a_change_of_sites(tmp_path: Path) -> None:
-    found = _signal(tmp_path, SerialExecutor(), count=5)
-    terrain = network.terrain()
-    with pytest.raises(ValueError, match="terrain"):
-        found.changed(network.cells(5), replace(terrain, height_m=terrain.height_m + 1))
-
-
-# --- Kills -----------------------------------------------------------------------------------------------------------
-
-
-def _start(work: Path, log: Path, kind: str, count: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, str(PROGRAM), str(work), str(log), kind, str(count)],
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def _starts(log: Path) -> list[str]:
-    return log.read_text(encoding="ascii").split() if log.exists() else []
-
-
-def _wait_for_starts(process: subprocess.Popen[str], log: Path, count: int) -> None:
-    deadline = time.monotonic() + 60
-    while len(set(_starts(log))) < count:
-        assert process.poll() is None, "the program ended before it could be killed"
-        assert time.monotonic() < deadline, "the program does not get on"
-        time.sleep(0.003)
-
-
-def _kill_many_times(tmp_path: Path, kind: str, *, kills: int, count: int) -> None:
-    rng = random.Random(2_024)
-    work, log = tmp_path / "killed", tmp_path / "starts"
-    fractions: list[float] = []
-    for number in range(kills):
-        process = _start(work, log, kind, count)
-        assert process.stdout is not None
-        _wait_for_starts(process, log, int(count * (number + 0.5) / (kills + 3)))
-        time.sleep(rng.random() * 0.03)
-        assert process.poll() is None, "the kill comes in the middle of the work"
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        text = process.stdout.read()
-        process.stdout.close()
-        fractions += [float(line) for line in text.split("\n")[:-1] if line]
-    last = subprocess.run(
-        [sys.executable, str(PROGRAM), str(work), str(log), kind, str(count)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    fractions += [float(line) for line in last.stdout.split()]
-    starts = _starts(log)
-    assert len(starts) - len(set(starts)) <= kills + 0.10 * count, "redone work"
-    assert len(set(starts)) == count
-    assert fractions == sorted(fractions), "progress never goes back, across kills either"
-    assert fractions[-1] == 1.0
-    calm = tmp_path / "calm"
-    compute_footprints(
-        network.terrain(), network.cells(count), network.RADIO, work=calm, executor=SerialExecutor()
-    )
-    assert _files(work) == _files(calm), "the same bytes as an uninterrupted run"
-
-
-posix_only = pytest.mark.skipif(sys.platform == "win32", reason="kill -9 of a process group is POSIX")
-
-
-@posix_only
-def test_kills_in_the_middle_cost_what_was_in_flight(tmp_path: Path) -> None:
-    _kill_many_times(tmp_path, "serial", kills=5, count=120)
-
-
-@posix_only
-def test_killing_a_pool_costs_what_its_workers_held(tmp_path: Path) -> None:
-    _kill_many_times(tmp_path, "processes", kills=2, count=120)
-
-
-@posix_only
-@pytest.mark.soak
-@pytest.mark.parametrize("kind", ["serial", "processes"])
-def test_twenty_kills_end_in_the_same_bytes(tmp_path: Path, kind: str) -> None:
-    _kill_many_times(tmp_path, kind, kills=20, count=400)
-
-
-@posix_only
-def test_workers_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
-    process = _start(tmp_path / "work", tmp_path / "starts", "processes", 4_000)
-    _wait_for_starts(process, tmp_path / "starts", 3)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert process.stdout is not None
-    deadline = time.monotonic() + 5
-    while _alive_in_session(process.pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.stdout.close()
-    assert not _alive_in_session(process.pid)
-
-
-def _alive_in_session(leader: int) -> list[int]:
-    try:
-        os.killpg(leader, 0)
-    except ProcessLookupError:
-        return []
-    return [leader]
-
-
-def _die_once(marker: str) -> int:
-    path = Path(marker)
-    if not path.exists():
-        path.write_text("died", encoding="ascii")
-        os._exit(9)
-    return 7
-
-
-def _die_always(_: int) -> int:
-    os._exit(9)
-
-
-def _refuse(_: int) -> int:
-    raise InputError("no-such-thing", "だめです。", "it is refused.")
-
-
-def _square(value: int) -> int:
-    return value * value
-
-
 @pytest.fixture
-def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let worker processes import this file by name."""
-    monkeypatch.setitem(sys.modules, "test_executors", sys.modules[__name__])
+def tasks(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """worker_tasks.py as a module that worker processes import by its name."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    for function in (_die_once, _die_always, _refuse, _square):
-        monkeypatch.setattr(function, "__module__", "test_executors")
+    return importlib.import_module("worker_tasks")
 
 
-@pytest.mark.usefixtures("importable")
-def test_a_worker_that_dies_once_is_replaced(tmp_path: Path, processes: Executor) -> None:
-    assert list(processes.run(_die_once, [str(tmp_path / "marker")])) == [(0, 7)]
-    assert sorted(processes.run(_square, range(5))) == [(i, i * i) for i in range(5)]
+def test_a_worker_that_dies_once_is_replaced(tmp_path: Path, processes: Executor, tasks: ModuleType) -> None:
+    assert list(processes.run(tasks.die_once, [str(tmp_path / "marker")])) == [(0, 7)]
+    assert sorted(processes.run(tasks.square, range(5))) == [(i, i * i) for i in range(5)]
 
 
-@pytest.mark.usefixtures("importable")
-def test_workers_that_keep_dying_end_in_a_plain_message() -> None:
+def test_workers_that_keep_dying_end_in_a_plain_message(tasks: ModuleType) -> None:
     with ProcessExecutor(1) as executor, pytest.raises(EnvironmentProblemError) as caught:
-        list(executor.run(_die_always, [1]))
+        list(executor.run(tasks.die_always, [1]))
     assert caught.value.code == "workers-die"
 
 
-@pytest.mark.usefixtures("importable")
-def test_an_error_for_people_keeps_its_sentence_on_the_way_out_of_a_worker(processes: Executor) -> None:
+def test_an_error_for_people_keeps_its_sentence_on_the_way_out_of_a_worker(
+    processes: Executor, tasks: ModuleType
+) -> None:
     with pytest.raises(InputError) as caught:
-        list(processes.run(_refuse, range(10)))
+        list(processes.run(tasks.refuse, range(10)))
     assert caught.value.code == "no-such-thing"
     assert caught.value.ja == "だめです。"
-    assert sorted(processes.run(_square, range(3))) == [(0, 0), (1, 1), (2, 4)], "the pool goes on"
+    assert sorted(processes.run(tasks.square, range(3))) == [(0, 0), (1, 1), (2, 4)], "the pool goes on"
 
 
 # --- Settings, shared terrain, progress ------------------------------------------------------------------------------
@@ -588,14 +339,14 @@ def test_p1812_in_processes_gives_the_bytes_of_the_serial_run(tmp_path: Path, pr
         compute_footprints(
             network.terrain(), network.cells(6), radio, work=tmp_path / name, executor=executor
         )
-    assert _files(tmp_path / "a") == _files(tmp_path / "b")
-    assert len(_files(tmp_path / "a")) == 6
+    assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
+    assert len(files_of(tmp_path / "a")) == 6
 
 
 def test_a_work_folder_that_cannot_be_written_is_a_plain_message(tmp_path: Path) -> None:
     (tmp_path / "terrain").write_text("in the way", encoding="utf-8")
     with pytest.raises(StorageError) as caught:
-        _signal(tmp_path, SerialExecutor(), count=1)
+        network_of(tmp_path, SerialExecutor(), count=1)
     assert caught.value.code == "terrain-not-written"
 
 
