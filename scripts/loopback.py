@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -42,6 +43,10 @@ from coverage.web.server import serve
 region, runs, store, port = sys.argv[1:]
 serve(AppContext(Path(region), Path(runs), store_url=store or None), port=int(port))
 """
+_CHANCE = random.SystemRandom()
+_PORTS = (15_000, 30_000)
+"""Below what Linux, macOS and Windows give to connections, above what services and Chromium keep for themselves."""
+_TRIES = 200
 _PAUSE_S = 0.2
 _GRACE_S = 10.0
 """Seconds that a server has for ending in order, and the system for ending it by force."""
@@ -53,10 +58,17 @@ class NotServingError(RuntimeError):
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that nobody listens on at this moment, and that the system gives to nobody unasked.
+
+    A server takes seconds to start; a port of the system's own range might meanwhile become the near end of a
+    connection, or be handed to tests that run beside these. Raises OSError where none is found.
+    """
+    for _ in range(_TRIES):
+        port = _CHANCE.randrange(*_PORTS)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError(f"no port of 127.0.0.1 in {_PORTS[0]}–{_PORTS[1]} can be had")
 
 
 def environment(**settings: str) -> dict[str, str]:

@@ -33,6 +33,26 @@ def server(port: int, ready_after_s: float = 0) -> list[str]:
     return [sys.executable, "-c", SERVER, str(port), str(ready_after_s)]
 
 
+def test_a_port_is_free_and_not_one_that_connections_get(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Chance:
+        def __init__(self, *ports: int) -> None:
+            self.ports = iter(ports)
+
+        def randrange(self, low: int, high: int) -> int:
+            assert (low, high) == (15_000, 30_000), "Linux gives 32768 and above to connections"
+            return next(self.ports)
+
+    with socket.socket() as listener:
+        free = free_port()
+        listener.bind(("127.0.0.1", taken := free_port()))
+        listener.listen()
+        monkeypatch.setattr(loopback, "_CHANCE", Chance(taken, taken, free))
+        assert free_port() == free
+        monkeypatch.setattr(loopback, "_CHANCE", Chance(*[taken] * 1000))
+        with pytest.raises(OSError, match="15000"):
+            free_port()
+
+
 def test_a_server_is_handed_over_once_its_health_is_good_and_has_ended_afterwards(tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "log"
     begun = time.monotonic()
