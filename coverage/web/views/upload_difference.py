@@ -56,10 +56,15 @@ def show_undo(view: View, run: RunResult, difference: Preview) -> None:
     """What taking an accepted upload back does to the count, with the reasons, and where it is."""
     st.html(count_words(view, difference, _municipalities(run), undo=True))
     picture = difference_map(run, difference.places, view.texts)
-    if picture:
+    if not picture:
+        _years(view, difference, undo=True)
+        return
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
         st.html(picture)
         _drawn(view, difference)
-    _years(view, difference, undo=True)
+    with right:
+        _years(view, difference, undo=True)
 
 
 def _drawn(view: View, difference: Preview) -> None:
