@@ -194,7 +194,7 @@ def undo_preview(
             old = store.ledger(versions=True)
             new = store.ledger_without(record.import_id, overwrite=overwrite, versions=True)
         else:
-            with _on_a_copy(store) as own:
+            with _on_a_copy(store, uploads=True) as own:
                 old = own.ledger(versions=True)
                 new = own.ledger_without(record.import_id, overwrite=overwrite, versions=True)
         touched = {(event.kind.value, event.key) for event in events}
@@ -262,11 +262,12 @@ def _trial(store: Store, changes: Sequence[Change]) -> tuple[Comparison, Ledger,
 
 
 @contextmanager
-def _on_a_copy(store: Store) -> Iterator[Store]:
-    """The ledger as a file of its own, on which a long change is tried while others go on writing."""
+def _on_a_copy(store: Store, *, uploads: bool = False) -> Iterator[Store]:
+    """The ledger as a file of its own, on which a long change is tried while others go on writing; with ``uploads`` also
+    what is known of these."""
     with tempfile.TemporaryDirectory(prefix="coverage-gap-trial-", ignore_cleanup_errors=True) as folder:
         copy = Path(folder) / "ledger.sqlite"
-        copy_ledger(store, copy)
+        copy_ledger(store, copy, uploads=uploads)
         with open_store(str(copy)) as own:
             yield own
 

@@ -21,11 +21,12 @@ from coverage.store.tables import LEDGER_KINDS, TABLES, UPLOAD_KINDS
 _CHUNK = 2_000
 
 
-def copy_ledger(store: Any, target: Path) -> None:
+def copy_ledger(store: Any, target: Path, *, uploads: bool = False) -> None:
     """Put what ``store`` (either adapter) says of the ledger into a new SQLite file, on which changes can be tried.
 
     It is one short read: nobody waits for what is done with the copy, and no transaction stays open. Of a database
-    server the ledger's kinds, the chain and what is known of uploads come along, not their files. Raises StorageError.
+    server the ledger's kinds and the chain come along, with ``uploads`` also what is known of these (their reports are
+    long), never their files. Raises StorageError.
     """
     try:
         if isinstance(store, SqliteStore):
@@ -36,10 +37,9 @@ def copy_ledger(store: Any, target: Path) -> None:
             ):
                 source.backup(copy)
         else:
+            kinds = (*LEDGER_KINDS, *UPLOAD_KINDS, *([Kind.IMPORT] if uploads else []))
             with store._read() as session:
-                copy_to_sqlite(
-                    session, target, version=store.schema_version, kinds=(*LEDGER_KINDS, *UPLOAD_KINDS, Kind.IMPORT)
-                )
+                copy_to_sqlite(session, target, version=store.schema_version, kinds=kinds)
     except sqlite3.Error as problem:
         raise StorageError(
             "ledger-not-copied",

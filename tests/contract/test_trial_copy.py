@@ -29,7 +29,7 @@ def test_a_trial_on_a_copy_is_a_trial_in_place(store: Any, tmp_path: Path) -> No
     ]
     own = store.imports()[0].import_id
     head, in_place = store.head(), store.trial(changes, versions=True)
-    copy_ledger(store, tmp_path / "copy.sqlite")
+    copy_ledger(store, tmp_path / "copy.sqlite", uploads=True)
     with open_store(str(tmp_path / "copy.sqlite")) as copied:
         assert copied.head() == head
         assert copied.ledger(versions=True) == store.ledger(versions=True)

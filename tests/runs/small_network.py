@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 from coverage.runs.executors import Executor
 from coverage.runs.network import NetworkSignal, network_signal
 
+from . import interrupted_footprints as network
+
 PROGRAM = Path(__file__).with_name("interrupted_footprints.py")
 
 
-def _program() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("interrupted_footprints", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-network = _program()
 EDGE = -95.0
 
 

@@ -13,7 +13,9 @@ from streamlit.testing.v1 import AppTest
 from coverage.services.access import Principal, Role
 from coverage.services.context import AppContext
 from coverage.services.ledger import load_tables_into_store
+from coverage.web.app_context import web_context
 
+PROJECT = Path(__file__).resolve().parents[2]
 ADMIN = Principal("管理 花子", Role.ADMIN)
 
 
@@ -37,6 +39,13 @@ def tiny_office(tiny: ModuleType, root: Path) -> Iterator[AppContext]:
         patch.setenv("COVERAGE_GAP_STORE", str(context.store_url))
         patch.delenv("COVERAGE_GAP_LAYERS", raising=False)
         yield context
+
+
+def sample_ledger(runs: Path, root: Path, patch: pytest.MonkeyPatch) -> None:
+    """The shipped sample with its ledger in a store below ``root``, and ``runs``, in the settings of the environment."""
+    for name, value in (("RUNS", runs), ("REGION", PROJECT / "data"), ("STORE", root / "ledger.sqlite")):
+        patch.setenv(f"COVERAGE_GAP_{name}", str(value))
+    load_tables_into_store(web_context(), ADMIN)
 
 
 def opened(test: AppTest, *, lang: str | None = None, role: str | None = None) -> AppTest:

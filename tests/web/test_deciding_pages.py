@@ -16,7 +16,6 @@ from coverage.errors import StorageError
 from coverage.services import upload_jobs
 from coverage.services.decisions import Decision
 from coverage.services.imports import ImportState, return_import
-from coverage.services.ledger import load_tables_into_store
 from coverage.services.stores import open_context_store
 from coverage.services.upload_jobs import Request, start_check
 from coverage.store.records import ImportRecord
@@ -24,9 +23,8 @@ from coverage.web import deciding
 from coverage.web.app_context import web_context
 from coverage.web.views import approvals, upload
 
-from .page_words import ADMIN, words_of
+from .page_words import ADMIN, sample_ledger, words_of
 
-PROJECT = Path(__file__).resolve().parents[2]
 LIST = "局番,局名,緯度,経度,状態\nN-1,一,33.7,136.5,計画\n".encode()
 
 
@@ -41,13 +39,7 @@ def _script(page: str) -> None:
 @pytest.fixture
 def gate(runs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """The sample's ledger with one list that waits; every decision waits for the gate, and no page for a decision."""
-    for name, value in (
-        ("RUNS", str(runs_folder)),
-        ("REGION", str(PROJECT / "data")),
-        ("STORE", str(tmp_path / "ledger.sqlite")),
-    ):
-        monkeypatch.setenv(f"COVERAGE_GAP_{name}", value)
-    load_tables_into_store(web_context(), ADMIN)
+    sample_ledger(runs_folder, tmp_path, monkeypatch)
     check = start_check(web_context(), Request("sites", "一覧.csv", LIST), principal=ADMIN)
     assert check.wait(60)
     upload_jobs.hand_in_checked(web_context(), check, principal=ADMIN, answers={}, key="k")

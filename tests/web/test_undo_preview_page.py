@@ -11,16 +11,13 @@ import shapely
 from streamlit.testing.v1 import AppTest
 
 from coverage.domain.ledger import Funding, Purpose, Site, SiteDistrict, SiteOperator, Status
-from coverage.services.ledger import load_tables_into_store
 from coverage.services.stores import open_context_store
 from coverage.store.events import Kind, change_of
 from coverage.store.protocol import Actor
 from coverage.store.records import ImportState
 from coverage.web.app_context import web_context
 
-from .page_words import ADMIN, words_of
-
-PROJECT = Path(__file__).resolve().parents[2]
+from .page_words import ADMIN, sample_ledger, words_of
 
 
 def _script(lang: str) -> None:
@@ -37,13 +34,7 @@ def _script(lang: str) -> None:
 @pytest.fixture
 def own(runs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The sample's ledger with an accepted list of one counted site: its receipt."""
-    for name, value in (
-        ("RUNS", str(runs_folder)),
-        ("REGION", str(PROJECT / "data")),
-        ("STORE", str(tmp_path / "ledger.sqlite")),
-    ):
-        monkeypatch.setenv(f"COVERAGE_GAP_{name}", value)
-    load_tables_into_store(web_context(), ADMIN)
+    sample_ledger(runs_folder, tmp_path, monkeypatch)
     with open_context_store(web_context()) as store:
         district = next(d for d in store.ledger().districts if d.resolved_on is None and not d.declined)
         point = shapely.point_on_surface(district.geometry)
